@@ -1,0 +1,1 @@
+// ConvexSolver: replaced by its first type.

@@ -1,0 +1,1 @@
+// HTTPFetch: replaced by its first type.

@@ -1,0 +1,1 @@
+// LinearAlgebra: replaced by its first type.

@@ -1,0 +1,1 @@
+// MarketData: replaced by its first type.

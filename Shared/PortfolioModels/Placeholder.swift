@@ -1,0 +1,1 @@
+// PortfolioModels: replaced by its first type.

@@ -1,0 +1,1 @@
+// PostgresClient: replaced by its first type.

@@ -1,0 +1,1 @@
+// Reallocation: replaced by its first type.

@@ -1,0 +1,1 @@
+// Realtime: replaced by its first type.

@@ -1,0 +1,1 @@
+// ServiceKit: replaced by its first type.

@@ -1,0 +1,1 @@
+// WebSocketTransport: replaced by its first type.

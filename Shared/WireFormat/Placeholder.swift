@@ -1,0 +1,1 @@
+// WireFormat: replaced by its first type.

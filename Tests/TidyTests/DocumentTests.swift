@@ -18,7 +18,7 @@ struct DocumentTests {
 
     private static func isErrorCode(_ word: Substring) -> Bool {
         let parts = word.split(separator: "-")
-        return parts.count == 2 && ["DATA", "OPT", "SYS", "REQ", "AUTH", "LIM"].contains(parts[0])
+        return parts.count == 2 && ["REQ", "DAT", "OPT", "STA", "AUT", "LIM", "SYS"].contains(parts[0])
             && parts[1].count == 3
             && parts[1].allSatisfy(\.isNumber)
     }

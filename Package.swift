@@ -52,6 +52,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
         name: "\(name)Tests",
         dependencies: dependencies + ["TestSupport"],
         path: "Tests/\(name)Tests",
+        exclude: name == "EndToEnd" ? ["Peers"] : [],
         resources: resources,
         swiftSettings: house
     )
@@ -163,7 +164,7 @@ let package = Package(
         tests(
             "Optimizer",
             ["Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", hummingbird, nioCore, nioEmbedded]),
-        tests("EndToEnd", ["PostgresClient", "WireFormat", "HTTPFetch"]),
+        tests("EndToEnd", ["PostgresClient", "WireFormat", "HTTPFetch", logging]),
         tests("Tidy", []),
     ],
     swiftLanguageModes: [.v6]

@@ -68,3 +68,8 @@ stop_cluster() {
     [ -e "$state/postgres" ] && cluster_is_up || return 0
     as_cluster_user "$(postgres_bin)/pg_ctl" -D "$(cluster_folder)/data" -m fast -w -t 60 stop >/dev/null
 }
+
+restart_cluster() { # smart | fast | immediate: the last is a crash, with recovery at the next start
+    as_cluster_user "$(postgres_bin)/pg_ctl" -D "$(cluster_folder)/data" -l "$(cluster_folder)/log" -o "-p $database_port" \
+        -m "$1" -w -t 120 restart 9>&- >/dev/null
+}

@@ -62,8 +62,8 @@ final class LocalStack: Sendable {
     private static func variables(of state: URL) throws -> [String: String] {
         let text = try String(contentsOf: state.appending(path: "ballast.env"), encoding: .utf8)
         let pairs = text.split(separator: "\n").compactMap { line -> (String, String)? in
-            guard let equals = line.firstIndex(of: "=") else { return nil }
-            return (String(line[..<equals]), String(line[line.index(after: equals)...]))
+            let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
         }
         return Dictionary(pairs) { first, _ in first }
     }

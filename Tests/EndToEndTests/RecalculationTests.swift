@@ -1,4 +1,5 @@
 import Foundation
+import HTTPFetch
 import PostgresClient
 import Testing
 import WireFormat

@@ -14,7 +14,7 @@ struct ImportTests {
         "Reallocation": ["ConvexSolver", "LinearAlgebra", "WireFormat"],
         "MarketData": ["WireFormat"],
         "Realtime": ["WireFormat"],
-        "HTTPFetch": ["CLibCurl"],
+        "HTTPFetch": ["CLibCurl", "CLibCurlSystem"],
         "PostgresClient": ["CLibPQ"],
         "WebSocketTransport": [],
         "ServiceKit": ["WireFormat", "PostgresClient"],

@@ -84,18 +84,16 @@ import Testing
 
     @Test func `a body above the cap is not read to its end`() async throws {
         let server = try LoopbackServer { _ in .init(200, body: [UInt8](repeating: 65, count: 1 << 20)) }
-        var request = HTTPRequest(.get, server.url)
-        request.bodyLimit = 1_000
-        await #expect(throws: FetchError.tooLarge(host: "127.0.0.1", limit: 1_000)) { [request] in
+        let request = HTTPRequest(.get, server.url) { $0.bodyLimit = 1_000 }
+        await #expect(throws: FetchError.tooLarge(host: "127.0.0.1", limit: 1_000)) {
             try await HTTPClient().fetch(request)
         }
     }
 
     @Test func `silence ends with the time limit`() async throws {
         let server = try LoopbackServer { _ in .hang }
-        var request = HTTPRequest(.get, server.url)
-        request.timeout = .milliseconds(100)
-        await #expect(throws: FetchError.timedOut(host: "127.0.0.1")) { [request] in
+        let request = HTTPRequest(.get, server.url) { $0.timeout = .milliseconds(100) }
+        await #expect(throws: FetchError.timedOut(host: "127.0.0.1")) {
             try await HTTPClient().fetch(request)
         }
     }
@@ -150,5 +148,12 @@ import Testing
         #expect(try HTTPAddress("http://[::1]:9/").isLoopback)
         #expect(try !HTTPAddress("http://127.example.com/").isLoopback)
         #expect(try !HTTPAddress("https://10.0.0.1/").isLoopback)
+    }
+}
+
+extension HTTPRequest {
+    fileprivate init(_ method: Method, _ url: String, change: (inout HTTPRequest) -> Void) {
+        self.init(method, url)
+        change(&self)
     }
 }

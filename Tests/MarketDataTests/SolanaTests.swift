@@ -82,8 +82,8 @@ import WireFormat
     }
 
     @Test func `base 58 keeps leading zeros and refuses other letters`() {
-        #expect(Base58.encode([0, 0, 1, 255]) == "115R")
-        #expect(Base58.decode("115R") == [0, 0, 1, 255])
+        #expect(Base58.encode([0, 0, 1, 255]) == "119p")
+        #expect(Base58.decode("119p") == [0, 0, 1, 255])
         #expect(Base58.decode("0OIl") == nil)
         #expect(Base58.isAddress(ClockSysvar.address))
         #expect(!Base58.isAddress("7Avi"))

@@ -1,4 +1,4 @@
-public import Foundation
+private import Foundation
 private import Synchronization
 
 /// An HTTP/1.1 server on a free loopback port that answers as a closure says: the outside world in tests.
@@ -54,6 +54,7 @@ public final class LoopbackServer: @unchecked Sendable {
     private let hangUpSink: AsyncStream<Void>.Continuation
     private let handler: @Sendable (Request) -> Reply
     private let counter = Atomic(0)
+    private let isStopped = Atomic(false)
 
     /// Requests answered so far.
     public var count: Int { counter.load(ordering: .acquiring) }
@@ -93,6 +94,7 @@ public final class LoopbackServer: @unchecked Sendable {
 
     /// Refuses connections from now on.
     public func stop() {
+        guard !isStopped.exchange(true, ordering: .acquiringAndReleasing) else { return }
         shutdown(descriptor, Int32(SHUT_RDWR))
         close(descriptor)
         requestSink.finish()
@@ -115,7 +117,7 @@ public final class LoopbackServer: @unchecked Sendable {
         for (name, value) in reply.headers { head += "\(name): \(value)\r\n" }
         var bytes = Array((head + "\r\n").utf8) + reply.body.prefix(reply.cutAfter ?? reply.body.count)
         while !bytes.isEmpty {
-            let sent = send(peer, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue))
+            let sent = send(peer, bytes, bytes.count, Int32(MSG_NOSIGNAL))
             guard sent > 0 else { return }
             bytes.removeFirst(sent)
         }

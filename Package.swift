@@ -109,7 +109,7 @@ let package = Package(
         library("PostgresClient", ["CLibPQ", logging, lifecycle, crypto], house),
         library(
             "WebSocketTransport",
-            [hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes, logging]),
+            [hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes, logging, deque]),
         library(
             "ServiceKit",
             [

@@ -136,7 +136,7 @@ private final class RefusalReader: ChannelInboundHandler {
 struct WebSocketURL: Equatable {
     let host: String
     let port: Int
-    let path: String   // with the query
+    let path: String  // with the query
 
     /// `host`, with the port when it is not 80.
     var authority: String {
@@ -150,7 +150,9 @@ struct WebSocketURL: Equatable {
         let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
         let authority = rest[..<end]
         let tail = rest[end...]
-        guard tail.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { throw .invalidURL("the path is not percent-encoded") }
+        guard tail.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+            throw .invalidURL("the path is not percent-encoded")
+        }
         path = tail.isEmpty ? "/" : tail.first == "?" ? "/" + tail : String(tail)
         let portText: Substring
         if authority.first == "[", let bracket = authority.firstIndex(of: "]") {

@@ -126,7 +126,9 @@ public final class WebSocketConnection: Sendable {
         let bytes = frames.reduce(0) { $0 + $1.1.readableBytes }
         return state.withLock { state in
             guard !state.isClosing else { return .closed }
-            guard state.pendingBytes == 0 || state.pendingBytes + bytes <= configuration.outboundLimit else { return .full }
+            guard state.pendingBytes == 0 || state.pendingBytes + bytes <= configuration.outboundLimit else {
+                return .full
+            }
             state.pendingBytes += bytes
             let (channel, mask) = (self.channel, self.masksFrames)
             // Inside the lock, so that the order of the buffer is the order on the wire. `execute` never runs inline.
@@ -233,7 +235,8 @@ public final class WebSocketConnection: Sendable {
     func mayRead() -> Bool {
         state.withLock { state in
             state.readHeld =
-                state.inbound.count >= Self.inboundHighWater.messages || state.inboundBytes >= Self.inboundHighWater.bytes
+                state.inbound.count >= Self.inboundHighWater.messages
+                || state.inboundBytes >= Self.inboundHighWater.bytes
             return !state.readHeld
         }
     }

@@ -17,8 +17,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private let connection: WebSocketConnection
     private let configuration: WebSocketConfiguration
     private let isClient: Bool
-    private var closure: WebSocketClosure?      // the peer's close frame
-    private var ownClosure: WebSocketClosure?   // ours, when it was first; the peer's is then only an echo
+    private var closure: WebSocketClosure?  // the peer's close frame
+    private var ownClosure: WebSocketClosure?  // ours, when it was first; the peer's is then only an echo
     private var sentClose = false
     private var lastProgress = NIODeadline.now()
     private var unwritten = 0

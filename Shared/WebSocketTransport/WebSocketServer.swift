@@ -108,20 +108,24 @@ struct UpgradableChannel: ServerChildChannel {
                 },
                 upgradePipelineHandler: { channel, _ in
                     channel.eventLoop.makeCompletedFuture {
-                        .webSocket(try WebSocketHandler.install(on: channel, configuration: configuration, isClient: false))
+                        .webSocket(
+                            try WebSocketHandler.install(on: channel, configuration: configuration, isClient: false))
                     }
                 })
             var pipeline = NIOUpgradableHTTPServerPipelineConfiguration(
                 upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration<Outcome>(
                     upgraders: [upgrader],
                     notUpgradingCompletionHandler: { channel in
-                        channel.eventLoop.makeCompletedFuture { try Self.continueAsHTTP(channel, configuration, logger) }
+                        channel.eventLoop.makeCompletedFuture {
+                            try Self.continueAsHTTP(channel, configuration, logger)
+                        }
                     }))
             pipeline.enablePipelining = false  // as Hummingbird: its own handler reads one request after the other
             pipeline.decoderConfiguration.maxHeaderFieldSize = 16 << 10
             pipeline.decoderConfiguration.maxHeaderListSize = 64 << 10
             pipeline.decoderConfiguration.maxHeaderFieldCount = 200
-            let outcome = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(configuration: pipeline)
+            let outcome = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
+                configuration: pipeline)
             let deadline = channel.eventLoop.scheduleTask(in: TimeAmount(configuration.handshakeTimeout)) {
                 channel.close(promise: nil)
             }
@@ -137,7 +141,8 @@ struct UpgradableChannel: ServerChildChannel {
         try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
         try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: configuration.httpIdleTimeout, logger: logger))
         return .http(
-            try AsyncHTTP(wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
+            try AsyncHTTP(
+                wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
     }
 
     func handle(value: Value, logger: Logger) async {

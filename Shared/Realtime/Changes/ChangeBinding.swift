@@ -67,7 +67,9 @@ public struct ChangeBinding: Sendable, Equatable {
     /// FNV-1a of the entry's text, folded to 27 bits, never 0.
     static func identifier(_ entry: JSONObject) -> Int {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in JSONValue.object(entry).canonical.serialized().utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        for byte in JSONValue.object(entry).canonical.serialized().utf8 {
+            hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+        }
         let folded = Int((hash ^ hash >> 27 ^ hash >> 54) & 0x7ff_ffff)
         return folded == 0 ? 1 : folded
     }
@@ -87,14 +89,16 @@ public struct ChangeBindingError: Error, Sendable, Equatable {
     /// The table, column or value does not fit the database.
     public static func unusable(_ binding: ChangeBinding, _ reason: String) -> ChangeBindingError {
         ChangeBindingError(
-            text: "Unable to subscribe to changes with given parameters. An exception happened so please check your connect "
+            text:
+                "Unable to subscribe to changes with given parameters. An exception happened so please check your connect "
                 + "parameters: \(binding.parametersInWords). Exception: \(reason)")
     }
 
     /// The table is not published.
     public static func notPublished(_ binding: ChangeBinding) -> ChangeBindingError {
         ChangeBindingError(
-            text: "Unable to subscribe to changes with given parameters. Please check Realtime is enabled for the given "
+            text:
+                "Unable to subscribe to changes with given parameters. Please check Realtime is enabled for the given "
                 + "connect parameters: \(binding.parametersInWords)")
     }
 }

@@ -65,7 +65,8 @@ public enum ChangeData {
         func row(_ text: String) -> String { isCut || select != nil ? reduced(text, to: select, cut: isCut) : text }
         func json(_ text: String) -> String { JSONValue.string(text).serialized() }
         let columnsText = columns.map { "{\"name\":\(json($0.name)),\"type\":\(json($0.type))}" }.joined(separator: ",")
-        var text = "{\"schema\":\(json(change.schema)),\"table\":\(json(change.table)),\"type\":\"\(change.kind.rawValue)\","
+        var text =
+            "{\"schema\":\(json(change.schema)),\"table\":\(json(change.table)),\"type\":\"\(change.kind.rawValue)\","
         text += "\"commit_timestamp\":\"\(timestamp(change.commitTimestamp))\",\"columns\":[\(columnsText)],"
         if let record = change.record { text += "\"record\":\(row(record))," }
         // Absent, never null: the Python client drops a message whose old_record is null.

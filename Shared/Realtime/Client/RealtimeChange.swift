@@ -18,7 +18,8 @@ public struct RealtimeChange: Sendable, Equatable {
 
     /// Reads the payload; nil when it is not of that shape.
     public init?(payload: JSONValue) {
-        guard let data = payload["data"], let schema = data["schema"]?.stringValue, let table = data["table"]?.stringValue,
+        guard let data = payload["data"], let schema = data["schema"]?.stringValue,
+            let table = data["table"]?.stringValue,
             let kind = data["type"]?.stringValue.flatMap(ChangeKind.init(rawValue:)),
             let timestamp = data["commit_timestamp"]?.stringValue
         else { return nil }

@@ -181,11 +181,14 @@ public struct RealtimeClientSession: Sendable {
         case "broadcast":
             return [
                 .broadcast(
-                    topic: topic, event: message.payload["event"]?.stringValue ?? "", payload: message.payload["payload"] ?? .null)
+                    topic: topic, event: message.payload["event"]?.stringValue ?? "",
+                    payload: message.payload["payload"] ?? .null)
             ]
         case "system": return system(message, topic)
         case "phx_close", "phx_error":
-            guard case .joined(let ref) = channels[index].state, message.ref == nil || message.ref == ref else { return [] }
+            guard case .joined(let ref) = channels[index].state, message.ref == nil || message.ref == ref else {
+                return []
+            }
             return fail(index, message.event, at: now)
         default: return []
         }
@@ -216,7 +219,8 @@ public struct RealtimeClientSession: Sendable {
             (
                 "config",
                 [
-                    "broadcast": ["ack": false, "self": false], "presence": ["key": "", "enabled": false], "private": false,
+                    "broadcast": ["ack": false, "self": false], "presence": ["key": "", "enabled": false],
+                    "private": false,
                     "postgres_changes": .array(subscription.changes.map(\.json)),
                 ]
             )

@@ -81,7 +81,8 @@ extension ColumnFamily {
         let trimmed = text.drop { $0.isWhitespace }.reversedTrim()
         switch self {
         case .integer(let bits):
-            guard let number = Int64(trimmed), bits == 64 || number.magnitude < 1 << (bits - 1) || number == -(1 << (bits - 1))
+            guard let number = Int64(trimmed),
+                bits == 64 || number.magnitude < 1 << (bits - 1) || number == -(1 << (bits - 1))
             else { return nil }
             return DecimalValue(String(number)).map { .decimal($0) }
         case .numeric: return DecimalValue(trimmed).map { .decimal($0) }
@@ -102,7 +103,8 @@ extension ColumnFamily {
         case (.boolean, .bool(let truth)): .boolean(truth)
         case (.double, .number(let number)), (.real, .number(let number)):
             Double(number.text).map { .double(self == .real ? Double(Float($0)) : $0) }
-        case (.integer, .number(let number)), (.numeric, .number(let number)): DecimalValue(number.text).map { .decimal($0) }
+        case (.integer, .number(let number)), (.numeric, .number(let number)):
+            DecimalValue(number.text).map { .decimal($0) }
         case (.text, .string(let text)), (.opaque, .string(let text)): .text(Array(text.utf8))
         case (_, .string(let text)): self.value(ofFilter: text)
         default: .text(value.bytes())
@@ -128,12 +130,16 @@ extension ColumnFamily {
         let word = text.lowercased()
         guard !word.isEmpty else { return nil }
         if word == "1" || "true".hasPrefix(word) || "yes".hasPrefix(word) || word == "on" { return true }
-        if word == "0" || "false".hasPrefix(word) || "no".hasPrefix(word) || word == "off" || word == "of" { return false }
+        if word == "0" || "false".hasPrefix(word) || "no".hasPrefix(word) || word == "off" || word == "of" {
+            return false
+        }
         return nil
     }
 
     private static func uuid(_ text: String) -> [UInt8]? {
-        let digits = text.lowercased().utf8.filter { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: "}") }
+        let digits = text.lowercased().utf8.filter {
+            $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: "}")
+        }
         let isHex = digits.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
         return digits.count == 32 && isHex ? Array(digits) : nil
     }

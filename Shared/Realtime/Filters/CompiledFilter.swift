@@ -43,7 +43,9 @@ public struct CompiledFilter: Sendable {
     public init(_ filter: ChangeFilter, columns: [ChangeColumn]) throws(ChangeFilterError) {
         var terms: [Term] = []
         for term in filter.terms {
-            guard let column = columns.first(where: { $0.name == term.column }) else { throw .unknownColumn(term.column) }
+            guard let column = columns.first(where: { $0.name == term.column }) else {
+                throw .unknownColumn(term.column)
+            }
             let family = ColumnFamily(type: column.type)
             terms.append(
                 Term(
@@ -106,7 +108,8 @@ public struct CompiledFilter: Sendable {
         }
     }
 
-    private static func truth(_ text: String, _ family: ColumnFamily, _ type: String) throws(ChangeFilterError) -> Test {
+    private static func truth(_ text: String, _ family: ColumnFamily, _ type: String) throws(ChangeFilterError) -> Test
+    {
         let word = text.lowercased()
         if word == "null" { return .isNull }
         guard family == .boolean else { throw .unsupported(operator: "is \(text)", type: type) }

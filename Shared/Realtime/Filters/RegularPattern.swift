@@ -77,7 +77,9 @@ struct RegularPattern: Sendable {
         return false
     }
 
-    private func follow(_ start: Int, at: Int, count: Int, seen: inout [Bool], into next: inout [Int], found: inout Bool) {
+    private func follow(
+        _ start: Int, at: Int, count: Int, seen: inout [Bool], into next: inout [Int], found: inout Bool
+    ) {
         var stack = [start]
         while let state = stack.popLast() {
             guard !seen[state] else { continue }

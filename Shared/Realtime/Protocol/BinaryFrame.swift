@@ -15,7 +15,8 @@ public enum BinaryFrame {
         let event = try fields.text(Int(bytes[4]))
         let meta = try fields.text(Int(bytes[5]))
         return UserBroadcast(
-            joinRef: joinRef.isEmpty ? nil : joinRef, ref: ref.isEmpty ? nil : ref, topic: topic, event: event, meta: meta,
+            joinRef: joinRef.isEmpty ? nil : joinRef, ref: ref.isEmpty ? nil : ref, topic: topic, event: event,
+            meta: meta,
             isJSON: try isJSON(bytes[6]), payload: fields.rest)
     }
 
@@ -33,7 +34,8 @@ public enum BinaryFrame {
     /// Writes a frame 03; nil where a string is longer than 255 bytes.
     public static func encodePush(_ broadcast: UserBroadcast) -> [UInt8]? {
         frame(
-            3, [broadcast.joinRef ?? "", broadcast.ref ?? "", broadcast.topic, broadcast.event, broadcast.meta], broadcast)
+            3, [broadcast.joinRef ?? "", broadcast.ref ?? "", broadcast.topic, broadcast.event, broadcast.meta],
+            broadcast)
     }
 
     /// Writes a frame 04; nil where a string is longer than 255 bytes.

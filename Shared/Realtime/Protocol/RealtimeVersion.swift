@@ -12,7 +12,8 @@ public enum RealtimeVersion: Sendable, Equatable, CaseIterable {
             return
         }
         let parts = vsn.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[1] == "0", !parts[2].isEmpty, parts[2].utf8.allSatisfy({ (0x30...0x39).contains($0) })
+        guard parts.count == 3, parts[1] == "0", !parts[2].isEmpty,
+            parts[2].utf8.allSatisfy({ (0x30...0x39).contains($0) })
         else { return nil }
         switch parts[0] {
         case "1": self = .v1
@@ -86,13 +87,15 @@ extension RealtimeVersion {
 
     /// Writes a text frame around a payload that is JSON text already.
     public func frame(
-        joinRef: String? = nil, ref: String? = nil, topic: String, event: String, payload: String, fromClient: Bool = false
+        joinRef: String? = nil, ref: String? = nil, topic: String, event: String, payload: String,
+        fromClient: Bool = false
     ) -> String {
         func json(_ text: String?) -> String { JSONValue(text).serialized() }
         switch self {
         case .v1:
             let join = fromClient ? ",\"join_ref\":\(json(joinRef))" : ""
-            return "{\"event\":\(json(event)),\"payload\":\(payload),\"ref\":\(json(ref)),\"topic\":\(json(topic))\(join)}"
+            return
+                "{\"event\":\(json(event)),\"payload\":\(payload),\"ref\":\(json(ref)),\"topic\":\(json(topic))\(join)}"
         case .v2:
             return "[\(json(joinRef)),\(json(ref)),\(json(topic)),\(json(event)),\(payload)]"
         }

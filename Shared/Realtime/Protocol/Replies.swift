@@ -3,7 +3,9 @@ public import WireFormat
 /// The messages a server sends, in the exact forms the clients expect.
 extension RealtimeMessage {
     /// `phx_reply` with status ok.
-    public static func ok(_ topic: String, ref: String?, joinRef: String? = nil, response: JSONValue = .object(JSONObject())) -> Self {
+    public static func ok(
+        _ topic: String, ref: String?, joinRef: String? = nil, response: JSONValue = .object(JSONObject())
+    ) -> Self {
         reply(topic, ref: ref, joinRef: joinRef, status: "ok", response: response)
     }
 
@@ -20,7 +22,8 @@ extension RealtimeMessage {
 
     /// `phx_close`: the client drops the channel and does not come back.
     public static func close(_ topic: String, joinRef: String) -> Self {
-        RealtimeMessage(joinRef: joinRef, ref: joinRef, topic: topic, event: "phx_close", payload: .object(JSONObject()))
+        RealtimeMessage(
+            joinRef: joinRef, ref: joinRef, topic: topic, event: "phx_close", payload: .object(JSONObject()))
     }
 
     /// `system`: all four members are required by the Python client, as strings.
@@ -39,7 +42,8 @@ extension RealtimeMessage {
     /// A broadcast in its JSON form.
     public static func broadcast(_ topic: String, event: String, payload: JSONValue) -> Self {
         RealtimeMessage(
-            topic: topic, event: "broadcast", payload: ["type": "broadcast", "event": .string(event), "payload": payload])
+            topic: topic, event: "broadcast",
+            payload: ["type": "broadcast", "event": .string(event), "payload": payload])
     }
 }
 

@@ -54,7 +54,9 @@ public struct TokenClaims: Sendable, Equatable {
         guard parts.count == 3, let header = Self.object(parts[0]), header["alg"]?.stringValue != nil,
             let claims = Self.object(parts[1]), !parts[2].isEmpty
         else { throw .malformed }
-        guard let role = claims["role"]?.stringValue, let expiry = claims["exp"]?.doubleValue else { throw .missingClaims }
+        guard let role = claims["role"]?.stringValue, let expiry = claims["exp"]?.doubleValue else {
+            throw .missingClaims
+        }
         if let issued = claims["iat"], issued.doubleValue == nil { throw .malformed }
         guard expiry > now else { throw .expired(secondsAgo: Int(min(now - expiry, 1e15))) }
         self.role = role

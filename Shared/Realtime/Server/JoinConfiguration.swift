@@ -26,7 +26,8 @@ public struct JoinConfiguration: Sendable, Equatable {
         func truth(_ value: JSONValue?) -> Bool { value?.boolValue ?? (value?.stringValue == "true") }
         acknowledgesBroadcasts = truth(config["broadcast"]?["ack"])
         echoesBroadcasts = truth(config["broadcast"]?["self"])
-        isPresenceEnabled = truth(config["presence"]?["enabled"]) || config["presence"]?["key"]?.stringValue?.isEmpty == false
+        isPresenceEnabled =
+            truth(config["presence"]?["enabled"]) || config["presence"]?["key"]?.stringValue?.isEmpty == false
         presenceKey = config["presence"]?["key"]?.stringValue ?? ""
         isPrivate = truth(config["private"])
         waitsForChanges = truth(config["postgres_changes_options"]?["wait"])

@@ -72,10 +72,14 @@ public struct RealtimeServerSession: Sendable {
     public mutating func receive(_ broadcast: UserBroadcast) -> [Action] {
         guard let channel = channels[broadcast.topic] else {
             return [
-                .send(.refusal(broadcast.topic, ref: broadcast.ref, joinRef: broadcast.joinRef, reason: "unmatched topic"))
+                .send(
+                    .refusal(broadcast.topic, ref: broadcast.ref, joinRef: broadcast.joinRef, reason: "unmatched topic")
+                )
             ]
         }
-        guard broadcast.joinRef == nil || broadcast.joinRef == channel.joinRef else { return [.ignore("stale join_ref")] }
+        guard broadcast.joinRef == nil || broadcast.joinRef == channel.joinRef else {
+            return [.ignore("stale join_ref")]
+        }
         return deliver(broadcast, channel)
     }
 
@@ -136,7 +140,9 @@ public struct RealtimeServerSession: Sendable {
             if let fault {
                 actions.append(
                     .send(
-                        .system(request.topic, joinRef: request.joinRef, source: "postgres_changes", isError: true, text: fault)))
+                        .system(
+                            request.topic, joinRef: request.joinRef, source: "postgres_changes", isError: true,
+                            text: fault)))
             }
             return actions
         }

@@ -111,7 +111,7 @@ let package = Package(
         library("PostgresClient", ["CLibPQ", logging, lifecycle, crypto, deque, heap], house),
         library(
             "WebSocketTransport",
-            [hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes, logging]),
+            [hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes, logging, deque]),
         library(
             "ServiceKit",
             [
@@ -161,7 +161,7 @@ let package = Package(
         tests("Realtime", ["Realtime", "WireFormat"]),
         tests("HTTPFetch", ["HTTPFetch"]),
         tests("PostgresClient", ["PostgresClient", logging]),
-        tests("WebSocketTransport", ["WebSocketTransport"]),
+        tests("WebSocketTransport", ["WebSocketTransport", hummingbird]),
         tests(
             "ServiceKit",
             [

@@ -33,10 +33,6 @@ struct Assessment: Sendable {
     init(_ program: QuadraticProgram, _ scale: ProblemScale, _ candidate: PrimalDualPoint, exactly: Bool) {
         let n = program.variables
         var point = candidate
-        if scale.isFeasibilityProblem {
-            point.y = point.y.map { _ in 0 }
-            point.z = point.z.map { _ in 0 }
-        }
         for j in 0..<n { point.x[j] = min(max(point.x[j], program.lower[j]), program.upper[j]) }
         for i in point.z.indices { point.z[i] = program.h[i] < .infinity ? max(point.z[i], 0) : 0 }
 
@@ -79,7 +75,7 @@ struct Assessment: Sendable {
         self.point = point
         self.lowerDuals = lowerDuals
         self.upperDuals = upperDuals
-        self.dualResidual = dualResidual == 0 ? 0 : dualResidual / size
+        self.dualResidual = dualResidual == 0 ? 0 : dualResidual / max(size, scale.slope)
         primalObjective = quadratic + linear
         dualObjective = bound
         primalResidual = Self.violation(program, point.x, floor: 1e-9 * scale.reach)

@@ -3,7 +3,7 @@ import LinearAlgebra
 /// What "small" means for a program: sizes that residuals and gaps are compared with.
 ///
 /// A gap is relative to the objective's own terms. Where these vanish at the optimum (a riskless portfolio, a solution at
-/// the origin) it is relative to a millionth of the terms without cancellation, and to a billionth of what they would be at
+/// the origin) it is relative to a thousandth of the terms without cancellation, and to a billionth of what they would be at
 /// the natural size of x.
 struct ProblemScale: Sendable {
     /// Natural size of x: largest |right-hand side| / |row| of the equalities, else the smallest positive distance of an
@@ -40,7 +40,7 @@ struct ProblemScale: Sendable {
             let curvature = P.map { $0.storage[j + j * $0.rows] } ?? 0
             terms += 0.5 * curvature * x[j] * x[j] + (q[j] * x[j]).magnitude
         }
-        return max((quadratic + linear).magnitude, quadratic, linear.magnitude, 1e-6 * terms, 1e-9 * natural)
+        return max((quadratic + linear).magnitude, quadratic, linear.magnitude, 1e-3 * terms, 1e-9 * natural)
     }
 
     private static func distances(_ rows: Matrix, _ right: [Double]) -> [Double] {

@@ -1,1 +1,0 @@
-// WireFormat: replaced by its first type.

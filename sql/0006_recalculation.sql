@@ -36,7 +36,7 @@ BEGIN
         least(
             v_now + p.max_wait_ms * interval '1 millisecond',
             -- The quiet time counts from the change itself; a late fan-out can shorten it by a tenth at most.
-            v_now - least(v_now - p_changed, p.quiet_ms * interval '0.1 millisecond') + p.quiet_ms * interval '1 millisecond')
+            v_now - least(greatest(v_now - p_changed, interval '0'), p.quiet_ms * interval '0.1 millisecond') + p.quiet_ms * interval '1 millisecond')
     FROM unnest(p_tenants, p_portfolios) w (tenant_id, portfolio_id)
     JOIN ballast.portfolio p USING (tenant_id, portfolio_id)
     WHERE p.recalculation_enabled

@@ -1,0 +1,106 @@
+import COpenBLAS
+
+/// Which triangle of a symmetric matrix holds its elements.
+public enum Triangle: Sendable {
+    /// Elements (i, j) with i >= j.
+    case lower
+    /// Elements (i, j) with i <= j.
+    case upper
+
+    var blas: CBLAS_UPLO { self == .lower ? CblasLower : CblasUpper }
+    var lapack: CChar { CChar(UInt8(ascii: self == .lower ? "L" : "U")) }
+}
+
+/// Products of matrices and vectors (BLAS levels 2 and 3).
+extension Matrix {
+    /// result = scale op(A) x + beta result, op being the transpose where `transposed`.
+    public func gemv(
+        _ x: [Double], transposed: Bool = false, scale alpha: Double = 1, beta: Double = 0, into result: inout [Double]
+    ) {
+        precondition(x.count == (transposed ? rows : columns), "gemv: the vector does not fit the matrix")
+        precondition(result.count == (transposed ? columns : rows), "gemv: the result does not fit the matrix")
+        precondition(storage.count == rows * columns)
+        guard !result.isEmpty else { return }
+        guard !x.isEmpty else {
+            for i in result.indices { result[i] = beta == 0 ? 0 : beta * result[i] }
+            return
+        }
+        cblas_dgemv(
+            CblasColMajor, transposed ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns), alpha, storage,
+            Int32(rows), x, 1, beta, &result, 1)
+    }
+
+    /// A x.
+    public func multiplied(by x: [Double]) -> [Double] {
+        var result = [Double](repeating: 0, count: rows)
+        gemv(x, into: &result)
+        return result
+    }
+
+    /// A' x.
+    public func transposedMultiplied(by x: [Double]) -> [Double] {
+        var result = [Double](repeating: 0, count: columns)
+        gemv(x, transposed: true, into: &result)
+        return result
+    }
+
+    /// A x for a symmetric A of which one triangle is read.
+    public func symmetricMultiplied(by x: [Double], triangle: Triangle = .lower) -> [Double] {
+        precondition(rows == columns && x.count == rows, "symv: the vector does not fit the matrix")
+        var result = [Double](repeating: 0, count: rows)
+        guard rows > 0 else { return result }
+        cblas_dsymv(CblasColMajor, triangle.blas, Int32(rows), 1, storage, Int32(rows), x, 1, 0, &result, 1)
+        return result
+    }
+
+    /// self = scale op(A) op(B) + beta self.
+    public mutating func gemm(
+        _ a: Matrix, transposed transposeA: Bool = false, _ b: Matrix, transposed transposeB: Bool = false,
+        scale alpha: Double = 1, beta: Double = 0
+    ) {
+        let inner = transposeA ? a.rows : a.columns
+        precondition(inner == (transposeB ? b.columns : b.rows), "gemm: the factors do not fit")
+        precondition(rows == (transposeA ? a.columns : a.rows), "gemm: the result has the wrong rows")
+        precondition(columns == (transposeB ? b.rows : b.columns), "gemm: the result has the wrong columns")
+        guard rows > 0, columns > 0 else { return }
+        guard inner > 0 else {
+            for i in storage.indices { storage[i] = beta == 0 ? 0 : beta * storage[i] }
+            return
+        }
+        cblas_dgemm(
+            CblasColMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
+            Int32(rows), Int32(columns), Int32(inner), alpha, a.storage, Int32(a.rows), b.storage, Int32(b.rows),
+            beta, &storage, Int32(rows))
+    }
+
+    /// A B.
+    public static func * (a: Matrix, b: Matrix) -> Matrix {
+        var result = Matrix(rows: a.rows, columns: b.columns)
+        result.gemm(a, b)
+        return result
+    }
+
+    /// self = scale A A' + beta self, or scale A' A + beta self where `transposed`; only the lower triangle is written.
+    public mutating func syrk(_ a: Matrix, transposed: Bool = false, scale alpha: Double = 1, beta: Double = 0) {
+        let order = transposed ? a.columns : a.rows
+        let inner = transposed ? a.rows : a.columns
+        precondition(rows == order && columns == order, "syrk: the result has the wrong order")
+        guard order > 0 else { return }
+        guard inner > 0 else {
+            if beta != 1 { for i in storage.indices { storage[i] = beta == 0 ? 0 : beta * storage[i] } }
+            return
+        }
+        cblas_dsyrk(
+            CblasColMajor, CblasLower, transposed ? CblasTrans : CblasNoTrans, Int32(order), Int32(inner), alpha,
+            a.storage, Int32(a.rows), beta, &storage, Int32(rows))
+    }
+
+    /// The symmetric matrix A' A (or A A'), both triangles filled.
+    public func gram(ofRows: Bool = false) -> Matrix {
+        let order = ofRows ? rows : columns
+        var result = Matrix(rows: order, columns: order)
+        result.syrk(self, transposed: !ofRows)
+        result.mirrorLowerTriangle()
+        return result
+    }
+}

@@ -1,1 +1,0 @@
-// LinearAlgebra: replaced by its first type.

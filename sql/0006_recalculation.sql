@@ -234,7 +234,7 @@ DECLARE
 BEGIN
     -- The order of locks is everywhere: portfolio, then job.
     SELECT p.request_hash INTO v_hash FROM ballast.portfolio p
-    WHERE p.tenant_id = v_tenant AND p.portfolio_id = p_portfolio FOR UPDATE;
+    WHERE p.tenant_id = v_tenant AND p.portfolio_id = p_portfolio FOR NO KEY UPDATE;   -- lets the job's foreign key through
     v_superseded := v_hash IS DISTINCT FROM p_request_hash;
     UPDATE ballast.recalculation_job j SET
         done = CASE WHEN v_superseded THEN j.done ELSE j.claimed END,

@@ -99,7 +99,7 @@ let package = Package(
         library("WireFormat"),
         library("LinearAlgebra", ["COpenBLAS", realModule], house + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
         library("ConvexSolver", ["LinearAlgebra"], numeric),
-        library("PortfolioModels", ["ConvexSolver", "LinearAlgebra", "WireFormat", ordered], numeric),
+        library("PortfolioModels", ["ConvexSolver", "LinearAlgebra", "WireFormat", ordered, realModule], numeric),
         library("Reallocation", ["ConvexSolver", "LinearAlgebra", "WireFormat"], numeric),
         library("MarketData", ["WireFormat"]),
         library("Realtime", ["WireFormat"]),

@@ -1,1 +1,0 @@
-// ConvexSolver: replaced by its first type.

@@ -1,0 +1,148 @@
+public import LinearAlgebra
+public import WireFormat
+
+/// Simple returns per period of N assets over T periods, complete and finite: what every model starts from.
+public struct ReturnPanel: Sendable, Equatable {
+    /// N symbols, in the order of the columns.
+    public let assets: [String]
+    /// T dates, strictly ascending: the ends of the periods.
+    public let dates: [CalendarDate]
+    /// T x N.
+    public let returns: Matrix
+    /// What was done about missing figures.
+    public let missing: OptimizeResponse.MissingReport
+
+    /// A panel of returns.
+    /// - Throws: `DAT-002` with fewer than two periods, `DAT-004` where a return is not finite or the shapes differ.
+    public init(
+        assets: [String], dates: [CalendarDate], returns: Matrix, missing: OptimizeResponse.MissingReport? = nil
+    ) throws(Problem) {
+        guard returns.rows == dates.count, returns.columns == assets.count, !assets.isEmpty else {
+            throw Problem(.invalidPrice, "The panel's shape does not fit its dates and assets.")
+        }
+        guard dates.count >= 2 else {
+            throw Problem(.tooLittleHistory, "\(dates.count) complete returns; at least 2 are needed.")
+        }
+        guard returns.isFinite else { throw Problem(.invalidPrice, "The panel has a return that is not finite.") }
+        self.assets = assets
+        self.dates = dates
+        self.returns = returns
+        self.missing =
+            missing ?? OptimizeResponse.MissingReport(policy: .drop, droppedDates: 0, missingByAsset: [])
+    }
+
+    /// T.
+    public var observations: Int { dates.count }
+
+    /// The returns of one asset.
+    public func column(_ asset: Int) -> [Double] { returns.column(asset) }
+
+    /// R w: the T returns of a portfolio with constant weights.
+    public func portfolioReturns(_ weights: [Double]) -> [Double] { returns.multiplied(by: weights) }
+
+    /// Periods a year where the request does not say: 365 where a date falls on a weekend, else 252.
+    public var periodsPerYear: Double {
+        dates.contains { $0.weekday > 5 } ? TradingCalendar.sevenDay.periodsPerYear : TradingCalendar.weekday.periodsPerYear
+    }
+
+    /// The panel's bytes in a fixed order, for a fingerprint: symbols, dates, then returns by column, little-endian.
+    public var canonicalBytes: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(returns.storage.count * 8 + dates.count * 8 + assets.count * 8)
+        for asset in assets {
+            bytes.append(contentsOf: asset.utf8)
+            bytes.append(0)
+        }
+        func append(_ word: UInt64) {
+            for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
+        }
+        for date in dates { append(UInt64(bitPattern: Int64(date.daysSinceEpoch))) }
+        for value in returns.storage { append((value == 0 ? 0 : value).bitPattern) }
+        return bytes
+    }
+}
+
+extension ReturnPanel {
+    /// Returns from prices: dates on which any asset lacks a price are left out, then p[t] / p[t-1] - 1 between neighbours.
+    ///
+    /// - Parameters:
+    ///   - assets: N symbols.
+    ///   - dates: dates of the prices, strictly ascending.
+    ///   - prices: one series an asset, a figure a date; nil is missing. Positive and finite.
+    /// - Throws: `DAT-003` if no date has all prices, `DAT-002` with fewer than three, `DAT-004` for a bad price.
+    public static func fromPrices(
+        assets: [String], dates: [CalendarDate], prices: [[Double?]]
+    ) throws(Problem) -> ReturnPanel {
+        let (kept, report) = try complete(assets: assets, dates: dates, series: prices)
+        guard kept.count >= 3 else {
+            throw Problem(
+                .tooLittleHistory, "\(kept.count) dates on which every asset has a price; at least 3 are needed.")
+        }
+        var returns = Matrix(rows: kept.count - 1, columns: assets.count)
+        for (column, series) in prices.enumerated() {
+            let complete = kept.compactMap { series[$0] }
+            for row in 1..<complete.count {
+                guard complete[row] > 0, complete[row - 1] > 0, complete[row].isFinite, complete[row - 1].isFinite else {
+                    throw Problem(
+                        .invalidPrice, "\(Problem.echo(assets[column])) has a price on \(dates[kept[row]]) that is not positive.")
+                }
+                returns[row - 1, column] = complete[row] / complete[row - 1] - 1
+            }
+        }
+        return try ReturnPanel(
+            assets: assets, dates: kept.dropFirst().map { dates[$0] }, returns: returns, missing: report)
+    }
+
+    /// Given returns: dates on which any asset lacks one are left out.
+    /// - Throws: `DAT-003` if no date is complete, `DAT-002` with fewer than two.
+    public static func fromReturns(
+        assets: [String], dates: [CalendarDate], returns: [[Double?]]
+    ) throws(Problem) -> ReturnPanel {
+        let (kept, report) = try complete(assets: assets, dates: dates, series: returns)
+        let storage = returns.flatMap { series in kept.compactMap { series[$0] } }
+        return try ReturnPanel(
+            assets: assets, dates: kept.map { dates[$0] },
+            returns: Matrix(rows: kept.count, columns: assets.count, columnMajor: storage), missing: report)
+    }
+
+    /// The inline panel of a request: its assets, its window, complete dates.
+    public static func inline(_ panel: InlinePanel, request: OptimizeRequest) throws(Problem) -> ReturnPanel {
+        let window = panel.dates.indices.filter { index in
+            let date = panel.dates[index]
+            return request.startDate.map { date >= $0 } ?? true && request.endDate.map { date <= $0 } ?? true
+        }
+        let dates = window.map { panel.dates[$0] }
+        var series: [[Double?]] = []
+        for asset in request.assets {
+            guard let column = panel.assets.firstIndex(of: asset) else {
+                throw Problem(.unknownSymbol, "\(Problem.echo(asset)) is not a column of the inline panel.")
+            }
+            let values = panel.values[column]
+            series.append(window.map { $0 < values.count ? values[$0] : nil })
+        }
+        return switch panel.kind {
+        case .returns: try fromReturns(assets: request.assets, dates: dates, returns: series)
+        case .prices: try fromPrices(assets: request.assets, dates: dates, prices: series)
+        }
+    }
+
+    /// The positions of dates on which every series has a figure, and a report of what is left out.
+    private static func complete(
+        assets: [String], dates: [CalendarDate], series: [[Double?]]
+    ) throws(Problem) -> (kept: [Int], report: OptimizeResponse.MissingReport) {
+        guard series.count == assets.count, series.allSatisfy({ $0.count == dates.count }) else {
+            throw Problem(.invalidPrice, "The panel's shape does not fit its dates and assets.")
+        }
+        let kept = dates.indices.filter { date in series.allSatisfy { $0[date] != nil } }
+        let gaps = zip(assets, series).map { (asset: $0, count: $1.count { $0 == nil }) }
+        guard !kept.isEmpty else {
+            let worst = gaps.max { $0.count < $1.count }.map { ": \(Problem.echo($0.asset)) misses \($0.count)" } ?? ""
+            throw Problem(.emptyWindow, "On none of \(dates.count) dates do all assets have a figure\(worst).")
+        }
+        return (
+            kept,
+            OptimizeResponse.MissingReport(
+                policy: .drop, droppedDates: dates.count - kept.count, missingByAsset: gaps.filter { $0.count > 0 })
+        )
+    }
+}

@@ -1,1 +1,0 @@
-// PortfolioModels: replaced by its first type.

@@ -1,0 +1,25 @@
+public import WireFormat
+
+/// Average drawdown, uncompounded.
+///
+/// ```
+/// (1/T) sum_t DD_t
+/// ```
+/// with DD as in `DrawdownSeries`. Source: A. Chekhlov, S. Uryasev, M. Zabarankin (2005), Drawdown Measure in Portfolio Optimization, IJTAF 8(1).
+public struct AverageDrawdown: RiskMeasure {
+    public static let code = RiskMeasureCode.averageDrawdown
+    public static let title = "Average drawdown"
+    public static let degree: Int? = 1
+
+    public init(_ parameters: RiskParameters) {}
+
+    public func value(of x: [Double]) -> Double {
+        let series = DrawdownSeries(x, compounded: false)
+        return SeriesMath.mean(series.depth)
+    }
+
+    public func sensitivity(at x: [Double]) -> [Double] {
+        let series = DrawdownSeries(x, compounded: false)
+        return series.throughReturns(x.map { _ in 1 / Double(x.count) })
+    }
+}

@@ -1,0 +1,26 @@
+public import WireFormat
+
+/// First lower partial moment: the mean shortfall below a target (the Omega ratio's risk).
+///
+/// ```
+/// FLPM(x) = (1/T) sum_t max(MAR - x_t, 0)
+/// ```
+/// Homogeneous in returns and target together. Source: P. Fishburn (1977), Mean-Risk Analysis with Risk Associated with
+/// Below-Target Returns, American Economic Review 67(2).
+public struct FirstLowerPartialMoment: RiskMeasure {
+    public static let code = RiskMeasureCode.flpm
+    public static let title = "First lower partial moment"
+    public static let degree: Int? = 1
+
+    private let target: Double
+
+    public init(_ parameters: RiskParameters) { target = parameters.target }
+
+    public func value(of x: [Double]) -> Double {
+        SeriesMath.mean(x.map { max(target - $0, 0) })
+    }
+
+    public func sensitivity(at x: [Double]) -> [Double] {
+        x.map { $0 < target ? -1 / Double(x.count) : 0 }
+    }
+}

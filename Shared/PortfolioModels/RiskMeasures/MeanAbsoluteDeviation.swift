@@ -1,0 +1,24 @@
+public import WireFormat
+
+/// Mean absolute deviation from the mean.
+///
+/// ```
+/// MAD(x) = (1/T) sum_t |x_t - mean|
+/// ```
+/// Source: H. Konno, H. Yamazaki (1991), Mean-Absolute Deviation Portfolio Optimization Model, Management Science 37(5).
+public struct MeanAbsoluteDeviation: RiskMeasure {
+    public static let code = RiskMeasureCode.mad
+    public static let title = "Mean absolute deviation"
+    public static let degree: Int? = 1
+
+    public init(_ parameters: RiskParameters) {}
+
+    public func value(of x: [Double]) -> Double {
+        SeriesMath.mean(SeriesMath.centred(x).map { abs($0) })
+    }
+
+    public func sensitivity(at x: [Double]) -> [Double] {
+        let share = 1 / Double(max(x.count, 1))
+        return SeriesMath.throughMean(SeriesMath.centred(x).map { $0 > 0 ? share : ($0 < 0 ? -share : 0) })
+    }
+}

@@ -1,0 +1,72 @@
+/// Weighted sums of order statistics `sum_i c_i x_(i)`, `x_(1) <= ... <= x_(T)`: the form of VaR, CVaR, Tail Gini, GMD, WR and RG.
+struct OrderStatistics {
+    /// Indices of the series in ascending order of value; ties keep their order in time.
+    let order: [Int]
+    let x: [Double]
+
+    init(_ x: [Double]) {
+        self.x = x
+        order = x.indices.sorted { x[$0] != x[$1] ? x[$0] < x[$1] : $0 < $1 }
+    }
+
+    /// `sum_i coefficients[i] x_(i)`, from the worst on.
+    func sum(_ coefficients: [Double]) -> Double {
+        var total = 0.0
+        for (rank, c) in coefficients.enumerated() { total += c * x[order[rank]] }
+        return total
+    }
+
+    /// The derivative of that sum: each coefficient at the period that holds its rank.
+    func spread(_ coefficients: [Double]) -> [Double] {
+        var slope = [Double](repeating: 0, count: x.count)
+        for (rank, c) in coefficients.enumerated() { slope[order[rank]] = c }
+        return slope
+    }
+}
+
+/// Coefficients of order statistics for the tail measures.
+enum TailCoefficients {
+    /// k = ceil(alpha T), between 1 and T; products that miss an integer by rounding count as that integer.
+    static func rank(alpha: Double, count: Int) -> Int {
+        let exact = alpha * Double(count)
+        let nearest = exact.rounded()
+        let k = abs(exact - nearest) < 1e-9 * max(1, exact) ? nearest : exact.rounded(.up)
+        return min(max(Int(k), 1), count)
+    }
+
+    /// VaR = -x_(k).
+    static func valueAtRisk(alpha: Double, count: Int) -> [Double] {
+        guard count > 0 else { return [] }
+        let k = rank(alpha: alpha, count: count)
+        return [Double](repeating: 0, count: k - 1) + [-1]
+    }
+
+    /// CVaR = -x_(k) + sum_{i<=k} (x_(k) - x_(i)) / (alpha T).
+    static func conditional(alpha: Double, count: Int) -> [Double] {
+        guard count > 0 else { return [] }
+        let k = rank(alpha: alpha, count: count)
+        let share = 1 / (alpha * Double(count))
+        var coefficients = [Double](repeating: -share, count: k)
+        coefficients[k - 1] = -(1 - share * Double(k - 1))
+        return coefficients
+    }
+
+    /// Tail Gini: the mixture of CVaR levels evenly spaced from 0.0001 to alpha.
+    static func tailGini(alpha: Double, levels: Int, count: Int) -> [Double] {
+        let lowest = 0.0001
+        guard count > 0, levels >= 2, alpha > lowest else { return conditional(alpha: alpha, count: count) }
+        let step = (alpha - lowest) / Double(levels - 1)
+        let level = (0..<levels).map { $0 == levels - 1 ? alpha : lowest + step * Double($0) }
+        var coefficients = [Double](repeating: 0, count: rank(alpha: alpha, count: count))
+        for i in 0..<levels {
+            let weight: Double
+            if i == levels - 1 {
+                weight = (level[i] - level[i - 1]) / alpha
+            } else {
+                weight = (level[i + 1] - (i == 0 ? 0 : level[i - 1])) * level[i] / (alpha * alpha)
+            }
+            for (rank, c) in conditional(alpha: level[i], count: count).enumerated() { coefficients[rank] += weight * c }
+        }
+        return coefficients
+    }
+}

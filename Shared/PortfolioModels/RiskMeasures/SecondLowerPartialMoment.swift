@@ -1,0 +1,28 @@
+public import WireFormat
+
+/// Second lower partial moment: the root mean square shortfall below a target (the Sortino ratio's risk).
+///
+/// ```
+/// SLPM(x) = sqrt( sum_t max(MAR - x_t, 0)^2 / (T - 1) )
+/// ```
+/// Homogeneous in returns and target together. Source: P. Fishburn (1977), Mean-Risk Analysis with Risk Associated with
+/// Below-Target Returns, American Economic Review 67(2).
+public struct SecondLowerPartialMoment: RiskMeasure {
+    public static let code = RiskMeasureCode.slpm
+    public static let title = "Second lower partial moment"
+    public static let degree: Int? = 1
+
+    private let target: Double
+
+    public init(_ parameters: RiskParameters) { target = parameters.target }
+
+    public func value(of x: [Double]) -> Double {
+        SeriesMath.rootMeanSquare(x.map { max(target - $0, 0) }, divisor: SeriesMath.degreesOfFreedom(x))
+    }
+
+    public func sensitivity(at x: [Double]) -> [Double] {
+        let divisor = SeriesMath.degreesOfFreedom(x)
+        let risk = value(of: x)
+        return x.map { risk > 0 ? -max(target - $0, 0) / (divisor * risk) : 0 }
+    }
+}

@@ -1,0 +1,27 @@
+public import WireFormat
+
+/// Semi-deviation below the mean.
+///
+/// ```
+/// MSV(x) = sqrt( sum_t min(x_t - mean, 0)^2 / (T - 1) )
+/// ```
+/// Source: H. Markowitz (1959), Portfolio Selection: Efficient Diversification of Investments, chapter IX.
+public struct SemiDeviation: RiskMeasure {
+    public static let code = RiskMeasureCode.msv
+    public static let title = "Semi-deviation"
+    public static let degree: Int? = 1
+
+    public init(_ parameters: RiskParameters) {}
+
+    public func value(of x: [Double]) -> Double {
+        let below = SeriesMath.centred(x).map { min($0, 0) }
+        return SeriesMath.rootMeanSquare(below, divisor: SeriesMath.degreesOfFreedom(x))
+    }
+
+    public func sensitivity(at x: [Double]) -> [Double] {
+        let below = SeriesMath.centred(x).map { min($0, 0) }
+        let divisor = SeriesMath.degreesOfFreedom(x)
+        let risk = SeriesMath.rootMeanSquare(below, divisor: divisor)
+        return SeriesMath.throughMean(below.map { risk > 0 ? $0 / (divisor * risk) : 0 })
+    }
+}

@@ -1,0 +1,26 @@
+public import WireFormat
+
+/// Standard deviation, the reported risk of mean-variance portfolios.
+///
+/// ```
+/// MV(x) = sqrt( sum_t (x_t - mean)^2 / (T - 1) )
+/// ```
+/// Source: H. Markowitz (1952), Portfolio Selection, Journal of Finance 7(1).
+public struct StandardDeviation: RiskMeasure {
+    public static let code = RiskMeasureCode.mv
+    public static let title = "Standard deviation"
+    public static let degree: Int? = 1
+
+    public init(_ parameters: RiskParameters) {}
+
+    public func value(of x: [Double]) -> Double {
+        SeriesMath.rootMeanSquare(SeriesMath.centred(x), divisor: SeriesMath.degreesOfFreedom(x))
+    }
+
+    public func sensitivity(at x: [Double]) -> [Double] {
+        let deviations = SeriesMath.centred(x)
+        let divisor = SeriesMath.degreesOfFreedom(x)
+        let risk = SeriesMath.rootMeanSquare(deviations, divisor: divisor)
+        return deviations.map { risk > 0 ? $0 / (divisor * risk) : 0 }
+    }
+}

@@ -1,0 +1,26 @@
+public import WireFormat
+
+/// Ulcer index, uncompounded.
+///
+/// ```
+/// sqrt( (1/T) sum_t DD_t^2 )
+/// ```
+/// with DD as in `DrawdownSeries`. Source: P. Martin, B. McCann (1989), The Investor's Guide to Fidelity Funds.
+public struct UlcerIndex: RiskMeasure {
+    public static let code = RiskMeasureCode.ulcerIndex
+    public static let title = "Ulcer index"
+    public static let degree: Int? = 1
+
+    public init(_ parameters: RiskParameters) {}
+
+    public func value(of x: [Double]) -> Double {
+        let series = DrawdownSeries(x, compounded: false)
+        return SeriesMath.rootMeanSquare(series.depth, divisor: Double(max(x.count, 1)))
+    }
+
+    public func sensitivity(at x: [Double]) -> [Double] {
+        let series = DrawdownSeries(x, compounded: false)
+        let scale = Double(max(x.count, 1)) * value(of: x)
+        return series.throughReturns(series.depth.map { scale > 0 ? $0 / scale : 0 })
+    }
+}

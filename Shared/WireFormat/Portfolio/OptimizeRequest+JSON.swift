@@ -1,0 +1,47 @@
+extension OptimizeRequest {
+    /// The canonical form: fixed order, defaults left out, names of maps sorted. Decodes to an equal request.
+    public var json: JSONValue {
+        var object = JSONObject()
+        object["assets"] = JSONValue(assets)
+        if let panel { object[panel.kind.rawValue] = panel.json }
+        if let startDate { object["start_date"] = .string(startDate.description) }
+        if let endDate { object["end_date"] = .string(endDate.description) }
+        object["model"] = .string(model.rawValue)
+        object["risk_measure"] = .string(riskMeasure.rawValue)
+        object["objective"] = .string(objective.rawValue)
+        put(riskFreeRate, "risk_free_rate", unless: 0, in: &object)
+        put(riskAversion, "risk_aversion", unless: 2, in: &object)
+        put(alpha, "alpha", unless: 0.05, in: &object)
+        if let beta { object["beta"] = JSONValue(beta) }
+        if levels != 100 { object["a_sim"] = JSONValue(levels) }
+        if let gainLevels { object["b_sim"] = JSONValue(gainLevels) }
+        put(kappa, "kappa", unless: 0.3, in: &object)
+        if let kappaGain { object["kappa_gain"] = JSONValue(kappaGain) }
+        put(power, "power", unless: 2, in: &object)
+        let limits = constraints.json
+        if limits.objectValue?.isEmpty == false { object["constraints"] = limits }
+        if let frontier {
+            object["efficient_frontier"] = [
+                "points": JSONValue(frontier.points), "by": .string(frontier.axis.rawValue),
+                "weights": .bool(frontier.withWeights),
+            ]
+        }
+        if let periodsPerYear { object["periods_per_year"] = JSONValue(periodsPerYear) }
+        if let calendar { object["calendar"] = .string(calendar.rawValue) }
+        if convention != .riskfolio { object["convention"] = .string(convention.rawValue) }
+        if let name { object["name"] = .string(name) }
+        if let portfolioID { object["portfolio_id"] = .string(portfolioID) }
+        if !store { object["store"] = false }
+        if let recalculation {
+            var inner = JSONObject([("enabled", .bool(recalculation.enabled))])
+            if let quiet = recalculation.quietMilliseconds { inner["quiet_ms"] = JSONValue(quiet) }
+            if let longest = recalculation.maximumWaitMilliseconds { inner["max_wait_ms"] = JSONValue(longest) }
+            object["recalculation"] = .object(inner)
+        }
+        return .object(object)
+    }
+
+    private func put(_ value: Double, _ name: String, unless standard: Double, in object: inout JSONObject) {
+        if value != standard { object[name] = JSONValue(value == 0 ? 0 : value) }
+    }
+}

@@ -32,16 +32,6 @@ struct AlignedPrices: Sendable {
 
         /// Most of the dropped days that are named.
         static let mostExamples = 10
-
-        var json: JSONValue {
-            var object = JSONObject([("policy", "drop"), ("dropped", JSONValue(dropped))])
-            if dropped > 0 {
-                object["dates"] = JSONValue(examples.map { $0.description })
-                object["by_asset"] = .object(JSONObject(byAsset.map { ($0.asset, JSONValue($0.days)) }))
-            }
-            if !shifted.isEmpty { object["previous_bar"] = JSONValue(shifted) }
-            return .object(object)
-        }
     }
 
     /// Joins the series on their days. Complexity: one pass over all days and assets.

@@ -90,17 +90,20 @@ final class SolverPool: Sendable {
     /// - Throws: `SYS-101` where the queue is full, `SYS-201` where the deadline passed before the work began, and whatever
     ///   `work` throws.
     func solve<Answer: Sendable>(
-        lane: Lane, deadline: SolverDeadline, cancellation: CancellationFlag,
+        lane: Lane, deadline: SolverDeadline,
         _ work: @escaping @Sendable () throws(Problem) -> Answer
     ) async throws(Problem) -> Answer {
         let result: Result<Answer, Problem> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let job = Waiting {
-                    if cancellation.isCancelled {
-                        continuation.resume(returning: .failure(Problem(.draining, "The call was cancelled before its solve began.")))
-                    } else if deadline.hasPassed {
-                        continuation.resume(returning: .failure(Problem(.deadline, "The deadline passed while the solve waited.")))
-                    } else {
+                    switch deadline.interruption {
+                    case .cancelled?:
+                        let problem = Problem(.draining, "The call was cancelled before its solve began.")
+                        continuation.resume(returning: .failure(problem))
+                    case .some:
+                        let problem = Problem(.deadline, "The deadline passed while the solve waited.")
+                        continuation.resume(returning: .failure(problem))
+                    case nil:
                         do throws(Problem) {
                             continuation.resume(returning: .success(try work()))
                         } catch {
@@ -124,7 +127,7 @@ final class SolverPool: Sendable {
                 }
             }
         } onCancel: {
-            cancellation.cancel()
+            deadline.flag?.cancel()
         }
         return try result.get()
     }

@@ -113,8 +113,8 @@ let package = Package(
         library(
             "ServiceKit",
             [
-                "WireFormat", "PostgresClient", hummingbird, httpTypes, nioCore, logging, metrics, coreMetrics, configuration,
-                lifecycle, unixSignals, jwt, crypto,
+                "WireFormat", "PostgresClient", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix, nioHTTP1,
+                nioHTTPTypes, logging, metrics, coreMetrics, configuration, lifecycle, unixSignals, jwt, crypto,
             ]),
 
         // Services.

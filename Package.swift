@@ -109,7 +109,7 @@ let package = Package(
         library("PostgresClient", ["CLibPQ", logging, lifecycle, crypto], house),
         library(
             "WebSocketTransport",
-            [hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes, logging]),
+            [hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes, logging, deque]),
         library(
             "ServiceKit",
             [
@@ -156,7 +156,7 @@ let package = Package(
         tests("Realtime", ["Realtime", "WireFormat"]),
         tests("HTTPFetch", ["HTTPFetch"]),
         tests("PostgresClient", ["PostgresClient", logging]),
-        tests("WebSocketTransport", ["WebSocketTransport"]),
+        tests("WebSocketTransport", ["WebSocketTransport", hummingbird]),
         tests("ServiceKit", ["ServiceKit", "WireFormat", "PostgresClient", hummingbird, configuration, logging]),
         tests("ETL", ["ETL", "MarketData", "HTTPFetch", "PostgresClient", "WireFormat"]),
         tests("StoreNotifier", ["StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "WireFormat"]),

@@ -26,6 +26,17 @@ BEGIN
     -- Each statement from here on has its own, newer snapshot.
     SELECT * INTO STRICT v_prev FROM rt.tick t ORDER BY t.tick DESC LIMIT 1;
     v_cur := pg_current_snapshot();
+    IF pg_snapshot_xmax(v_prev.snap) > pg_snapshot_xmax(v_cur) THEN
+        -- Restored into a cluster with younger transaction ids: the old log cannot be continued. A gap in the numbers
+        -- tells every cursor that it has expired.
+        DELETE FROM rt.event;
+        DELETE FROM rt.tick;
+        UPDATE rt.epoch SET epoch = gen_random_uuid();
+        INSERT INTO rt.tick (tick, snap, at, n) VALUES (
+            v_prev.tick + 2, v_cur, greatest(clock_timestamp(), v_prev.at + (v_prev.n + 1) * interval '1 microsecond'), 0);
+        PERFORM pg_notify('rt_tick', (v_prev.tick + 2)::text);
+        RETURN v_prev.tick + 2;
+    END IF;
     v_from := pg_snapshot_xmax(v_prev.snap);
     v_open := ARRAY(SELECT pg_snapshot_xip(v_prev.snap));
     -- Snapshots as values: a join with rt.tick would read the whole log.

@@ -178,6 +178,21 @@ enum PortfolioStore {
         return try rows.first.map { try result($0) }
     }
 
+    /// The input of the result that stands; nil where nothing has been stored yet.
+    static func currentFingerprint(
+        of id: String, on connection: PostgresConnection
+    ) async throws -> (requestHash: [UInt8], fingerprint: [UInt8])? {
+        let rows = try await connection.query(
+            """
+            SELECT r.request_hash, r.fingerprint
+            FROM ballast.portfolio_result r JOIN ballast.portfolio p USING (tenant_id, portfolio_id)
+            WHERE r.tenant_id = ballast.current_tenant() AND r.portfolio_id = \(id)
+                AND (p.current_revision IS NULL OR r.revision = p.current_revision)
+            ORDER BY r.revision DESC LIMIT 1
+            """)
+        return try rows.first.map { (try $0.decode([UInt8].self, at: 0), try $0.decode([UInt8].self, at: 1)) }
+    }
+
     /// A page of results, newest first, of revisions below `before`.
     static func history(
         of id: String, limit: Int, before: Int64?, on connection: PostgresConnection
@@ -204,6 +219,17 @@ enum PortfolioStore {
             """)
         guard let row = rows.first else { return (0, false) }
         return (try row.decode(Int64.self, at: 0), try row.decode(Bool.self, at: 1))
+    }
+
+    /// How a portfolio's job stands; nil where it never had one.
+    static func job(of id: String, on connection: PostgresConnection) async throws -> (state: String, problem: String?)? {
+        let rows = try await connection.query(
+            """
+            SELECT CASE WHEN parked_at IS NOT NULL THEN 'parked' WHEN lease_until > clock_timestamp() THEN 'running'
+                WHEN wanted > done THEN 'pending' ELSE 'idle' END, last_error
+            FROM ballast.recalculation_job WHERE tenant_id = ballast.current_tenant() AND portfolio_id = \(id)
+            """)
+        return try rows.first.map { (try $0.decode(String.self, at: 0), try $0.decode(String?.self, at: 1)) }
     }
 
     /// Wants a recalculation in this transaction; see `settle`. Nil where recalculation is off.

@@ -1,0 +1,239 @@
+import WireFormat
+
+/// All constraints of a request on the weights of its assets, by name.
+struct ConstraintSet: Sendable {
+    let assets: [String]
+    private(set) var constraints: [NamedConstraint] = []
+    private(set) var warnings: [PortfolioWarning] = []
+    /// The tightest bounds of each asset.
+    let lower: [Double]
+    let upper: [Double]
+
+    /// Lowest and highest sum of the weights.
+    let budget: ConstraintRequest.Budget
+
+    private static let root = JSONPointer(["constraints"])
+
+    /// Names and compiles the request's constraints.
+    /// - Parameters:
+    ///   - mean: mean returns per period, for `min_return`.
+    ///   - periodsPerYear: turns annual levels into ones per period.
+    init(request: OptimizeRequest, mean: [Double], periodsPerYear: Double) {
+        assets = request.assets
+        let wanted = request.constraints
+        budget = wanted.budget
+        let builder = Builder(assets: request.assets, request: wanted, mean: mean, periodsPerYear: periodsPerYear)
+        (constraints, warnings) = builder.build()
+        var lower = [Double](repeating: -.infinity, count: assets.count)
+        var upper = [Double](repeating: .infinity, count: assets.count)
+        for constraint in constraints {
+            guard case .bounds(let low, let high) = constraint.kind else { continue }
+            for i in assets.indices {
+                lower[i] = max(lower[i], low[i])
+                upper[i] = min(upper[i], high[i])
+            }
+        }
+        self.lower = lower
+        self.upper = upper
+    }
+
+    /// Turns the decoded members into named constraints, in the order of API.md.
+    private struct Builder {
+        let assets: [String]
+        let request: ConstraintRequest
+        let mean: [Double]
+        let periodsPerYear: Double
+
+        func build() -> ([NamedConstraint], [PortfolioWarning]) {
+            var warnings: [PortfolioWarning] = []
+            let all =
+                budgets() + bounds() + groups(&warnings) + linear(&warnings) + exposures() + turnover() + minimumReturn()
+            return (all, warnings)
+        }
+
+        private var none: [Double] { [Double](repeating: -.infinity, count: assets.count) }
+        private var free: [Double] { [Double](repeating: .infinity, count: assets.count) }
+        private var ones: [Double] { [Double](repeating: 1, count: assets.count) }
+
+        private func place(_ tokens: String...) -> JSONPointer { JSONPointer(root.tokens + tokens) }
+
+        private func budgets() -> [NamedConstraint] {
+            let (low, high) = (request.budget.min, request.budget.max)
+            if low == high {
+                return [
+                    NamedConstraint(
+                        name: "budget", pointer: place("budget"), kind: .equal(ones), level: low, isStructural: true)
+                ]
+            }
+            return [
+                NamedConstraint(
+                    name: "budget.min", pointer: place("budget", "min"), kind: .atLeast(ones), level: low,
+                    isStructural: true),
+                NamedConstraint(
+                    name: "budget.max", pointer: place("budget", "max"), kind: .atMost(ones), level: high,
+                    isStructural: true),
+            ]
+        }
+
+        private func bounds() -> [NamedConstraint] {
+            side(request.lowerBound, "lower_bound", { request.lower(of: $0) }) { .bounds(lower: $0, upper: free) }
+                + side(request.upperBound, "upper_bound", { request.upper(of: $0) }) { .bounds(lower: none, upper: $0) }
+        }
+
+        /// One constraint for the assets that share a number, one for each asset that has its own.
+        private func side(
+            _ bound: ConstraintRequest.Bound?, _ name: String, _ level: (String) -> Double,
+            _ kind: ([Double]) -> NamedConstraint.Kind
+        ) -> [NamedConstraint] {
+            let absent = name == "lower_bound" ? -Double.infinity : .infinity
+            guard case .byAsset(let values)? = bound else {
+                let common = assets.first.map(level) ?? 0
+                return [
+                    NamedConstraint(
+                        name: name, pointer: place(name), kind: kind(assets.map(level)), level: common,
+                        isStructural: bound == nil)
+                ]
+            }
+            let own = Set(values.map { $0.asset })
+            var result: [NamedConstraint] = []
+            let rest = assets.filter { !own.contains($0) }
+            if let first = rest.first {
+                let shared = assets.map { own.contains($0) ? absent : level($0) }
+                result.append(
+                    NamedConstraint(
+                        name: name, pointer: place(name), kind: kind(shared), level: level(first), isStructural: true))
+            }
+            for (index, asset) in assets.enumerated() where own.contains(asset) {
+                var single = [Double](repeating: absent, count: assets.count)
+                single[index] = level(asset)
+                result.append(
+                    NamedConstraint(
+                        name: "\(name).\(asset)", pointer: place(name, asset), kind: kind(single), level: level(asset),
+                        isStructural: false))
+            }
+            return result
+        }
+
+        private func groups(_ warnings: inout [PortfolioWarning]) -> [NamedConstraint] {
+            var result: [NamedConstraint] = []
+            for limit in request.groupLimits {
+                guard limit.min != nil || limit.max != nil else { continue }
+                guard let row = members(of: limit.group, &warnings) else { continue }
+                for (side, level) in [("min", limit.min), ("max", limit.max)] {
+                    guard let level else { continue }
+                    result.append(
+                        NamedConstraint(
+                            name: "group_constraints.\(limit.group).\(side)",
+                            pointer: place("group_constraints", limit.group, side),
+                            kind: side == "min" ? .atLeast(row) : .atMost(row), level: level, isStructural: false))
+                }
+            }
+            return result
+        }
+
+        /// The group's row of ones, cut to the assets; nil with a warning where nothing is left of it.
+        private func members(of group: String, _ warnings: inout [PortfolioWarning]) -> [Double]? {
+            let named = request.groups.first { $0.name == group }?.assets ?? []
+            let kept = Set(request.members(of: group, among: assets))
+            let lost = named.filter { !kept.contains($0) }
+            let names = lost.prefix(5).map { Problem.echo($0) }.joined(separator: ", ") + (lost.count > 5 ? ", ..." : "")
+            let code = kept.isEmpty ? "group_not_applied" : "group_cut"
+            if kept.isEmpty {
+                let who = named.isEmpty ? "It has no members." : "None of its members (\(names)) is among the assets."
+                let text = "The group \(Problem.echo(group)) is not applied. \(who)"
+                warnings.append(PortfolioWarning(code: code, pointer: place("groups", group), detail: text))
+                return nil
+            }
+            if !lost.isEmpty, !warnings.contains(where: { $0.pointer == place("groups", group) }) {
+                let text = "The group \(Problem.echo(group)) is applied without \(names), not among the assets."
+                warnings.append(PortfolioWarning(code: code, pointer: place("groups", group), detail: text))
+            }
+            return assets.map { kept.contains($0) ? 1 : 0 }
+        }
+
+        private func linear(_ warnings: inout [PortfolioWarning]) -> [NamedConstraint] {
+            var result: [NamedConstraint] = []
+            for (index, row) in request.linear.enumerated() {
+                var coefficients = [Double](repeating: 0, count: assets.count)
+                for term in row.coefficients {
+                    if let asset = assets.firstIndex(of: term.asset) {
+                        coefficients[asset] += term.value
+                    } else if let members = members(of: term.asset, &warnings) {
+                        for i in assets.indices { coefficients[i] += term.value * members[i] }
+                    }
+                }
+                let name = "linear.\(row.name ?? String(index))"
+                let pointer = place("linear", String(index))
+                if let level = row.min, row.min == row.max {
+                    result.append(
+                        NamedConstraint(
+                            name: name, pointer: pointer, kind: .equal(coefficients), level: level, isStructural: false))
+                    continue
+                }
+                if let level = row.min {
+                    result.append(
+                        NamedConstraint(
+                            name: "\(name).min", pointer: pointer, kind: .atLeast(coefficients), level: level,
+                            isStructural: false))
+                }
+                if let level = row.max {
+                    result.append(
+                        NamedConstraint(
+                            name: "\(name).max", pointer: pointer, kind: .atMost(coefficients), level: level,
+                            isStructural: false))
+                }
+            }
+            return result
+        }
+
+        private func exposures() -> [NamedConstraint] {
+            let zeros = [Double](repeating: 0, count: assets.count)
+            var result: [NamedConstraint] = []
+            if let short = request.short, short > 0 {
+                let hinge = NamedConstraint.Hinge(reference: zeros, linear: 0, weight: 1)
+                result.append(
+                    NamedConstraint(
+                        name: "short", pointer: place("short"), kind: .hinge(hinge), level: short, isStructural: false))
+            }
+            if let gross = request.gross {
+                let hinge = NamedConstraint.Hinge(reference: zeros, linear: 1, weight: 2)
+                result.append(
+                    NamedConstraint(
+                        name: "gross", pointer: place("gross"), kind: .hinge(hinge), level: gross, isStructural: false))
+            }
+            return result
+        }
+
+        private func turnover() -> [NamedConstraint] {
+            guard let turnover = request.turnover else { return [] }
+            let held = Dictionary(turnover.from.map { ($0.asset, $0.value) }, uniquingKeysWith: { $1 })
+            let reference = assets.map { held[$0] ?? 0 }
+            var result: [NamedConstraint] = []
+            if let most = turnover.perAsset {
+                result.append(
+                    NamedConstraint(
+                        name: "turnover.per_asset", pointer: place("turnover", "per_asset"),
+                        kind: .bounds(lower: reference.map { $0 - most }, upper: reference.map { $0 + most }), level: most,
+                        isStructural: false))
+            }
+            if let most = turnover.total {
+                let hinge = NamedConstraint.Hinge(reference: reference, linear: 1, weight: 2)
+                result.append(
+                    NamedConstraint(
+                        name: "turnover.total", pointer: place("turnover", "total"), kind: .hinge(hinge), level: most,
+                        isStructural: false))
+            }
+            return result
+        }
+
+        private func minimumReturn() -> [NamedConstraint] {
+            guard let least = request.minReturn else { return [] }
+            let scale = request.isAnnual ? periodsPerYear : 1
+            return [
+                NamedConstraint(
+                    name: "min_return", pointer: place("min_return"), kind: .atLeast(mean.map { $0 * scale }), level: least,
+                    isStructural: false)
+            ]
+        }
+    }
+}

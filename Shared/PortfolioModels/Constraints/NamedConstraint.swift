@@ -1,0 +1,68 @@
+import WireFormat
+
+/// One constraint on the weights under the name by which its caller knows it: what conflicts, prices and relaxations speak of.
+struct NamedConstraint: Sendable {
+    /// What it says about the weights w.
+    enum Kind: Sendable {
+        /// lower <= w <= upper, infinite where there is no limit.
+        case bounds(lower: [Double], upper: [Double])
+        /// a'w <= level
+        case atMost([Double])
+        /// a'w >= level
+        case atLeast([Double])
+        /// a'w = level
+        case equal([Double])
+        /// linear sum(w - reference) + weight sum(max(reference - w, 0)) <= level: shorts, gross exposure, turnover.
+        case hinge(Hinge)
+    }
+
+    /// The piecewise linear sum of a `hinge` constraint.
+    struct Hinge: Sendable {
+        var reference: [Double]
+        var linear: Double
+        var weight: Double
+    }
+
+    let name: String
+    let pointer: JSONPointer
+    let kind: Kind
+    /// The limit in the caller's units: the right-hand side, or the bound that a number gave to every asset.
+    let level: Double
+    /// Whether it holds without being asked for (budget, defaults): relaxed last.
+    let isStructural: Bool
+
+    /// Whether more room means a higher level (+1) or a lower one (-1); 0 for an equality.
+    var direction: Double {
+        switch kind {
+        case .atMost, .hinge: 1
+        case .atLeast: -1
+        case .equal: 0
+        case .bounds(let lower, _): lower.contains { $0 > -.infinity } ? -1 : 1
+        }
+    }
+}
+
+extension NamedConstraint {
+    /// How far the constraint is from being tight at `w`; negative where it is violated. For bounds the least over assets.
+    func slack(at w: [Double]) -> Double {
+        switch kind {
+        case .bounds(let lower, let upper):
+            return w.indices.reduce(Double.infinity) { min($0, w[$1] - lower[$1], upper[$1] - w[$1]) }
+        case .atMost(let a): return level - Self.dot(a, w)
+        case .atLeast(let a): return Self.dot(a, w) - level
+        case .equal(let a): return -abs(Self.dot(a, w) - level)
+        case .hinge(let hinge):
+            var total = 0.0
+            for i in w.indices {
+                total += hinge.linear * (w[i] - hinge.reference[i]) + hinge.weight * max(hinge.reference[i] - w[i], 0)
+            }
+            return level - total
+        }
+    }
+
+    private static func dot(_ a: [Double], _ w: [Double]) -> Double {
+        var sum = 0.0
+        for i in w.indices { sum += a[i] * w[i] }
+        return sum
+    }
+}

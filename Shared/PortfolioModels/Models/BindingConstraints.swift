@@ -1,0 +1,73 @@
+import LinearAlgebra
+import WireFormat
+
+/// The constraints that are tight at a solution, with their prices.
+///
+/// Rows have the solver's prices. What is left of the objective's gradient after them prices the bounds, each bound by the
+/// tightest constraint that sets it: a positive rest pushes against an upper bound, a negative one against a lower.
+struct BindingConstraints {
+    /// By constraint of the set.
+    private(set) var prices: [Double]
+    private let set: ConstraintSet
+    private let weights: [Double]
+
+    /// - Parameter gradient: of the objective in its improving direction, at the weights.
+    init(_ solution: ModelSolution, gradient: [Double], set: ConstraintSet) {
+        prices = solution.prices
+        weights = solution.weights
+        self.set = set
+        let rest = Self.reducedGradient(gradient, solution.prices, set, solution.weights)
+        for (index, constraint) in set.constraints.enumerated() {
+            guard case .bounds(let lower, let upper) = constraint.kind else { continue }
+            for i in rest.indices {
+                let isOwner = owner(of: i, isUpper: rest[i] > 0) == index
+                if rest[i] > 0, weights[i] >= upper[i], isOwner { prices[index] += rest[i] }
+                if rest[i] < 0, weights[i] <= lower[i], isOwner { prices[index] -= rest[i] }
+            }
+        }
+    }
+
+    /// Those with no slack left, in the set's order.
+    var binding: [OptimizeResponse.Binding] {
+        let largest = prices.reduce(0) { max($0, abs($1)) }
+        return set.constraints.indices.compactMap { index in
+            guard set.constraints[index].slack(at: weights) < 1e-10 else { return nil }
+            let price = abs(prices[index]) <= 1e-12 * largest ? 0 : prices[index]
+            return OptimizeResponse.Binding(constraint: set.constraints[index].name, dual: price)
+        }
+    }
+
+    /// The first constraint that sets the tightest bound of an asset.
+    private func owner(of asset: Int, isUpper: Bool) -> Int? {
+        set.constraints.firstIndex { constraint in
+            guard case .bounds(let lower, let upper) = constraint.kind else { return false }
+            return isUpper ? upper[asset] == set.upper[asset] : lower[asset] == set.lower[asset]
+        }
+    }
+
+    private static func reducedGradient(
+        _ gradient: [Double], _ prices: [Double], _ set: ConstraintSet, _ weights: [Double]
+    ) -> [Double] {
+        var rest = gradient
+        for (index, constraint) in set.constraints.enumerated() where prices[index] != 0 {
+            switch constraint.kind {
+            case .bounds, .hinge: break
+            case .equal(let a), .atMost(let a): for i in rest.indices { rest[i] -= prices[index] * a[i] }
+            case .atLeast(let a): for i in rest.indices { rest[i] += prices[index] * a[i] }
+            }
+        }
+        for (index, constraint) in set.constraints.enumerated() where prices[index] != 0 {
+            guard case .hinge(let hinge) = constraint.kind else { continue }
+            for i in rest.indices {
+                rest[i] -= prices[index] * hinge.linear
+                let full = prices[index] * hinge.weight
+                if weights[i] < hinge.reference[i] {
+                    rest[i] += full
+                } else if weights[i] == hinge.reference[i] {
+                    rest[i] += min(max(-rest[i], 0), full)  // any share of the kink: the one that leaves least
+                }
+            }
+        }
+        return rest
+    }
+}

@@ -1,0 +1,13 @@
+import ConvexSolver
+
+/// What a model found: weights, the solver's evidence, and the prices of the named rows.
+struct ModelSolution: Sendable {
+    /// N weights, cleaned.
+    var weights: [Double]
+    /// Residuals, gap, iterations.
+    var solver: QuadraticSolution
+    /// By constraint of the set: improvement of the objective per unit of the caller's level; zero for bounds.
+    var prices: [Double]
+    /// d variance / d level of a required return, where one was required.
+    var returnPrice: Double
+}

@@ -1,0 +1,151 @@
+public import WireFormat
+
+/// Checks an answer before it leaves. Shares no code with the solver, the compiler of constraints or the models: it reads the
+/// request, the returns and the answer, and adds up plain sums.
+///
+/// Checked are: every figure is finite; one weight an asset; bounds, budget, groups, linear rows, exposure, turnover and
+/// least return; objective, return and risk against their definitions on the return series; the risk contributions' sum; and
+/// optimality, by a bound on every other portfolio that the reported prices prove (`OptimalityBound`).
+public enum Verification {
+    /// Largest relative distance from optimal that passes.
+    public static let largestGap = 1e-8
+
+    /// Throws if anything is off: no answer rather than a wrong one.
+    /// - Throws: `SYS-301` with what was found.
+    public static func check(
+        _ request: OptimizeRequest, panel: ReturnPanel, result: OptimizationResult
+    ) throws(Problem) {
+        let faults = faults(request, panel: panel, result: result)
+        guard faults.isEmpty else {
+            throw Problem(.unverified, "The answer did not pass verification: \(faults.joined(separator: "; ")).")
+        }
+    }
+
+    /// Everything that is off, in words; empty for a right answer.
+    public static func faults(
+        _ request: OptimizeRequest, panel: ReturnPanel, result: OptimizationResult
+    ) -> [String] {
+        var faults = shape(request, panel, result)
+        guard faults.isEmpty else { return faults }
+        let rules = RequestRules(request, panel: panel, periodsPerYear: result.periodsPerYear)
+        faults += rules.violations(of: result.weights)
+        faults += figures(request, panel, result)
+        faults += contributions(result)
+        let gap = OptimalityBound(request, panel: panel, result: result, rules: rules).relativeGap
+        if !(gap <= largestGap) { faults.append("the prices prove optimality only to \(gap)") }
+        faults += frontier(result)
+        return faults
+    }
+
+    private static func shape(
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
+    ) -> [String] {
+        var faults: [String] = []
+        let count = request.assets.count
+        if panel.assets != request.assets { faults.append("the panel has other assets than the request") }
+        if result.weights.count != count { faults.append("\(result.weights.count) weights for \(count) assets") }
+        if !result.weights.allSatisfy({ $0.isFinite }) { faults.append("a weight is not finite") }
+        if result.riskContributions.count != count || !result.riskContributions.allSatisfy({ $0.isFinite }) {
+            faults.append("the risk contributions are not one finite figure an asset")
+        }
+        let solution = result.solution
+        let reported = [
+            solution.objectiveValue, solution.expectedReturn, solution.risk, solution.primalResidual,
+            solution.dualResidual, solution.dualityGap,
+        ]
+        if !reported.allSatisfy({ $0.isFinite }) { faults.append("a figure of the solution is not finite") }
+        let named = result.metrics + result.risk
+        for figure in named where !(figure.value?.isFinite ?? true) { faults.append("\(figure.name) is not finite") }
+        if !(result.prices + solution.binding).allSatisfy({ $0.dual.isFinite }) { faults.append("a price is not finite") }
+        if !(solution.primalResidual <= 1e-8 && solution.dualResidual <= 1e-8 && solution.dualityGap <= 1e-8) {
+            faults.append("the solver's own residuals are large")
+        }
+        return faults
+    }
+
+    /// Return, risk and objective from the return series, by their definitions.
+    private static func figures(
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
+    ) -> [String] {
+        let series = PlainSeries(panel, result.weights)
+        let rate = request.riskFreeRate / result.periodsPerYear
+        let objective: Double =
+            switch request.objective {
+            case .minimumRisk: series.deviation
+            case .maximumReturn: series.mean
+            case .utility: series.mean - request.riskAversion * series.deviation * series.deviation
+            case .sharpe: (series.mean - rate) / series.deviation
+            }
+        var faults: [String] = []
+        func compare(_ name: String, _ reported: Double, _ own: Double, _ size: Double) {
+            if !(abs(reported - own) <= 1e-9 * max(abs(own), size)) {
+                faults.append("\(name) is \(reported), its definition gives \(own)")
+            }
+        }
+        let unit = max(series.largest, .leastNormalMagnitude)
+        compare("expected_return", result.solution.expectedReturn, series.mean, 1e-3 * unit)
+        compare("risk", result.solution.risk, series.deviation, 1e-6 * unit)
+        let size = request.objective == .sharpe ? 1e-6 : 1e-3 * unit
+        compare("objective_value", result.solution.objectiveValue, objective, size)
+        func annual(_ name: String) -> Double? { result.metrics.first { $0.name == name }?.value }
+        compare("metrics.expected_return", annual("expected_return") ?? .nan, series.mean * result.periodsPerYear, unit)
+        compare(
+            "metrics.volatility", annual("volatility") ?? .nan, series.deviation * result.periodsPerYear.squareRoot(), unit)
+        return faults
+    }
+
+    private static func contributions(_ result: OptimizationResult) -> [String] {
+        let sum = result.riskContributions.reduce(0, +)
+        let size = result.riskContributions.reduce(0) { $0 + abs($1) }
+        guard abs(sum - result.solution.risk) > 1e-9 * max(size, result.solution.risk) else { return [] }
+        return ["the risk contributions add up to \(sum), the risk is \(result.solution.risk)"]
+    }
+
+    private static func frontier(_ result: OptimizationResult) -> [String] {
+        guard let points = result.frontier else { return [] }
+        guard points.allSatisfy({ $0.risk.isFinite && $0.expectedReturn.isFinite }) else {
+            return ["a point of the frontier is not finite"]
+        }
+        for (left, right) in zip(points, points.dropFirst()) {
+            let slack = 1e-9 * (abs(left.expectedReturn) + abs(right.expectedReturn) + right.risk)
+            if right.risk < left.risk { return ["the frontier does not ascend in risk"] }
+            if right.expectedReturn < left.expectedReturn - slack { return ["the frontier does not ascend in return"] }
+        }
+        return []
+    }
+}
+
+/// A portfolio's return series by plain loops.
+struct PlainSeries {
+    let mean: Double
+    /// Divisor T - 1.
+    let deviation: Double
+    /// x less its mean.
+    let centred: [Double]
+    /// The largest absolute return of any held asset or of the portfolio.
+    let largest: Double
+
+    init(_ panel: ReturnPanel, _ weights: [Double]) {
+        let count = panel.observations
+        var x = [Double](repeating: 0, count: count)
+        var largest = 0.0
+        for (asset, weight) in weights.enumerated() where weight != 0 {
+            for (t, value) in panel.column(asset).enumerated() {
+                x[t] += weight * value
+                largest = max(largest, abs(value))
+            }
+        }
+        var sum = 0.0
+        for value in x { sum += value }
+        let rough = sum / Double(count)
+        var correction = 0.0
+        for value in x { correction += value - rough }
+        let mean = rough + correction / Double(count)
+        centred = x.map { $0 - mean }
+        var squares = 0.0
+        for value in centred { squares += value * value }
+        self.mean = mean
+        deviation = (squares / Double(max(count - 1, 1))).squareRoot()
+        self.largest = largest
+    }
+}

@@ -1,0 +1,51 @@
+import CoreMetrics
+import PortfolioModels
+import ServiceKit
+import WireFormat
+
+/// What can be observed of this service, one method an observation. No tenant and no symbol is ever a label.
+struct Event: Sendable {
+    private let registry: PrometheusRegistry
+
+    static let solve = "optimizer_solve_seconds"
+    static let cacheHits = "optimizer_cache_hits_total"
+    static let jobs = "jobs_total"
+    static let jobLate = "job_late_seconds"
+    static let jobDuration = "job_duration_seconds"
+    static let marked = "job_marks_total"
+    static let expired = "feed_cursor_expired_total"
+
+    init(registry: PrometheusRegistry) {
+        self.registry = registry
+        registry.describe(Self.solve, "Time of an optimisation, verification included")
+        registry.describe(Self.cacheHits, "Answers that an earlier call had found")
+        registry.describe(Self.jobs, "Recalculations by outcome")
+        registry.describe(Self.jobLate, "From when a recalculation was due to when it was claimed")
+        registry.describe(Self.jobDuration, "From claim to end of a recalculation")
+        registry.describe(Self.marked, "Portfolios marked for recalculation; against jobs_total it shows coalescing")
+        registry.describe(Self.expired, "Times the change log no longer reached back to the cursor")
+    }
+
+    /// A solve ended; nil seconds where it ended without an answer.
+    func solved(_ request: OptimizeRequest, seconds: Double?, outcome: String) {
+        let dimensions = [
+            ("model", request.model.rawValue), ("measure", request.riskMeasure.rawValue), ("outcome", outcome),
+        ]
+        registry.makeTimer(label: Self.solve, dimensions: dimensions).recordNanoseconds(Int64((seconds ?? 0) * 1e9))
+    }
+
+    func cacheHit() { registry.makeCounter(label: Self.cacheHits, dimensions: []).increment(by: 1) }
+
+    /// A step of the fan-out.
+    func fannedOut(_ step: FanOut.Step) {
+        if step.marked > 0 { registry.makeCounter(label: Self.marked, dimensions: []).increment(by: Int64(step.marked)) }
+        if step.expired { registry.makeCounter(label: Self.expired, dimensions: []).increment(by: 1) }
+    }
+
+    /// A run of a job ended.
+    func recalculated(outcome: String, lateMilliseconds: Double, seconds: Double) {
+        registry.makeCounter(label: Self.jobs, dimensions: [("outcome", outcome)]).increment(by: 1)
+        registry.makeTimer(label: Self.jobLate, dimensions: []).recordNanoseconds(Int64(max(0, lateMilliseconds) * 1e6))
+        registry.makeTimer(label: Self.jobDuration, dimensions: []).recordNanoseconds(Int64(seconds * 1e9))
+    }
+}

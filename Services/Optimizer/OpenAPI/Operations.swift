@@ -1,0 +1,152 @@
+import WireFormat
+
+/// The description of each operation of the route table.
+enum Operations {
+    /// What an operation has beyond its route.
+    struct Description: Sendable {
+        var summary: String
+        var tag = "portfolio"
+        var parameters: [JSONValue] = []
+        var body: JSONValue?
+        /// Status, what it is, the schema of its JSON.
+        var success: (status: String, text: String, schema: String?) = ("200", "The answer.", nil)
+        /// Headers of the success, e.g. ETag.
+        var headers: JSONObject?
+        var notModified = false
+        /// Statuses of problems beside those that every operation may answer.
+        var problems: [String] = []
+    }
+
+    static func of(_ line: Routes.Line) -> JSONValue {
+        let description = all[line.operation] ?? Description(summary: line.operation)
+        var object = JSONObject([
+            ("operationId", .string(line.operation)), ("summary", .string(description.summary)),
+            ("tags", [.string(description.tag)]),
+        ])
+        if line.isOpen { object["security"] = [] }
+        let parameters = pathParameters(line.path) + description.parameters
+        if !parameters.isEmpty { object["parameters"] = .array(parameters) }
+        if let body = description.body { object["requestBody"] = body }
+        var responses = JSONObject()
+        var success = JSONObject([("description", .string(description.success.text))])
+        if let schema = description.success.schema {
+            success["content"] = ["application/json": ["schema": Schema.reference(schema)]]
+        } else if line.operation == "getOpenAPI" {
+            success["content"] = ["application/json": ["schema": ["type": "object"]]]
+        }
+        if let headers = description.headers { success["headers"] = .object(headers) }
+        responses[description.success.status] = .object(success)
+        if description.notModified { responses["304"] = ["description": "The caller has it already."] }
+        let common = line.isOpen ? ["500"] : ["401", "403", "422", "500", "503", "504"]
+        for status in (common + description.problems).sorted() { responses[status] = problem(status) }
+        object["responses"] = .object(responses)
+        return .object(object)
+    }
+
+    private static func problem(_ status: String) -> JSONValue {
+        let words = [
+            "400": "The body or a header cannot be read.", "401": "No or bad credentials.", "403": "The scope is missing.",
+            "404": "There is none of this name for this tenant.", "408": "The body took too long.", "413": "The body is too large.",
+            "415": "The media type is not taken.", "422": "Understood, and not possible.", "500": "A bug of ours.",
+            "503": "Try again after Retry-After.", "504": "The deadline has passed.",
+        ]
+        return [
+            "description": .string(words[status] ?? "A problem."),
+            "content": ["application/problem+json": ["schema": Schema.reference("Problem")]],
+        ]
+    }
+
+    private static func pathParameters(_ path: String) -> [JSONValue] {
+        if path.contains("{id}") {
+            return [
+                [
+                    "name": "id", "in": "path", "required": true, "description": "The portfolio.",
+                    "schema": ["type": "string", "pattern": "^[0-9A-Za-z_-]{4,64}$"], "example": "demo",
+                ]
+            ]
+        }
+        if path.contains("{symbol}") {
+            return [
+                [
+                    "name": "symbol", "in": "path", "required": true, "description": "An asset's symbol or former name.",
+                    "schema": RequestSchemas.symbol, "example": "AAPL",
+                ]
+            ]
+        }
+        return []
+    }
+
+    private static func query(_ name: String, _ description: String, _ schema: JSONValue) -> JSONValue {
+        ["name": .string(name), "in": "query", "required": false, "description": .string(description), "schema": schema]
+    }
+
+    private static func header(_ name: String, _ description: String, _ schema: JSONValue) -> JSONValue {
+        ["name": .string(name), "in": "header", "required": false, "description": .string(description), "schema": schema]
+    }
+
+    private static func json(_ schema: String, _ examples: [(String, JSONValue)]) -> JSONValue {
+        [
+            "required": true,
+            "content": [
+                "application/json": [
+                    "schema": Schema.reference(schema),
+                    "examples": .object(JSONObject(examples.map { ($0.0, ["value": $0.1]) })),
+                ]
+            ],
+        ]
+    }
+
+    private static let limit = query("limit", "Most items of a page.", Schema.integer("1 to 500.", 1...500, standard: 50))
+    private static let body = ["400", "408", "413", "415"]
+
+    static let all: [String: Description] = [
+        "optimize": Description(
+            summary: "Optimise a portfolio",
+            parameters: [
+                header("Prefer", "handling=strict turns every warning into a 422.", Schema.oneOf(["handling=strict", "handling=lenient"], "RFC 7240.")),
+                header("X-Request-Timeout", "Seconds to wait, at most 60; 30 by default.", Schema.number("Seconds.", Interval(lower: 0, upper: 3600, lowerOpen: true))),
+            ],
+            body: json("OptimizeRequest", Examples.optimize), success: ("200", "The best portfolio, verified.", "OptimizeAnswer"),
+            problems: body),
+        "listPortfolios": Description(
+            summary: "The stored portfolios, newest first",
+            parameters: [
+                limit,
+                query("after", "From the member next of a page.", Schema.text("A cursor.", pattern: "^[0-9]{1,18}[.][0-9A-Za-z_-]{4,64}$")),
+            ], success: ("200", "A page.", "PortfolioPage")),
+        "getPortfolio": Description(
+            summary: "A portfolio with the result that stands",
+            parameters: [header("If-None-Match", "The ETag of an earlier answer.", ["type": "string", "pattern": "^\"[0-9a-f]{32}\"$"])],
+            success: ("200", "The result.", "StoredAnswer"),
+            headers: JSONObject([("ETag", ["description": "A strong hash of the answer.", "schema": ["type": "string"]])]),
+            notModified: true, problems: ["404"]),
+        "deletePortfolio": Description(
+            summary: "Remove a portfolio with its results and holdings", success: ("204", "It is gone.", nil), problems: ["404"]),
+        "getHistory": Description(
+            summary: "Past results, newest first, one for each input",
+            parameters: [limit, query("before", "Revisions below this one.", Schema.integer("A revision.", 1...Int.max))],
+            success: ("200", "A page.", "HistoryPage"), problems: ["404"]),
+        "getRecalculation": Description(
+            summary: "When the portfolio is recalculated, and how its job stands", success: ("200", "The state.", "RecalculationState"),
+            problems: ["404"]),
+        "putRecalculation": Description(
+            summary: "Change when the portfolio is recalculated; absent members stay", body: json("Recalculation", Examples.recalculation),
+            success: ("200", "The settings.", "RecalculationSettings"), problems: body + ["404"]),
+        "getHoldings": Description(
+            summary: "Cash, positions and tax lots", success: ("200", "The holdings.", "StoredHoldings"), problems: ["404"]),
+        "putHoldings": Description(
+            summary: "Replace cash, positions and tax lots", body: json("Holdings", Examples.holdings),
+            success: ("200", "The holdings.", "StoredHoldings"), problems: body + ["404"]),
+        "getMarketData": Description(
+            summary: "Stored bars of a symbol, oldest first", tag: "market-data",
+            parameters: [
+                query("start", "First day.", RequestSchemas.date), query("end", "Last day.", RequestSchemas.date),
+                query("interval", "The bars' length.", Schema.text("As 1d.", pattern: "^[1-9][0-9]{0,3}[smhdw]$")),
+                query("limit", "Most bars.", Schema.integer("1 to 10,000.", 1...10_000, standard: 1000)),
+            ], success: ("200", "A page.", "MarketDataPage"), problems: ["404"]),
+        "pushMarketData": Description(
+            summary: "Push bars; bad lines are set aside, the rest is stored", tag: "market-data", body: Examples.pushBody,
+            success: ("200", "What became of each line.", "PushAnswer"), problems: body),
+        "getOpenAPI": Description(summary: "This document", tag: "meta"),
+    ]
+}

@@ -1,0 +1,202 @@
+import WireFormat
+
+/// Schemas of what clients send. Ranges and words are those of the decoders in WireFormat.
+enum RequestSchemas {
+    static let symbol = Schema.text(
+        "An asset's symbol, or a name it had in the window asked for.",
+        pattern: "^[A-Za-z0-9][A-Za-z0-9._:/=^-]{0,31}$")
+    static let date = Schema.text("A day.", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", format: "date")
+    private static let weight = Schema.number("A weight.", Interval(lower: -1000, upper: 1000))
+    private static let weights = Schema.map(of: weight, "Numbers by asset.")
+
+    static let all: [(String, JSONValue)] = [
+        ("OptimizeRequest", optimize), ("Constraints", constraints), ("Panel", panel("Figures by asset.")),
+        ("Recalculation", recalculation), ("Holdings", holdings), ("MarketDataRow", marketDataRow),
+    ]
+
+    private static var optimize: JSONValue {
+        var schema = Schema.closed(
+            "What to optimise. `assets` is needed unless the request carries its own panel.",
+            window + model + parameters + storage)
+        if var object = schema.objectValue {
+            object["anyOf"] = [["required": ["assets"]], ["required": ["returns"]], ["required": ["prices"]]]
+            schema = .object(object)
+        }
+        return schema
+    }
+
+    private static let window: [(String, JSONValue)] = [
+        ("assets", Schema.list(of: symbol, "The symbols, in the order of the answer.", count: 1...OptimizeRequest.mostAssets, unique: true)),
+        ("start_date", date),
+        ("end_date", date),
+        ("returns", Schema.reference("Panel")),
+        ("prices", Schema.reference("Panel")),
+        ("periods_per_year", Schema.number("252 for weekdays, 365 for all days by default.", Interval(lower: 0, upper: 1e7, lowerOpen: true))),
+        ("calendar", Schema.oneOf(TradingCalendar.allCases.map { $0.rawValue }, "Days on which the assets trade.")),
+        ("missing", Schema.oneOf(MissingPolicy.allCases.map { $0.rawValue }, "What happens to a day on which an asset has no price.")),
+    ]
+
+    private static let model: [(String, JSONValue)] = [
+        ("model", Schema.oneOf(supportedModels, "Portfolio model; the specification's long names are aliases.", standard: "Classic")),
+        ("risk_measure", Schema.oneOf(supportedMeasures, "Risk measure that is optimised.", standard: "MV")),
+        ("objective", Schema.oneOf(ObjectiveName.allCases.map { $0.rawValue }, "What to be best at.", standard: "Sharpe")),
+        ("risk_free_rate", Schema.number("Annual.", Interval(lower: -1000, upper: 1000), standard: 0)),
+        ("risk_aversion", Schema.number("l of Utility: ret - l * risk.", Interval(lower: 0, upper: 1e9), standard: 2)),
+        ("kelly", Schema.oneOf(["none"], "Log growth in place of the mean return.")),
+        ("convention", Schema.oneOf(["riskfolio"], "Whose definitions the figures follow.")),
+        ("mean_estimator", Schema.closed("Sample mean.", required: ["method"], [("method", Schema.oneOf(["hist"], "Method."))])),
+        ("covariance_estimator", Schema.closed("Sample covariance.", required: ["method"], [("method", Schema.oneOf(["hist"], "Method."))])),
+        ("constraints", Schema.reference("Constraints")),
+        (
+            "efficient_frontier",
+            Schema.any(
+                of: [
+                    ["type": "boolean"], Schema.integer("Points.", 2...OptimizeRequest.mostPoints),
+                    Schema.closed(
+                        "Points of the frontier.",
+                        [
+                            ("points", Schema.integer("How many.", 2...OptimizeRequest.mostPoints)),
+                            ("by", Schema.oneOf(FrontierAxis.allCases.map { $0.rawValue }, "The axis with even steps.")),
+                            ("weights", Schema.flag("Whether each point carries its weights.")),
+                        ]),
+                ], "Whether to trace the efficient frontier, and how.")
+        ),
+    ]
+
+    private static let parameters: [(String, JSONValue)] = [
+        ("alpha", Schema.number("Tail probability.", .openUnit, standard: 0.05)),
+        ("beta", Schema.number("Tail probability of gains.", .openUnit)),
+        ("a_sim", Schema.integer("Levels of tail Gini.", 2...10_000, standard: 100)),
+        ("b_sim", Schema.integer("Levels of the gains' tail Gini.", 2...10_000)),
+        ("kappa", Schema.number("Deformation of relativistic measures.", Interval(lower: 1e-4, upper: 0.9999), standard: 0.3)),
+        ("kappa_gain", Schema.number("Deformation for gains.", Interval(lower: 1e-4, upper: 0.9999))),
+        ("power", Schema.number("p of EM and ESM.", Interval(lower: 1, upper: 50), standard: 2)),
+    ]
+
+    private static let storage: [(String, JSONValue)] = [
+        ("name", Schema.text("A label.", length: 0...200)),
+        ("portfolio_id", Schema.text("The stored portfolio to update.", pattern: "^[0-9A-Za-z_-]{4,64}$")),
+        ("store", Schema.flag("False keeps nothing.", standard: true)),
+        ("recalculation", Schema.reference("Recalculation")),
+    ]
+
+    /// What the decoder takes today; the others are refused by name.
+    static let supportedModels = [ModelName.classic.rawValue]
+    static let supportedMeasures = [RiskMeasureCode.mv.rawValue]
+
+    private static let constraints = Schema.closed(
+        "Limits of the weights. Levels of return and risk are per period unless `units` says annual.",
+        [
+            ("lower_bound", bound), ("upper_bound", bound),
+            ("groups", Schema.map(of: Schema.list(of: ["type": "string", "maxLength": 256], "Symbols.", unique: true), "Named sets of assets; those not among the assets are left out.", names: ["minLength": 1, "maxLength": 256])),
+            (
+                "group_constraints",
+                Schema.map(
+                    of: Schema.closed("Limits of a group's total.", [("min", weight), ("max", weight)]), "By group of `groups`.")
+            ),
+            (
+                "linear",
+                Schema.list(
+                    of: Schema.any(
+                        of: [
+                            Schema.text("As text: AAPL + MSFT <= 0.4.", length: 1...4096),
+                            Schema.closed(
+                                "min <= sum of coefficients x weights <= max.", required: ["coefficients"],
+                                [
+                                    ("name", Schema.text("A name.", length: 0...256)),
+                                    ("coefficients", Schema.map(of: ["type": "number"], "By asset or group.")),
+                                    ("min", Schema.number("At least.")), ("max", Schema.number("At most.")),
+                                ]),
+                        ], "A linear constraint."), "Linear constraints.")
+            ),
+            (
+                "budget",
+                Schema.any(
+                    of: [
+                        weight,
+                        Schema.closed("A range leaves cash.", required: ["min", "max"], [("min", weight), ("max", weight)]),
+                    ], "Sum of the weights, 1 by default.")
+            ),
+            ("short", Schema.number("Most that all shorts add up to.", .nonnegative)),
+            ("gross", Schema.number("Most of the sum of absolute weights.", .nonnegative)),
+            (
+                "turnover",
+                Schema.closed(
+                    "Limits of the change from given weights; at least one of `per_asset` and `total`.", required: ["from"],
+                    [
+                        ("from", weights), ("per_asset", Schema.number("Of one asset.", .nonnegative)),
+                        ("total", Schema.number("Sum of absolute changes.", .nonnegative)),
+                    ])
+            ),
+            ("min_return", Schema.number("Least expected return.")),
+            ("units", Schema.oneOf(["annual", "period"], "Of levels of return and risk.", standard: "period")),
+        ])
+
+    private static let bound = Schema.any(of: [weight, weights], "A number for every asset, or by asset.")
+
+    private static func panel(_ description: String) -> JSONValue {
+        Schema.object(
+            description, required: ["dates", "values"],
+            [
+                ("dates", Schema.list(of: date, "Ascending, none twice.", unique: true)),
+                (
+                    "values",
+                    Schema.map(
+                        of: Schema.list(of: ["type": ["number", "null"]], "A figure a date; null is missing."), "By asset.",
+                        names: ["minLength": 1, "maxLength": 64], atLeast: 1)
+                ),
+            ])
+    }
+
+    private static let recalculation = Schema.closed(
+        "When the portfolio is computed again after its data changed.",
+        [
+            ("enabled", Schema.flag("Whether it is at all.", standard: true)),
+            ("quiet_ms", Schema.integer("Quiet time after the last change, at most `max_wait_ms`.", 0...3_600_000, standard: 250)),
+            ("max_wait_ms", Schema.integer("Longest wait after the first change.", 0...86_400_000, standard: 2000)),
+        ])
+
+    static func decimal(_ description: String) -> JSONValue {
+        Schema.any(
+            of: [Schema.text("A decimal.", pattern: DecimalText.pattern), ["type": "number"]], description)
+    }
+
+    private static let holdings = Schema.closed(
+        "What the portfolio holds. Figures are decimals: texts, or numbers of at most 15 digits.", required: ["holdings"],
+        [
+            ("currency", Schema.text("ISO 4217.", pattern: "^[A-Z]{3}$")),
+            ("cash", decimal("Money at hand.")),
+            (
+                "holdings",
+                Schema.list(
+                    of: Schema.closed(
+                        "A position: a quantity, or lots that add up to it.", required: ["asset"],
+                        [
+                            ("asset", symbol), ("quantity", decimal("Shares held; negative is short.")),
+                            (
+                                "lots",
+                                Schema.list(
+                                    of: Schema.closed(
+                                        "A tax lot.", required: ["id", "acquired", "quantity", "basis_per_share"],
+                                        [
+                                            ("id", Schema.text("Unique in the portfolio.", pattern: "^[A-Za-z0-9._:-]{1,64}$")),
+                                            ("acquired", date), ("quantity", decimal("Shares, above zero.")),
+                                            ("basis_per_share", decimal("Cost of a share, zero or more.")),
+                                        ]), "Tax lots.", count: 0...10_000)
+                            ),
+                        ]), "Positions, one an asset.", count: 0...5_000)
+            ),
+        ])
+
+    private static let marketDataRow = Schema.closed(
+        "One observation, the specification's members.", required: ["asset_symbol", "timestamp", "price"],
+        [
+            ("asset_symbol", symbol),
+            ("timestamp", Schema.text("Start of the bar.", format: "date-time")),
+            ("price", decimal("Above zero.")), ("volume", decimal("Zero or more.")),
+            ("return", decimal("Simple return since the bar before; computed where absent.")),
+            ("created_at", Schema.text("Ignored: the database's clock counts.", format: "date-time")),
+            ("interval", Schema.text("The bar's length.", pattern: "^[1-9][0-9]{0,3}[smhdw]$")),
+            ("source", Schema.oneOf(["push"], "Always push.")),
+        ])
+}

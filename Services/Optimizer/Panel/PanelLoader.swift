@@ -1,0 +1,142 @@
+import LinearAlgebra
+import PortfolioModels
+import PostgresClient
+import WireFormat
+
+/// A panel that is ready to be solved, and what is to be said about where it came from.
+struct LoadedPanel: Sendable {
+    var panel: ReturnPanel
+    var fingerprint: PanelFingerprint
+    /// The newest tick of the change log that the data may show; nil for an inline panel.
+    var tick: Int64?
+    /// The snapshot in which stored data was read.
+    var snapshot: String?
+    /// Every symbol of market_data whose rows the panel may contain.
+    var symbols: [String]
+    /// Aliases and the like that the caller should know about.
+    var warnings: [PortfolioWarning]
+}
+
+/// Gets the panel of a request: its own figures, or stored prices in one snapshot.
+enum PanelLoader {
+    /// Fewest returns that an estimate is made from.
+    static let fewestReturns = 10
+
+    /// The panel that came with the request.
+    static func inline(_ inline: InlinePanel, of request: OptimizeRequest) throws(Problem) -> LoadedPanel {
+        let panel = try ReturnPanel.inline(inline, request: request)
+        return LoadedPanel(
+            panel: panel, fingerprint: fingerprint(panel), tick: nil, snapshot: nil, symbols: [], warnings: [])
+    }
+
+    /// Stored prices of the request's assets in its window, within the caller's REPEATABLE READ transaction.
+    /// - Throws: `DAT-001` for names nobody knows, `DAT-002` for too little history, `DAT-003` where the assets share no days.
+    static func stored(_ request: OptimizeRequest, on connection: PostgresConnection) async throws -> LoadedPanel {
+        let revision = try await PriceStore.revision(on: connection)
+        let assets = try await AssetStore.resolve(
+            request.assets, from: request.startDate, to: request.endDate, on: connection)
+        try await refuseUnknown(assets, on: connection)
+        try refuseTwice(assets)
+        let series = try await PriceStore.series(
+            of: assets, from: request.startDate, to: request.endDate, on: connection)
+        try refuseEmpty(series, request)
+        let aligned = AlignedPrices(series)
+        guard !aligned.dates.isEmpty else { throw noCommonDays(series) }
+        guard aligned.dates.count > fewestReturns else { throw tooShort(aligned, series) }
+        let panel = try ReturnPanel.fromAligned(aligned)
+        return LoadedPanel(
+            panel: panel, fingerprint: fingerprint(panel), tick: revision.tick, snapshot: revision.snapshot,
+            symbols: Set(assets.flatMap { $0.symbols }).sorted(), warnings: [])
+    }
+
+    private static func fingerprint(_ panel: ReturnPanel) -> PanelFingerprint {
+        PanelFingerprint(kind: "returns", assets: panel.assets, dates: panel.dates, values: panel.returns)
+    }
+
+    // MARK: What the data can be refused for
+
+    private static func refuseUnknown(_ assets: [ResolvedAsset], on connection: PostgresConnection) async throws {
+        let unknown = assets.indices.filter { !assets[$0].isKnown }
+        guard !unknown.isEmpty else { return }
+        let known = try await AssetStore.knownNames(on: connection)
+        var suggestions = JSONObject()
+        let violations = unknown.map { index in
+            let name = assets[index].name
+            let nearest = NearestName.of(name, among: known)
+            suggestions[name] = JSONValue(nearest.map { [$0] } ?? [])
+            let hint = nearest.map { " Did you mean \($0)?" } ?? ""
+            return Violation(
+                JSONPointer(["assets", String(index)]), .other("unknown_symbol"),
+                "There is no data for \"\(Problem.echo(name))\".\(hint)")
+        }
+        let names = unknown.map { Problem.echo(assets[$0].name) }.joined(separator: ", ")
+        var problem = Problem(.unknownSymbol, "There is no data for \(names).", errors: violations)
+        problem.extensions = JSONObject([
+            ("unknown", JSONValue(unknown.map { assets[$0].name })), ("suggestions", .object(suggestions)),
+        ])
+        throw problem
+    }
+
+    /// FB and META in one request are one asset twice.
+    private static func refuseTwice(_ assets: [ResolvedAsset]) throws(Problem) {
+        var first: [String: String] = [:]
+        for (index, asset) in assets.enumerated() {
+            if let other = first.updateValue(asset.name, forKey: asset.symbol) {
+                throw Problem(
+                    JSONPointer(["assets", String(index)]), .duplicate,
+                    "\(Problem.echo(asset.name)) and \(Problem.echo(other)) are the same asset, \(asset.symbol).")
+            }
+        }
+    }
+
+    private static func refuseEmpty(_ series: [PriceSeries], _ request: OptimizeRequest) throws(Problem) {
+        let empty = series.indices.filter { series[$0].days.isEmpty }
+        guard !empty.isEmpty else { return }
+        let names = empty.map { Problem.echo(series[$0].asset) }.joined(separator: ", ")
+        let violations = empty.map { index in
+            Violation(
+                JSONPointer(["assets", String(index)]), .other("no_history"),
+                "\(Problem.echo(series[index].asset)) has no price in the window.")
+        }
+        if empty.count == series.count {
+            throw Problem(.emptyWindow, "No asset has a price in the window.", errors: violations)
+        }
+        throw Problem(.tooLittleHistory, "No price in the window: \(names).", errors: violations)
+    }
+
+    private static func spans(_ series: [PriceSeries]) -> [Violation] {
+        series.enumerated().map { index, one in
+            let span = one.first.flatMap { first in one.last.map { "\(first) to \($0)" } } ?? "none"
+            return Violation(
+                JSONPointer(["assets", String(index)]), .other("history"),
+                "\(Problem.echo(one.asset)): \(one.days.count) days, \(span).", value: Double(one.days.count))
+        }
+    }
+
+    private static func noCommonDays(_ series: [PriceSeries]) -> Problem {
+        Problem(.emptyWindow, "On no day of the window do all assets have a price.", errors: spans(series))
+    }
+
+    private static func tooShort(_ aligned: AlignedPrices, _ series: [PriceSeries]) -> Problem {
+        Problem(
+            .tooLittleHistory,
+            "The assets share \(aligned.dates.count) days with prices; at least \(fewestReturns + 1) are needed.",
+            errors: spans(series))
+    }
+}
+
+extension ReturnPanel {
+    /// Simple returns between neighbouring rows of aligned prices.
+    static func fromAligned(_ aligned: AlignedPrices) throws(Problem) -> ReturnPanel {
+        let prices = aligned.prices
+        var returns = Matrix(rows: max(0, prices.rows - 1), columns: prices.columns)
+        for column in 0..<prices.columns {
+            for row in 0..<returns.rows { returns[row, column] = prices[row + 1, column] / prices[row, column] - 1 }
+        }
+        let missing = OptimizeResponse.MissingReport(
+            policy: .drop, droppedDates: aligned.gaps.dropped,
+            missingByAsset: aligned.gaps.byAsset.map { (asset: $0.asset, count: $0.days) })
+        return try ReturnPanel(
+            assets: aligned.assets, dates: Array(aligned.dates.dropFirst()), returns: returns, missing: missing)
+    }
+}

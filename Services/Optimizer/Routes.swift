@@ -1,0 +1,51 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import ServiceKit
+
+/// The table of contents: a line an endpoint. The OpenAPI document describes each by its operation.
+enum Routes {
+    struct Line: Sendable {
+        var operation: String
+        var method: HTTPRequest.Method
+        var path: String
+        /// Whether credentials are needed.
+        var isOpen = false
+        var endpoint: @Sendable (Optimizer) -> any Endpoint
+    }
+
+    static let all: [Line] = [
+        Line(operation: "optimize", method: .post, path: "/api/portfolio/optimize") { PostOptimize(optimizer: $0) },
+        Line(operation: "listPortfolios", method: .get, path: "/api/portfolio") { ListPortfolios(optimizer: $0) },
+        Line(operation: "getPortfolio", method: .get, path: "/api/portfolio/{id}") { GetPortfolio(optimizer: $0) },
+        Line(operation: "deletePortfolio", method: .delete, path: "/api/portfolio/{id}") { DeletePortfolio(optimizer: $0) },
+        Line(operation: "getHistory", method: .get, path: "/api/portfolio/{id}/history") { GetHistory(optimizer: $0) },
+        Line(operation: "getRecalculation", method: .get, path: "/api/portfolio/{id}/recalculation") { GetRecalculation(optimizer: $0) },
+        Line(operation: "putRecalculation", method: .put, path: "/api/portfolio/{id}/recalculation") { PutRecalculation(optimizer: $0) },
+        Line(operation: "getHoldings", method: .get, path: "/api/portfolio/{id}/holdings") { GetHoldings(optimizer: $0) },
+        Line(operation: "putHoldings", method: .put, path: "/api/portfolio/{id}/holdings") { PutHoldings(optimizer: $0) },
+        Line(operation: "getMarketData", method: .get, path: "/api/market-data/{symbol}") { GetMarketData(optimizer: $0) },
+        Line(operation: "pushMarketData", method: .post, path: "/api/market-data") { PostMarketData(optimizer: $0) },
+        Line(operation: "getOpenAPI", method: .get, path: "/openapi.json", isOpen: true) { _ in GetOpenAPI() },
+    ]
+
+    /// The router of the public port. Each path under `/api/` is served under `/api/v1/` as well.
+    static func router(
+        _ optimizer: Optimizer, authenticator: Authenticator, registry: PrometheusRegistry, drain: DrainState? = nil
+    ) -> Router<BallastRequestContext> {
+        BallastRouter.build(metrics: registry, drain: drain, logger: optimizer.logger) { router in
+            let closed = router.group().add(middleware: AuthenticationMiddleware(authenticator))
+            for line in all {
+                let endpoint = line.endpoint(optimizer)
+                let paths = line.path.hasPrefix("/api/") ? [line.path, "/api/v1/" + line.path.dropFirst(5)] : [line.path]
+                for path in paths {
+                    if line.isOpen {
+                        router.on(RouterPath(path), method: line.method) { try await endpoint.answer($0, $1) }
+                    } else {
+                        closed.on(RouterPath(path), method: line.method) { try await endpoint.answer($0, $1) }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import ConvexSolver
+import Crypto
+import Foundation
+import PortfolioModels
+import ServiceKit
+import WireFormat
+
+/// A result that has passed verification, and when it was found.
+struct SolvedPortfolio: Sendable {
+    var result: OptimizationResult
+    /// When the solve ended.
+    var timestamp: UTCTimestamp
+    var solveMilliseconds: Double
+}
+
+extension Optimizer {
+    /// What made the figures: release and method.
+    static let engine = "ballast-\(ServiceVersion.release)"
+
+    /// Estimates, solves and verifies on the solver's threads. The same path for a request and for a recalculation.
+    /// - Throws: the model's problems; `SYS-301` where the independent check finds the answer wrong.
+    func solve(
+        _ request: OptimizeRequest, _ loaded: LoadedPanel, lane: SolverPool.Lane, deadline: SolverDeadline
+    ) async throws(Problem) -> SolvedPortfolio {
+        let panel = loaded.panel
+        do throws(Problem) {
+            let (result, elapsed) = try await solver.solve(lane: lane, deadline: deadline) { () throws(Problem) in
+                let start = ContinuousClock.now
+                let result = try PortfolioOptimization.run(request, panel: panel, deadline: deadline)
+                let elapsed = ContinuousClock.now - start
+                try Verification.check(request, panel: panel, result: result)
+                return (result, elapsed)
+            }
+            event.solved(request, seconds: elapsed / .seconds(1), outcome: "optimal")
+            return SolvedPortfolio(result: result, timestamp: .now, solveMilliseconds: elapsed / .milliseconds(1))
+        } catch {
+            event.solved(request, seconds: nil, outcome: error.code)
+            throw error
+        }
+    }
+}
+
+extension OptimizeRequest {
+    /// SHA-256 of everything the figures depend on besides the data: labels, storage and the panel's own figures (whose fingerprint
+    /// stands beside this hash) are left out.
+    var computationHash: [UInt8] {
+        var plain = self
+        plain.name = nil
+        plain.portfolioID = nil
+        plain.store = true
+        plain.recalculation = nil
+        plain.panel = nil
+        return Array(SHA256.hash(data: plain.json.bytes()))
+    }
+
+    /// The request as it is kept with a portfolio: without what names the portfolio or belongs to the single call.
+    var kept: OptimizeRequest {
+        var kept = self
+        kept.portfolioID = nil
+        kept.store = true
+        kept.recalculation = nil
+        return kept
+    }
+}
+
+extension UTCTimestamp {
+    /// This process' clock; the database's decides wherever order matters.
+    static var now: UTCTimestamp {
+        UTCTimestamp(microsecondsSinceEpoch: Int64(Date().timeIntervalSince1970 * 1_000_000))
+    }
+}

@@ -1,0 +1,58 @@
+import PostgresClient
+import WireFormat
+
+/// A requested name and the asset it stands for in the requested window.
+struct ResolvedAsset: Sendable, Equatable {
+    /// As the caller wrote it.
+    var name: String
+    /// The symbol of market_data whose series this is; FB's is META.
+    var symbol: String
+    /// All symbols whose rows belong to the series: the symbol and the names it had before.
+    var symbols: [String]
+    /// Trades around the clock.
+    var isContinuous: Bool
+    /// Whether any of the symbols is in the database at all.
+    var isKnown: Bool
+}
+
+/// Assets and the names they have had.
+enum AssetStore {
+    /// Finds what each name stands for between `start` and `end`. A name that was an alias in that window means its successor.
+    static func resolve(
+        _ names: [String], from start: CalendarDate?, to end: CalendarDate?, on connection: PostgresConnection
+    ) async throws -> [ResolvedAsset] {
+        let first = PostgresDate(daysSinceEpoch: (start ?? .earliest).daysSinceEpoch)
+        let last = PostgresDate(daysSinceEpoch: (end ?? .latest).daysSinceEpoch)
+        let rows = try await connection.query(
+            """
+            SELECT w.name, c.symbol, ARRAY(
+                    SELECT c.symbol UNION SELECT l.alias FROM ballast.asset_alias l WHERE l.symbol = c.symbol ORDER BY 1
+                ) AS symbols,
+                coalesce(a.calendar = '24/7', false) AS continuous,
+                EXISTS (SELECT FROM ballast.asset k WHERE k.symbol = c.symbol OR k.symbol IN (
+                    SELECT l.alias FROM ballast.asset_alias l WHERE l.symbol = c.symbol)) AS known
+            FROM unnest(\(names)) WITH ORDINALITY AS w (name, place)
+            CROSS JOIN LATERAL (
+                SELECT coalesce((
+                    SELECT l.symbol FROM ballast.asset_alias l
+                    WHERE l.alias = w.name AND l.valid_from <= \(last) AND l.valid_to > \(first)
+                    ORDER BY l.valid_from DESC LIMIT 1), w.name) AS symbol
+            ) c
+            LEFT JOIN ballast.asset a ON a.symbol = c.symbol
+            ORDER BY w.place
+            """)
+        return try rows.map { row in
+            ResolvedAsset(
+                name: try row.decode(String.self, at: 0), symbol: try row.decode(String.self, at: 1),
+                symbols: try row.decode([String].self, at: 2), isContinuous: try row.decode(Bool.self, at: 3),
+                isKnown: try row.decode(Bool.self, at: 4))
+        }
+    }
+
+    /// Every name a request may use, for suggestions; the first 20,000.
+    static func knownNames(on connection: PostgresConnection) async throws -> [String] {
+        let rows = try await connection.query(
+            "SELECT symbol FROM ballast.asset UNION SELECT alias FROM ballast.asset_alias ORDER BY 1 LIMIT 20000")
+        return try rows.map { try $0.decode(String.self, at: 0) }
+    }
+}

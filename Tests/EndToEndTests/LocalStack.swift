@@ -38,7 +38,7 @@ final class LocalStack: Sendable {
             try await run("up", state: state)
             let environment = try variables(of: state)
             let configuration = try PostgresConfiguration(
-                url: try #require(environment["BALLAST_DATABASE_URL"]), environment: [:])
+                url: try #require(environment["BALLAST_DATABASE_URL"]))
             let pool = PostgresPool(
                 configuration, size: 4, waitTimeout: .seconds(30), logger: Logger(label: "end-to-end"))
             let stack = LocalStack(state: state, environment: environment, pool: pool)

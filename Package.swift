@@ -148,7 +148,9 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["PostgresClient", logging], path: "Tests/Support", swiftSettings: house),
+            name: "TestSupport",
+            dependencies: ["PostgresClient", "ServiceKit", "WireFormat", hummingbird, httpTypes, nioCore, logging],
+            path: "Tests/Support", swiftSettings: house),
         tests("WireFormat", ["WireFormat"]),
         tests("LinearAlgebra", ["LinearAlgebra"]),
         tests("ConvexSolver", ["ConvexSolver", "LinearAlgebra"]),
@@ -158,9 +160,18 @@ let package = Package(
         tests("HTTPFetch", ["HTTPFetch"]),
         tests("PostgresClient", ["PostgresClient", logging]),
         tests("WebSocketTransport", ["WebSocketTransport", hummingbird]),
-        tests("ServiceKit", ["ServiceKit", "WireFormat", "PostgresClient", hummingbird, configuration, logging]),
+        tests(
+            "ServiceKit",
+            [
+                "ServiceKit", "WireFormat", "PostgresClient", hummingbird, httpTypes, nioCore, nioPosix, coreMetrics, lifecycle,
+                logging,
+            ]),
         tests("ETL", ["ETL", "MarketData", "HTTPFetch", "PostgresClient", "WireFormat"]),
-        tests("StoreNotifier", ["StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "WireFormat"]),
+        tests(
+            "StoreNotifier",
+            [
+                "StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "ServiceKit", "WireFormat", logging,
+            ]),
         tests(
             "Optimizer",
             ["Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", hummingbird, nioCore, nioEmbedded]),

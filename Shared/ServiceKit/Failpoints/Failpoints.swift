@@ -20,6 +20,11 @@ public struct FailpointError: Error, Sendable, Equatable, CustomStringConvertibl
     }
     public let name: String
     public let kind: Kind
+    public init(name: String, kind: Kind) {
+        self.name = name
+        self.kind = kind
+    }
+
     public var description: String { "Failpoint \(name): \(kind.rawValue)" }
 }
 

@@ -1,6 +1,6 @@
 import HTTPTypes
 import Hummingbird
-import HummingbirdCore
+public import HummingbirdCore
 import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
@@ -32,7 +32,8 @@ public struct ServerGuards: Sendable {
         return guards
     }()
 
-    var channelConfiguration: HTTP1Channel.Configuration {
+    /// For `HTTPServerBuilder.http1(configuration:)`, and for a builder that upgrades to WebSockets.
+    public var channelConfiguration: HTTP1Channel.Configuration {
         HTTP1Channel.Configuration(
             additionalChannelHandlers: [RequestDeadlines(self)],
             idleTimeout: .init(idle),

@@ -30,6 +30,7 @@ let realModule: Target.Dependency = .product(name: "RealModule", package: "swift
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let ordered: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
@@ -106,15 +107,15 @@ let package = Package(
 
         // Libraries with I/O.
         library("HTTPFetch", ["CLibCurl", logging], house),
-        library("PostgresClient", ["CLibPQ", logging, lifecycle, crypto], house),
+        library("PostgresClient", ["CLibPQ", logging, lifecycle, crypto, deque, heap], house),
         library(
             "WebSocketTransport",
             [hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes, logging]),
         library(
             "ServiceKit",
             [
-                "WireFormat", "PostgresClient", hummingbird, httpTypes, nioCore, logging, metrics, coreMetrics, configuration,
-                lifecycle, unixSignals, jwt, crypto,
+                "WireFormat", "PostgresClient", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix, nioHTTP1,
+                nioHTTPTypes, logging, metrics, coreMetrics, configuration, lifecycle, unixSignals, jwt, crypto,
             ]),
 
         // Services.
@@ -147,7 +148,9 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["PostgresClient", logging], path: "Tests/Support", swiftSettings: house),
+            name: "TestSupport",
+            dependencies: ["PostgresClient", "ServiceKit", "WireFormat", hummingbird, httpTypes, nioCore, logging],
+            path: "Tests/Support", swiftSettings: house),
         tests("WireFormat", ["WireFormat"]),
         tests("LinearAlgebra", ["LinearAlgebra"]),
         tests("ConvexSolver", ["ConvexSolver", "LinearAlgebra"]),
@@ -157,7 +160,12 @@ let package = Package(
         tests("HTTPFetch", ["HTTPFetch"]),
         tests("PostgresClient", ["PostgresClient", logging]),
         tests("WebSocketTransport", ["WebSocketTransport"]),
-        tests("ServiceKit", ["ServiceKit", "WireFormat", "PostgresClient", hummingbird, configuration, logging]),
+        tests(
+            "ServiceKit",
+            [
+                "ServiceKit", "WireFormat", "PostgresClient", hummingbird, httpTypes, nioCore, nioPosix, coreMetrics, lifecycle,
+                logging,
+            ]),
         tests("ETL", ["ETL", "MarketData", "HTTPFetch", "PostgresClient", "WireFormat"]),
         tests("StoreNotifier", ["StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "WireFormat"]),
         tests(

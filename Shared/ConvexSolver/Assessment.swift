@@ -30,7 +30,7 @@ struct Assessment: Sendable {
     ///
     /// With `exactly`, a variable strictly between its bounds has no price, and what is left of its reduced cost counts as
     /// residual.
-    init(_ program: QuadraticProgram, _ candidate: PrimalDualPoint, exactly: Bool) {
+    init(_ program: QuadraticProgram, _ scale: ProblemScale, _ candidate: PrimalDualPoint, exactly: Bool) {
         let n = program.variables
         var point = candidate
         for j in 0..<n { point.x[j] = min(max(point.x[j], program.lower[j]), program.upper[j]) }
@@ -75,18 +75,20 @@ struct Assessment: Sendable {
         self.point = point
         self.lowerDuals = lowerDuals
         self.upperDuals = upperDuals
-        self.dualResidual = dualResidual == 0 ? 0 : dualResidual / size
+        self.dualResidual = dualResidual == 0 ? 0 : dualResidual / max(size, scale.slope)
         primalObjective = quadratic + linear
         dualObjective = bound
-        primalResidual = Self.violation(program, point.x)
-        let scale = max((quadratic + linear).magnitude, quadratic, linear.magnitude, 1e-6 * program.magnitude(point.x))
+        primalResidual = Self.violation(program, point.x, floor: 1e-9 * scale.reach)
         let difference = (quadratic + linear - bound).magnitude
-        relativeGap = difference == 0 ? 0 : difference / scale
+        relativeGap =
+            difference == 0
+            ? 0
+            : difference / scale.objective(program.P, program.q, point.x, quadratic: quadratic, linear: linear)
     }
 
     /// Largest violation of a row, relative to max(|right-hand side|, |row| |x|).
-    private static func violation(_ program: QuadraticProgram, _ x: [Double]) -> Double {
-        let reach = Vector.normInfinity(x)
+    private static func violation(_ program: QuadraticProgram, _ x: [Double], floor: Double) -> Double {
+        let reach = max(Vector.normInfinity(x), floor)
         var worst = reach.isFinite ? 0 : Double.infinity
         let equalities = program.A.multiplied(by: x)
         for i in equalities.indices {
@@ -107,16 +109,5 @@ struct Assessment: Sendable {
         var largest = 0.0
         for j in 0..<matrix.columns { largest = max(largest, matrix[i, j].magnitude) }
         return largest
-    }
-}
-
-extension QuadraticProgram {
-    /// The objective's terms taken without cancellation: what "small" means for a gap.
-    func magnitude(_ x: [Double]) -> Double {
-        var total = 0.0
-        for j in x.indices {
-            total += 0.5 * (P?[j, j] ?? 0) * x[j] * x[j] + (q[j] * x[j]).magnitude
-        }
-        return total
     }
 }

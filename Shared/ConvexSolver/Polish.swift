@@ -9,27 +9,34 @@ struct Polish {
 
     init(_ form: StandardForm) { self.form = form }
 
-    /// The polished point, or nil where the active set could not be settled.
+    /// The polished point: the one of the settled active set, or else the least wrong one; nil where no system could be
+    /// solved.
     func improve(_ start: Iterate) -> Iterate? {
         let m = form.inequalities
         var isActive = (0..<m).map { start.s[$0] < start.z[$0] }
+        var best: Iterate?
+        var bestViolation = Double.infinity
         for _ in 0..<12 {
-            guard let point = solve(isActive, from: start) else { return nil }
-            let reach = Vector.normInfinity(point.x)
-            let force = max(Vector.normInfinity(point.z), 1e-300)
-            var changed = 0
+            guard let point = solve(isActive, from: start) else { return best }
+            let reach = max(Vector.normInfinity(point.x), .leastNormalMagnitude)
+            let force = max(Vector.normInfinity(point.z), .leastNormalMagnitude)
+            var violation = 0.0
+            var changed = false
             for i in 0..<m {
-                if isActive[i], point.z[i] < -1e-13 * force {
-                    isActive[i] = false
-                    changed += 1
-                } else if !isActive[i], point.s[i] < -1e-13 * max(reach, form.d[i].magnitude) {
-                    isActive[i] = true
-                    changed += 1
+                let amount = isActive[i] ? -point.z[i] / force : -point.s[i] / max(reach, form.d[i].magnitude)
+                violation = max(violation, amount)
+                if amount > 1e-13 {
+                    isActive[i].toggle()
+                    changed = true
                 }
             }
-            if changed == 0 { return point }
+            if violation < bestViolation {
+                best = point
+                bestViolation = violation
+            }
+            if !changed { break }
         }
-        return nil
+        return best
     }
 
     /// The stationary point with the active inequalities as equalities, found as a correction to `start`.

@@ -49,6 +49,11 @@ struct Equilibration: Sendable {
             upperIndex: upperIndex)
     }
 
+    /// The natural sizes in the units of the scaled program.
+    func scale(_ size: ProblemScale, _ form: StandardForm) -> ProblemScale {
+        ProblemScale(form.P, form.q, reach: size.reach / (columns.max() ?? 1))
+    }
+
     /// The point and row prices in the units of the program.
     func unscale(_ point: Iterate) -> PrimalDualPoint {
         PrimalDualPoint(

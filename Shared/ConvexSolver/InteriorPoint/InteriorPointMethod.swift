@@ -30,28 +30,38 @@ public enum InteriorPointMethod {
 
     /// Loop and polish on a presolved program.
     static func run(_ program: QuadraticProgram, _ presolve: Presolve, _ settings: SolverSettings) -> Run {
+        let scale = ProblemScale(program)
         guard !presolve.free.isEmpty else {
             let point = presolve.expand(PrimalDualPoint(x: [], y: [], z: []))
-            let assessment = Assessment(program, point, exactly: true)
+            let assessment = Assessment(program, scale, point, exactly: true)
             return Run(assessment: assessment, isPolished: true, reason: .converged, iterations: 0, last: point)
         }
         let equilibration = Equilibration(presolve.reduced)
         let form = equilibration.scale(presolve.reduced)
-        var loop = PrimalDualLoop(form, settings)
-        let outcome = loop.run()
-        let last = presolve.expand(equilibration.unscale(outcome.point))
+        let formScale = equilibration.scale(ProblemScale(presolve.reduced), form)
+        var loop = PrimalDualLoop(form, formScale, settings)
+        var outcome = loop.run()
+        // Where nothing is left to minimise every feasible point is optimal, at no price.
+        if formScale.isFeasibilityProblem { outcome.point.dropPrices() }
+        let interior = presolve.expand(equilibration.unscale(outcome.point))
         var run = Run(
-            assessment: Assessment(program, last, exactly: false), isPolished: false, reason: outcome.reason,
-            iterations: outcome.iterations, last: last)
-        switch outcome.reason {
-        case .infeasible, .unbounded, .interrupted: return run
-        case .converged, .stalled, .iterationLimit, .breakdown: break
-        }
-        if settings.polishes, let exact = Polish(form).improve(outcome.point) {
-            let polished = Assessment(program, presolve.expand(equilibration.unscale(exact)), exactly: true)
-            if polished.merit <= max(run.assessment.merit, 1e-13) {
-                run.assessment = polished
+            assessment: Assessment(program, scale, interior, exactly: false), isPolished: false, reason: outcome.reason,
+            iterations: outcome.iterations, last: presolve.expand(equilibration.unscale(outcome.last)))
+        if case .interrupted = outcome.reason { return run }
+        guard settings.polishes, run.assessment.merit < 1e-2 else { return run }
+        func consider(_ candidate: Iterate) {
+            let assessment = Assessment(program, scale, presolve.expand(equilibration.unscale(candidate)), exactly: true)
+            if assessment.merit <= max(run.assessment.merit, 1e-13) {
+                run.assessment = assessment
                 run.isPolished = true
+            }
+        }
+        let polished = Polish(form).improve(outcome.point)
+        if let polished { consider(polished) }
+        if !run.assessment.satisfies(settings) {
+            // The point may be right and only its prices wrong.
+            for x in [polished?.x, outcome.point.x].compactMap(\.self) where !run.assessment.satisfies(settings) {
+                if let recovered = PriceRecovery(form, at: x)?.recover(x) { consider(recovered) }
             }
         }
         return run

@@ -20,6 +20,12 @@ struct Iterate: Sendable {
         Vector.axpy(dual, direction.z, &z)
     }
 
+    /// Sets all prices to zero.
+    mutating func dropPrices() {
+        y = [Double](repeating: 0, count: y.count)
+        z = [Double](repeating: 0, count: z.count)
+    }
+
     /// Mehrotra's starting point: the least-squares point of the constraints, pushed into the interior by amounts that
     /// scale with the problem.
     static func start(_ form: StandardForm, _ kkt: inout KKTSystem) throws(FactorisationError) -> Iterate {

@@ -7,17 +7,22 @@ import LinearAlgebra
 struct PrimalDualLoop {
     /// Where the loop ended.
     struct Outcome: Sendable {
+        /// The best point seen.
         var point: Iterate
+        /// The last one, whose prices or direction may be a certificate.
+        var last: Iterate
         var reason: Termination.Reason
         var iterations: Int
     }
 
     private let form: StandardForm
+    private let scale: ProblemScale
     private let settings: SolverSettings
     private var kkt: KKTSystem
 
-    init(_ form: StandardForm, _ settings: SolverSettings) {
+    init(_ form: StandardForm, _ scale: ProblemScale, _ settings: SolverSettings) {
         self.form = form
+        self.scale = scale
         self.settings = settings
         kkt = KKTSystem(form)
     }
@@ -27,15 +32,17 @@ struct PrimalDualLoop {
         guard var point = try? Iterate.start(form, &kkt) else { return failure() }
         var iteration = 0
         while true {
-            let residuals = Residuals(form, point)
+            let residuals = Residuals(form, point, scale)
+            if debugTrace { print("it \(iteration) p \(residuals.relativePrimal) d \(residuals.relativeDual) g \(residuals.relativeGap) mu \(point.mu) |x| \(Vector.normInfinity(point.x)) |y| \(Vector.normInfinity(point.y)) |z| \(Vector.normInfinity(point.z))") }
             if let reason = termination.check(form, point, residuals, iteration: iteration) {
-                let last = reason == .infeasible || reason == .unbounded ? point : termination.best ?? point
-                return Outcome(point: last, reason: reason, iterations: iteration)
+                return Outcome(point: termination.best ?? point, last: point, reason: reason, iterations: iteration)
             }
             guard let direction = direction(from: point, residuals) else {
-                return Outcome(point: termination.best ?? point, reason: .breakdown, iterations: iteration)
+                return Outcome(
+                    point: termination.best ?? point, last: point, reason: .breakdown, iterations: iteration)
             }
             let (primal, dual) = steps(from: point, along: direction, fraction: 0.995)
+            if debugTrace { print("   steps \(primal) \(dual)") }
             point.move(direction, primal: primal, dual: dual)
             iteration += 1
         }
@@ -91,6 +98,8 @@ struct PrimalDualLoop {
         let zeros = { (count: Int) in [Double](repeating: 0, count: count) }
         let point = Iterate(
             x: zeros(form.variables), y: zeros(form.equalities), z: zeros(form.inequalities), s: zeros(form.inequalities))
-        return Outcome(point: point, reason: .breakdown, iterations: 0)
+        return Outcome(point: point, last: point, reason: .breakdown, iterations: 0)
     }
 }
+
+nonisolated(unsafe) public var debugTrace = false

@@ -36,9 +36,11 @@ struct Termination {
         if residuals.merit <= tolerance { return .converged }
         if let status = settings.deadline.interruption { return .interrupted(status) }
         if iteration >= settings.maximumIterations { return .iterationLimit }
-        if form.separates(point, tolerance: 1e-10) { return .infeasible }
-        if form.descends(point, tolerance: 1e-10) { return .unbounded }
-        if sinceImprovement >= 15 { return .stalled }
+        // Rounding has taken over: without an interior the last directions only inflate the prices.
+        if bestMerit < 1e-6, residuals.merit > 1e3 * bestMerit || sinceImprovement >= 6 { return .stalled }
+        if bestMerit > 1e-6, form.separates(point, tolerance: 1e-10) { return .infeasible }
+        if bestMerit > 1e-6, form.descends(point, tolerance: 1e-10) { return .unbounded }
+        if sinceImprovement >= 20 { return .stalled }
         return nil
     }
 }

@@ -34,7 +34,7 @@ struct Presolve: Sendable {
         var free: [Int] = []
         for j in 0..<n {
             let (low, high) = (program.lower[j], program.upper[j])
-            if high - low <= 1e-13 * max(low.magnitude, high.magnitude) {
+            if low.isFinite, high.isFinite, high - low <= 1e-13 * max(low.magnitude, high.magnitude) {
                 values[j] = low == high ? low : min(max(0.5 * low + 0.5 * high, low), high)
             } else {
                 free.append(j)

@@ -1,1 +1,0 @@
-// HTTPFetch: replaced by its first type.

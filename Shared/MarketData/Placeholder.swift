@@ -1,1 +1,0 @@
-// MarketData: replaced by its first type.

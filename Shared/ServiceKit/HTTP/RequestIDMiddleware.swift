@@ -1,0 +1,36 @@
+import HTTPTypes
+public import Hummingbird
+import Logging
+
+/// Gives each request an identifier, its own if it brought a good one, and answers it in X-Request-ID.
+public struct RequestIDMiddleware: RouterMiddleware {
+    public typealias Context = BallastRequestContext
+    private let drain: DrainState?
+
+    /// - Parameter drain: while the service stops, answers carry `Connection: close`.
+    public init(drain: DrainState? = nil) { self.drain = drain }
+
+    public func handle(
+        _ request: Request, context: BallastRequestContext,
+        next: (Request, BallastRequestContext) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        if let given = request.headers[.requestID], RequestIdentifier.isAcceptable(given) { context.requestID = given }
+        context.logger[metadataKey: "request_id"] = .string(context.requestID)
+        var response = try await next(request, context)
+        response.headers[.requestID] = context.requestID
+        if drain?.isDraining == true { response.headers[.connection] = "close" }
+        return response
+    }
+}
+
+extension HTTPField.Name {
+    /// X-Request-ID. The name is a valid token, so the fallback is never taken.
+    public static let requestID = HTTPField.Name("X-Request-ID") ?? .cookie
+    /// x-api-key.
+    public static let apiKey = HTTPField.Name("x-api-key") ?? .cookie
+    /// Prefer (RFC 7240).
+    public static let prefer = HTTPField.Name("Prefer") ?? .cookie
+    /// Idempotency-Key.
+    public static let idempotencyKey = HTTPField.Name("Idempotency-Key") ?? .cookie
+}

@@ -1,0 +1,140 @@
+import HTTPTypes
+import Hummingbird
+public import HummingbirdCore
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import WireFormat
+
+/// How long and how much a server takes from a connection.
+public struct ServerGuards: Sendable {
+    /// From the connection to the end of the first head; absolute, so bytes that trickle do not extend it.
+    public var headDeadline: Duration = .seconds(5)
+    /// From a head to the end of its body; absolute.
+    public var bodyDeadline: Duration = .seconds(15)
+    /// From an answer to the next head.
+    public var idle: Duration = .seconds(60)
+    /// Most bytes of a head.
+    public var headBytes = 32 * 1024
+    /// Most fields of a head.
+    public var headFields = 100
+    /// Most connections at a time; more wait in the backlog.
+    public var connections = 4096
+
+    public init() {}
+
+    /// What the public ports use.
+    public static let standard = ServerGuards()
+    /// What the operations port uses.
+    public static let operations: ServerGuards = {
+        var guards = ServerGuards()
+        guards.connections = 64
+        return guards
+    }()
+
+    /// For `HTTPServerBuilder.http1(configuration:)`, and for a builder that upgrades to WebSockets.
+    public var channelConfiguration: HTTP1Channel.Configuration {
+        HTTP1Channel.Configuration(
+            additionalChannelHandlers: [RequestDeadlines(self)],
+            idleTimeout: .init(idle),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: headBytes, maxHeaderListSize: headBytes, maxHeaderFieldCount: headFields))
+    }
+}
+
+/// Closes a connection whose request does not arrive in time, answers a broken head with a problem, and says `100 Continue`.
+final class RequestDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private let guards: ServerGuards
+    private var timer: Scheduled<Void>?
+    private var requestsInProgress = 0
+    private var isReadingBody = false
+
+    init(_ guards: ServerGuards) { self.guards = guards }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        if context.channel.isActive { start(guards.headDeadline, context) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { stop() }
+
+    func channelActive(context: ChannelHandlerContext) {
+        start(guards.headDeadline, context)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        stop()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            requestsInProgress += 1
+            isReadingBody = true
+            start(guards.bodyDeadline, context)
+            if requestsInProgress == 1, head.headerFields[.expect]?.lowercased() == "100-continue" {
+                context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
+            }
+        case .body: break
+        case .end:
+            isReadingBody = false
+            stop()
+        }
+        context.fireChannelRead(data)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if case .end = unwrapOutboundIn(data) {
+            requestsInProgress -= 1
+            // Hummingbird's own handler watches the idle time between requests.
+            if requestsInProgress == 0, isReadingBody { start(guards.bodyDeadline, context) }
+        }
+        context.write(data, promise: promise)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard requestsInProgress == 0, let parserError = error as? HTTPParserError else {
+            context.fireErrorCaught(error)
+            return
+        }
+        stop()
+        let problem: Problem
+        switch parserError {
+        case .headerOverflow: problem = Problem(.headTooLarge, "The head has more than \(guards.headBytes) bytes.")
+        default: problem = Problem(.invalidHeader, "The head is not valid HTTP/1.1.")
+        }
+        let id = RequestIdentifier.make()
+        let body = ByteBuffer(bytes: problem.json(requestID: id).bytes())
+        let head = HTTPResponse(
+            status: .init(code: problem.status),
+            headerFields: [
+                .contentType: Problem.mediaType, .contentLength: String(body.readableBytes), .connection: "close",
+                .requestID: id,
+            ])
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(body)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        context.close(promise: nil)
+    }
+
+    private func start(_ limit: Duration, _ context: ChannelHandlerContext) {
+        stop()
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) {
+            context.close(promise: nil)
+        }
+    }
+
+    private func stop() {
+        timer?.cancel()
+        timer = nil
+    }
+}
+
+@available(*, unavailable)
+extension RequestDeadlines: Sendable {}

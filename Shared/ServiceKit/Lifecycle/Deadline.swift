@@ -1,0 +1,20 @@
+/// The time for something is over.
+public struct DeadlinePassed: Error, Sendable, Equatable {
+    public init() {}
+}
+
+/// Runs `body` and cancels it after `limit`; throws `DeadlinePassed` then. It returns when `body` has returned.
+public func withDeadline<Result: Sendable>(
+    _ limit: Duration, _ body: @escaping @Sendable () async throws -> Result
+) async throws -> Result {
+    try await withThrowingTaskGroup(of: Result?.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            try await Task.sleep(for: limit)
+            return nil
+        }
+        defer { group.cancelAll() }
+        guard let first = try await group.next(), let result = first else { throw DeadlinePassed() }
+        return result
+    }
+}

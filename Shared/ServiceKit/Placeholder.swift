@@ -1,1 +1,0 @@
-// ServiceKit: replaced by its first type.

@@ -1,0 +1,152 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceKit
+import ServiceLifecycle
+import Testing
+import WireFormat
+
+/// A server on a port of its own, for what only sockets show.
+private struct LiveServer {
+    let port: Int
+    let group: ServiceGroup
+
+    static func with<R: Sendable>(
+        guards: ServerGuards = .standard, drain: DrainState = DrainState(),
+        register: @escaping @Sendable (Router<BallastRequestContext>) -> Void,
+        _ body: @escaping @Sendable (LiveServer) async throws -> R
+    ) async throws -> R {
+        let (ports, report) = AsyncStream.makeStream(of: Int.self)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let router = BallastRouter.build(metrics: nil, drain: drain, logger: logger, register)
+        let app = HTTPService.application(
+            router: router, host: "127.0.0.1", port: 0, guards: guards, logger: logger,
+            onListening: { report.yield($0) })
+        let group = ServiceGroup(configuration: .init(services: [app], logger: logger))
+        return try await withThrowingTaskGroup(of: R?.self) { tasks in
+            tasks.addTask {
+                try await group.run()
+                return nil
+            }
+            var iterator = ports.makeAsyncIterator()
+            let port = try #require(await iterator.next())
+            let result = try await body(LiveServer(port: port, group: group))
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+            return result
+        }
+    }
+
+    /// Sends bytes and reads until the server closes.
+    func exchange(_ text: String) async throws -> String {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: text))
+            var received: [UInt8] = []
+            for try await buffer in inbound { received += buffer.readableBytesView }
+            return String(decoding: received, as: UTF8.self)
+        }
+    }
+}
+
+@Suite("Server guards")
+struct ServerTests {
+    @Sendable private static func register(_ router: Router<BallastRequestContext>) {
+        router.get("hello") { _, _ in Response(json: ["hello": true]) }
+        router.post("echo") { request, _ in Response(json: try await request.jsonBody()) }
+    }
+
+    @Test("answers, and closes when asked")
+    func answers() async throws {
+        let answer = try await LiveServer.with(register: Self.register) {
+            try await $0.exchange("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        }
+        #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
+        #expect(answer.hasSuffix("{\"hello\":true}"))
+    }
+
+    @Test("a head that never ends is closed after the deadline")
+    func slowHead() async throws {
+        var guards = ServerGuards.standard
+        guards.headDeadline = .milliseconds(200)
+        let (answer, elapsed) = try await LiveServer.with(guards: guards, register: Self.register) { server in
+            let start = ContinuousClock.now
+            let answer = try await server.exchange("GET /hello HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+            return (answer, ContinuousClock.now - start)
+        }
+        #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 400"))
+        #expect(elapsed < .seconds(30))
+    }
+
+    @Test("a body that never ends is closed after the deadline")
+    func slowBody() async throws {
+        var guards = ServerGuards.standard
+        guards.bodyDeadline = .milliseconds(200)
+        let elapsed = try await LiveServer.with(guards: guards, register: Self.register) { server in
+            let start = ContinuousClock.now
+            _ = try await server.exchange("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"a\"")
+            return ContinuousClock.now - start
+        }
+        #expect(elapsed < .seconds(30))
+    }
+
+    @Test(
+        "broken and huge heads get a problem",
+        arguments: [
+            ("GARBAGE\r\n\r\n", "REQ-108"), ("GET /hello HTTP/9.9\r\nHost: x\r\n\r\n", "REQ-108"),
+            ("GET /hello HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n", "REQ-108"),
+            ("GET /hello HTTP/1.1\r\nHost: x\r\nX-Big: \(String(repeating: "a", count: 40_000))\r\n\r\n", "REQ-206"),
+        ])
+    func brokenHeads(head: String, code: String) async throws {
+        let answer = try await LiveServer.with(register: Self.register) { try await $0.exchange(head) }
+        #expect(answer.contains("application/problem+json"))
+        #expect(answer.contains("\"code\":\"\(code)\""), "\(answer.prefix(300))")
+        #expect(answer.lowercased().contains("connection: close"))
+    }
+
+    @Test("says 100 Continue to a client that waits for it")
+    func expectContinue() async throws {
+        let answer = try await LiveServer.with(register: Self.register) {
+            try await $0.exchange(
+                "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+            )
+        }
+        #expect(answer.hasPrefix("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "\(answer)")
+    }
+
+    @Test("a request in flight is finished while the server stops, and no new one is taken")
+    func drains() async throws {
+        let (started, start) = AsyncStream.makeStream(of: Void.self)
+        let (released, release) = AsyncStream.makeStream(of: Void.self)
+        let answer = try await LiveServer.with(register: { router in
+            router.get("slow") { _, _ in
+                start.yield()
+                for await _ in released { break }
+                return Response(json: ["finished": true])
+            }
+        }) { server in
+            async let answer = server.exchange("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            for await _ in started { break }
+            await server.group.triggerGracefulShutdown()
+            release.yield()
+            return try await answer
+        }
+        #expect(answer.hasSuffix("{\"finished\":true}"))
+    }
+
+    @Test("the probe of the subcommand health reads the operations port")
+    func probe() async throws {
+        let answer = try await LiveServer.with(register: Self.register) { server in
+            try await HealthProbe.get(host: "127.0.0.1", port: server.port, path: "/hello")
+        }
+        #expect(answer == HealthProbe.Answer(status: 200, body: "{\"hello\":true}"))
+        #expect(await !HealthProbe.isReady(host: "127.0.0.1", port: 1))
+    }
+}

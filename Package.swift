@@ -177,6 +177,7 @@ let package = Package(
         tests(
             "Optimizer",
             ["Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", hummingbird, nioCore, nioEmbedded]),
+        tests("CommandLineTool", ["CommandLineTool", "ServiceKit", "WireFormat", arguments]),
         tests("EndToEnd", ["PostgresClient", "WireFormat", "HTTPFetch", logging]),
         tests("Tidy", []),
     ],

@@ -30,6 +30,7 @@ let realModule: Target.Dependency = .product(name: "RealModule", package: "swift
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let jwt: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let ordered: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
@@ -106,7 +107,7 @@ let package = Package(
 
         // Libraries with I/O.
         library("HTTPFetch", ["CLibCurl", logging], house),
-        library("PostgresClient", ["CLibPQ", logging, lifecycle, crypto], house),
+        library("PostgresClient", ["CLibPQ", logging, lifecycle, crypto, deque, heap], house),
         library(
             "WebSocketTransport",
             [hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes, logging]),

@@ -1,1 +1,0 @@
-// PostgresClient: replaced by its first type.

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// The folder `shared` beside the package: reference answers and recorded data that the project does not carry.
 ///

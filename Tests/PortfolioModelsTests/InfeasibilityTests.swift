@@ -9,16 +9,11 @@ struct InfeasibilityTests {
         var request = OptimizeRequest(assets: panel.assets)
         request.objective = .minimumRisk
         change(&request)
-        do {
-            _ = try PortfolioOptimization.run(request, panel: panel)
-        } catch let problem as Problem {
-            #expect(problem.status == 422 && problem.code == "OPT-101" && problem.class == .optimization)
-            // What the relaxation says makes the problem feasible.
-            try checkRelaxation(request, panel, problem)
-            return problem
-        }
-        struct Feasible: Error {}
-        throw Feasible()
+        let problem = try #require(caught { try PortfolioOptimization.run(request, panel: panel) })
+        #expect(problem.status == 422 && problem.code == "OPT-101" && problem.class == .optimization)
+        // What the relaxation says makes the problem feasible.
+        try checkRelaxation(request, panel, problem)
+        return problem
     }
 
     private func checkRelaxation(_ request: OptimizeRequest, _ panel: ReturnPanel, _ problem: Problem) throws {
@@ -95,11 +90,7 @@ struct InfeasibilityTests {
         request.constraints.linear = [
             .init(name: "mostly A0", coefficients: [.init("A0", 1)], min: 0.5, max: nil)
         ]
-        do {
-            _ = try PortfolioOptimization.run(request, panel: panel)
-            Issue.record("an answer came back")
-        } catch let problem as Problem {
-            #expect(Set(problem.conflict ?? []) == ["linear.mostly A0.min", "upper_bound.A0"])
-        }
+        let problem = try #require(caught { try PortfolioOptimization.run(request, panel: panel) })
+        #expect(Set(problem.conflict ?? []) == ["linear.mostly A0.min", "upper_bound.A0"])
     }
 }

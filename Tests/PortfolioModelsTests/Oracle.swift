@@ -107,17 +107,18 @@ func oracleRequest(_ record: JSONValue, panel: ReturnPanel) throws -> OptimizeRe
     return request
 }
 
-/// A problem's code, or a sentence that there was none.
-func problemCode<R>(_ body: () throws -> R) -> String {
+/// The problem that an expression throws, or nil.
+func caught<R>(_ body: () throws -> R) -> Problem? {
     do {
         _ = try body()
-        return "no problem"
-    } catch let problem as Problem {
-        return problem.code
+        return nil
     } catch {
-        return "\(error)"
+        return error as? Problem
     }
 }
+
+/// A problem's code, or a sentence that there was none.
+func problemCode<R>(_ body: () throws -> R) -> String { caught(body)?.code ?? "no problem" }
 
 /// A small generator of repeatable numbers: a 64-bit linear congruence.
 struct RepeatableNumbers {

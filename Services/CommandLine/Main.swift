@@ -1,4 +1,15 @@
+import ArgumentParser
+import ServiceKit
+
+/// `ballast`: the platform for people at a terminal.
 @main
-struct Main {
-    static func main() async throws {}
+struct BallastCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ballast",
+        abstract: "Optimise portfolios and look after a Ballast installation.",
+        discussion: ConfigurationRow.help(CommandOptions.rows),
+        version: ServiceVersion.release,
+        subcommands: [
+            OptimizeCommand.self, MigrateCommand.self, KeysCommand.self, StatusCommand.self, TokenCommand.self,
+        ])
 }

@@ -40,7 +40,7 @@ public protocol APIKeySource: Sendable {
 public final class Authenticator: Sendable {
     private struct State {
         var remembered: [String: (key: StoredAPIKey?, until: ContinuousClock.Instant)] = [:]
-        var used: Set<String> = []
+        var used: [String: UUID] = [:]
     }
 
     private let keys: any APIKeySource
@@ -75,10 +75,10 @@ public final class Authenticator: Sendable {
     /// Forgets every key that is remembered.
     public func forgetKeys() { state.withLock { $0.remembered = [:] } }
 
-    /// The ids of the keys that were used since the last call.
-    func takeUsedKeys() -> Set<String> {
+    /// The ids of the keys that were used since the last call, with their tenants.
+    func takeUsedKeys() -> [String: UUID] {
         state.withLock { state in
-            defer { state.used = [] }
+            defer { state.used = [:] }
             return state.used
         }
     }
@@ -93,7 +93,7 @@ public final class Authenticator: Sendable {
         if let expiry = stored.expiresAt, WallClock.now >= expiry {
             throw Problem(.expiredCredentials, "The API key has expired.")
         }
-        state.withLock { _ = $0.used.insert(token.keyID) }
+        state.withLock { $0.used[token.keyID] = stored.tenant }
         return Principal(
             tenant: stored.tenant, subject: "key:\(token.keyID)", scopes: stored.scopes, keyID: token.keyID)
     }

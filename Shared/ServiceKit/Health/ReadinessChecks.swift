@@ -44,7 +44,7 @@ public final class ReadinessChecks: Sendable {
                         detail = "no answer within \(timeout)"
                     } catch {
                         ok = false
-                        detail = Problem(mapping: error)?.detail ?? "failed"
+                        detail = (error as? NotReady)?.description ?? Problem(mapping: error)?.detail ?? "failed"
                     }
                     let elapsed = (ContinuousClock.now - start) / .milliseconds(1)
                     return (

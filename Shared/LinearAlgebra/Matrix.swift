@@ -112,6 +112,18 @@ public struct Matrix: Sendable, Equatable {
         return Matrix(rows: rows, columns: indices.count, columnMajor: values)
     }
 
+    /// The matrix with the rows of another one below.
+    public func appending(rows other: Matrix) -> Matrix {
+        precondition(other.columns == columns)
+        let total = rows + other.rows
+        var result = Matrix(rows: total, columns: columns)
+        for j in 0..<columns {
+            for i in 0..<rows { result.storage[i + j * total] = storage[i + j * rows] }
+            for i in 0..<other.rows { result.storage[rows + i + j * total] = other.storage[i + j * other.rows] }
+        }
+        return result
+    }
+
     /// The matrix with one more row below.
     public func appending(row: [Double]) -> Matrix {
         precondition(row.count == columns)

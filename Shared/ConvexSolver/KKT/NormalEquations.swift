@@ -57,7 +57,7 @@ struct NormalEquations {
         return x
     }
 
-    private static func factorise(_ matrix: Matrix, _ scale: [Double], regularisation: [Double]) -> Cholesky? {
+    static func factorise(_ matrix: Matrix, _ scale: [Double], regularisation: [Double]) -> Cholesky? {
         for amount in regularisation {
             var scaled = matrix
             scaled.scaleLowerTriangle(by: scale)

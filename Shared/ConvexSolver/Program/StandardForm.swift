@@ -67,7 +67,8 @@ struct StandardForm: Sendable {
         return result
     }
 
-    private func boundWeights(_ w: [Double]) -> [Double] {
+    /// What the bounds add to the diagonal of the Hessian.
+    func boundWeights(_ w: [Double]) -> [Double] {
         var diagonal = [Double](repeating: 0, count: variables)
         for (k, j) in lowerIndex.enumerated() { diagonal[j] += w[lowerOffset + k] }
         for (k, j) in upperIndex.enumerated() { diagonal[j] += w[upperOffset + k] }

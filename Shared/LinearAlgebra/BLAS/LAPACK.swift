@@ -10,6 +10,7 @@ enum LAPACK {
     static func cholesky(_ a: inout Matrix) throws(FactorisationError) {
         guard a.rows > 0 else { return }
         let order = Int32(a.rows)
+        OpenBLASKernel.prepare()
         let info = LAPACKE_dpotrf_work(columnMajor, lower, order, &a.storage, order)
         if info > 0 { throw .notPositiveDefinite(order: Int(info)) }
         if info < 0 { throw .invalidArgument(position: Int(-info)) }
@@ -21,6 +22,7 @@ enum LAPACK {
         precondition(b.count == factor.rows * columns, "the right-hand side does not fit the factor")
         guard factor.rows > 0, columns > 0 else { return }
         let order = Int32(factor.rows)
+        OpenBLASKernel.prepare()
         if columns == 1 {
             cblas_dtrsv(CblasColMajor, CblasLower, CblasNoTrans, CblasNonUnit, order, factor.storage, order, &b, 1)
             cblas_dtrsv(CblasColMajor, CblasLower, CblasTrans, CblasNonUnit, order, factor.storage, order, &b, 1)
@@ -34,6 +36,7 @@ enum LAPACK {
         precondition(b.count == factor.rows * columns, "the right-hand side does not fit the factor")
         guard factor.rows > 0, columns > 0 else { return }
         let order = Int32(factor.rows)
+        OpenBLASKernel.prepare()
         cblas_dtrsm(
             CblasColMajor, CblasLeft, CblasLower, transposed ? CblasTrans : CblasNoTrans, CblasNonUnit, order,
             Int32(columns), 1, factor.storage, order, &b, order)
@@ -44,6 +47,7 @@ enum LAPACK {
         var pivots = [Int32](repeating: 0, count: a.rows)
         guard order > 0 else { return pivots }
         guard a.isFinite else { throw .notFinite }
+        OpenBLASKernel.prepare()
         var size = 0.0
         _ = LAPACKE_dsytrf_work(columnMajor, lower, order, &a.storage, order, &pivots, &size, -1)
         let length = max(Int(size), 1)
@@ -58,6 +62,7 @@ enum LAPACK {
         precondition(b.count == factor.rows * columns, "the right-hand side does not fit the factor")
         guard factor.rows > 0, columns > 0 else { return }
         let order = Int32(factor.rows)
+        OpenBLASKernel.prepare()
         _ = LAPACKE_dsytrs_work(columnMajor, lower, order, Int32(columns), factor.storage, order, pivots, &b, order)
     }
 
@@ -72,6 +77,7 @@ enum LAPACK {
         let order = Int32(n)
         let job = character("V")
         let range = character("A")
+        OpenBLASKernel.prepare()
         var size = 0.0
         var integerSize: Int32 = 0
         _ = LAPACKE_dsyevr_work(
@@ -92,6 +98,7 @@ enum LAPACK {
         guard a.rows > 0, a.columns > 0 else { return Array(0..<a.columns) }
         var reflectors = [Double](repeating: 0, count: min(a.rows, a.columns))
         let (m, n) = (Int32(a.rows), Int32(a.columns))
+        OpenBLASKernel.prepare()
         var size = 0.0
         _ = LAPACKE_dgeqp3_work(columnMajor, m, n, &a.storage, m, &order, &reflectors, &size, -1)
         var work = [Double](repeating: 0, count: max(Int(size), 1))

@@ -25,6 +25,7 @@ extension Matrix {
             for i in result.indices { result[i] = beta == 0 ? 0 : beta * result[i] }
             return
         }
+        OpenBLASKernel.prepare()
         cblas_dgemv(
             CblasColMajor, transposed ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns), alpha, storage,
             Int32(rows), x, 1, beta, &result, 1)
@@ -49,6 +50,7 @@ extension Matrix {
         precondition(rows == columns && x.count == rows, "symv: the vector does not fit the matrix")
         var result = [Double](repeating: 0, count: rows)
         guard rows > 0 else { return result }
+        OpenBLASKernel.prepare()
         cblas_dsymv(CblasColMajor, triangle.blas, Int32(rows), 1, storage, Int32(rows), x, 1, 0, &result, 1)
         return result
     }
@@ -67,6 +69,7 @@ extension Matrix {
             for i in storage.indices { storage[i] = beta == 0 ? 0 : beta * storage[i] }
             return
         }
+        OpenBLASKernel.prepare()
         cblas_dgemm(
             CblasColMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
             Int32(rows), Int32(columns), Int32(inner), alpha, a.storage, Int32(a.rows), b.storage, Int32(b.rows),
@@ -90,6 +93,7 @@ extension Matrix {
             if beta != 1 { for i in storage.indices { storage[i] = beta == 0 ? 0 : beta * storage[i] } }
             return
         }
+        OpenBLASKernel.prepare()
         cblas_dsyrk(
             CblasColMajor, CblasLower, transposed ? CblasTrans : CblasNoTrans, Int32(order), Int32(inner), alpha,
             a.storage, Int32(a.rows), beta, &storage, Int32(rows))

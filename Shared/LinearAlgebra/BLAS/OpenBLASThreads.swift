@@ -8,7 +8,10 @@ public enum OpenBLASThreads {
     public static var count: Int { Int(openblas_get_num_threads()) }
 
     /// Sets the number of threads of all later calls; values below one count as one.
-    public static func set(_ count: Int) { openblas_set_num_threads(Int32(clamping: max(1, count))) }
+    public static func set(_ count: Int) {
+        OpenBLASKernel.prepare()
+        openblas_set_num_threads(Int32(clamping: max(1, count)))
+    }
 
     /// Version and processor kernel of the library in use, as it describes itself.
     public static var configuration: String {

@@ -5,17 +5,22 @@ public enum Vector {
     /// The scalar product of two vectors of equal length.
     public static func dot(_ x: [Double], _ y: [Double]) -> Double {
         precondition(x.count == y.count, "a scalar product needs equal lengths")
+        OpenBLASKernel.prepare()
         return cblas_ddot(Int32(x.count), x, 1, y, 1)
     }
 
     /// y += alpha x.
     public static func axpy(_ alpha: Double, _ x: [Double], _ y: inout [Double]) {
         precondition(x.count == y.count, "axpy needs equal lengths")
+        OpenBLASKernel.prepare()
         cblas_daxpy(Int32(x.count), alpha, x, 1, &y, 1)
     }
 
     /// The Euclidean norm, without overflow or underflow on the way.
-    public static func norm2(_ x: [Double]) -> Double { cblas_dnrm2(Int32(x.count), x, 1) }
+    public static func norm2(_ x: [Double]) -> Double {
+        OpenBLASKernel.prepare()
+        return cblas_dnrm2(Int32(x.count), x, 1)
+    }
 
     /// The largest magnitude; zero for an empty vector, NaN if there is one.
     public static func normInfinity(_ x: [Double]) -> Double {

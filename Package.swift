@@ -167,7 +167,11 @@ let package = Package(
                 logging,
             ]),
         tests("ETL", ["ETL", "MarketData", "HTTPFetch", "PostgresClient", "WireFormat"]),
-        tests("StoreNotifier", ["StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "WireFormat"]),
+        tests(
+            "StoreNotifier",
+            [
+                "StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "ServiceKit", "WireFormat", logging,
+            ]),
         tests(
             "Optimizer",
             ["Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", hummingbird, nioCore, nioEmbedded]),

@@ -56,7 +56,10 @@ public enum WebSocketClient {
                 }
             }
         return try await withTaskCancellationHandler {
-            try await upgraded.result.get()
+            switch try await upgraded.result.get() {
+            case .open(let connection): return connection
+            case .refused(let answer): throw try await answer.get()
+            }
         } onCancel: {
             upgraded.channel.close(promise: nil)
         }
@@ -64,7 +67,13 @@ public enum WebSocketClient {
 
     private struct Upgrading: Sendable {
         let channel: any Channel
-        let result: EventLoopFuture<WebSocketConnection>
+        let result: EventLoopFuture<Outcome>
+    }
+
+    private enum Outcome: Sendable {
+        case open(WebSocketConnection)
+        /// The answer is read after the upgrade has been given up: its parts are held back until then.
+        case refused(EventLoopFuture<WebSocketClientError>)
     }
 
     private static func upgrade(
@@ -73,33 +82,40 @@ public enum WebSocketClient {
     ) throws -> Upgrading {
         var fields = HTTPHeaders([("Host", target.authority)])
         fields.add(contentsOf: headers)
-        let upgrader = NIOTypedWebSocketClientUpgrader<WebSocketConnection>(
+        let upgrader = NIOTypedWebSocketClientUpgrader<Outcome>(
             maxFrameSize: configuration.maximumMessageSize,
             enableAutomaticErrorHandling: false,
             upgradePipelineHandler: { channel, _ in
                 channel.eventLoop.makeCompletedFuture {
-                    try WebSocketHandler.install(on: channel, configuration: configuration, isClient: true)
+                    .open(try WebSocketHandler.install(on: channel, configuration: configuration, isClient: true))
                 }
             })
         var pipeline = NIOUpgradableHTTPClientPipelineConfiguration(
-            upgradeConfiguration: NIOTypedHTTPClientUpgradeConfiguration<WebSocketConnection>(
+            upgradeConfiguration: NIOTypedHTTPClientUpgradeConfiguration<Outcome>(
                 upgradeRequestHead: HTTPRequestHead(version: .http1_1, method: .GET, uri: target.path, headers: fields),
                 upgraders: [upgrader],
                 notUpgradingCompletionHandler: { channel in
-                    let refusal = channel.eventLoop.makePromise(of: WebSocketConnection.self)
-                    do {
-                        try channel.pipeline.syncOperations.addHandler(RefusalReader(refusal))
-                    } catch {
-                        refusal.fail(error)
+                    channel.eventLoop.makeCompletedFuture {
+                        let answer = channel.eventLoop.makePromise(of: WebSocketClientError.self)
+                        try channel.pipeline.syncOperations.addHandler(RefusalReader(answer))
+                        return .refused(answer.futureResult)
                     }
-                    return refusal.futureResult
                 }))
         pipeline.leftOverBytesStrategy = .forwardBytes  // frames may come with the last byte of the handshake
         let result = try channel.pipeline.syncOperations.configureUpgradableHTTPClientPipeline(configuration: pipeline)
         let deadline = channel.eventLoop.scheduleTask(in: timeout) { channel.close(promise: nil) }
         result.whenComplete { outcome in
-            deadline.cancel()
-            if case .failure = outcome { channel.close(promise: nil) }
+            switch outcome {
+            case .success(.open): deadline.cancel()
+            case .success(.refused(let answer)):
+                answer.whenComplete { _ in
+                    deadline.cancel()
+                    channel.close(promise: nil)
+                }
+            case .failure:
+                deadline.cancel()
+                channel.close(promise: nil)
+            }
         }
         return Upgrading(channel: channel, result: result)
     }
@@ -109,26 +125,26 @@ public enum WebSocketClient {
 private final class RefusalReader: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
 
-    private let promise: EventLoopPromise<WebSocketConnection>
+    private let answer: EventLoopPromise<WebSocketClientError>
     private var status = 0
     private var body = ""
 
-    init(_ promise: EventLoopPromise<WebSocketConnection>) { self.promise = promise }
+    init(_ answer: EventLoopPromise<WebSocketClientError>) { self.answer = answer }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head): status = Int(head.status.code)
         case .body(let bytes): if body.utf8.count < 4096 { body += String(buffer: bytes).utf8Prefix(4096) }
-        case .end: promise.fail(WebSocketClientError.refused(status: status, body: body))
+        case .end: answer.succeed(.refused(status: status, body: body))
         }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        promise.fail(WebSocketClientError.refused(status: status, body: body))
+        answer.succeed(.refused(status: status, body: body))
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        promise.fail(error)
+        answer.fail(error)
     }
 }
 

@@ -6,10 +6,8 @@ import WireFormat
 struct RealtimeServerSessionTests {
     static func message(
         _ event: String, _ topic: String = "realtime:x", ref: String? = "1", joinRef: String? = "1",
-        _ payload: JSONValue = [:]
-    )
-        -> RealtimeMessage
-    {
+        payload: JSONValue = [:]
+    ) -> RealtimeMessage {
         RealtimeMessage(joinRef: joinRef, ref: ref, topic: topic, event: event, payload: payload)
     }
 
@@ -20,7 +18,7 @@ struct RealtimeServerSessionTests {
         config: JSONValue = [:],
         outcome: JoinOutcome = .accepted(tokenExpiry: nil, fault: nil)
     ) throws -> [RealtimeServerSession.Action] {
-        let actions = session.receive(message("phx_join", topic, ref: ref, joinRef: ref, ["config": config]))
+        let actions = session.receive(message("phx_join", topic, ref: ref, joinRef: ref, payload: ["config": config]))
         guard case .join(let request)? = actions.last else {
             Issue.record("no join in \(actions)")
             return actions
@@ -135,7 +133,7 @@ struct RealtimeServerSessionTests {
         var session = RealtimeServerSession()
         try Self.join(&session, config: ["broadcast": ["self": "true", "ack": true]])
         let actions = session.receive(
-            Self.message("broadcast", ref: "2", ["type": "broadcast", "event": "e", "payload": ["a": 1]]))
+            Self.message("broadcast", ref: "2", payload: ["type": "broadcast", "event": "e", "payload": ["a": 1]]))
         guard case .broadcast(let broadcast, let echo)? = actions.first else {
             Issue.record("no broadcast")
             return
@@ -163,9 +161,9 @@ struct RealtimeServerSessionTests {
         var session = RealtimeServerSession()
         try Self.join(&session)
         for token in [nil, "sb_publishable_x", ""] as [JSONValue] {
-            #expect(session.receive(Self.message("access_token", ["access_token": token])).isEmpty)
+            #expect(session.receive(Self.message("access_token", payload: ["access_token": token])).isEmpty)
         }
-        let update = Self.message("access_token", ["access_token": "t2"])
+        let update = Self.message("access_token", payload: ["access_token": "t2"])
         #expect(session.receive(update) == [.verify(topic: "realtime:x", joinRef: "1", token: "t2")])
         #expect(session.complete("realtime:x", joinRef: "1", token: "t2", expiry: 50, failure: nil).isEmpty)
         #expect(session.receive(update).isEmpty)
@@ -187,17 +185,13 @@ struct RealtimeServerSessionTests {
 
     @Test func `presence tracks, replaces and forgets`() {
         var presence = PresenceState()
-        let joined = presence.track(member: "m1", key: "k", meta: ["a": 1])
+        let joined = presence.track(member: "m1", key: "k", meta: JSONObject([("a", 1)]))
         #expect(joined["joins"]?["k"]?["metas"]?[0]?["a"] == 1)
-        let changed = presence.track(member: "m1", key: "k", meta: ["a": 2])
+        let changed = presence.track(member: "m1", key: "k", meta: JSONObject([("a", 2)]))
         #expect(changed["leaves"]?["k"] != nil)
         #expect(presence.payload["k"]?["metas"]?.arrayValue?.count == 1)
         #expect(presence.untrack(member: "m1")?["leaves"]?["k"] != nil)
         #expect(presence.untrack(member: "m1") == nil)
         #expect(presence.payload == [:])
     }
-}
-
-extension JSONObject: @retroactive ExpressibleByDictionaryLiteral {
-    public init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }
 }

@@ -53,6 +53,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
         name: "\(name)Tests",
         dependencies: dependencies + ["TestSupport"],
         path: "Tests/\(name)Tests",
+        exclude: name == "EndToEnd" ? ["Peers"] : [],
         resources: resources,
         swiftSettings: house
     )
@@ -155,6 +156,7 @@ let package = Package(
         tests("LinearAlgebra", ["LinearAlgebra"]),
         tests("ConvexSolver", ["ConvexSolver", "LinearAlgebra"]),
         tests("PortfolioModels", ["PortfolioModels", "ConvexSolver", "LinearAlgebra", "WireFormat"]),
+        tests("Reallocation", ["Reallocation"]),
         tests("MarketData", ["MarketData", "WireFormat"]),
         tests("Realtime", ["Realtime", "WireFormat"]),
         tests("HTTPFetch", ["HTTPFetch"]),
@@ -175,7 +177,7 @@ let package = Package(
         tests(
             "Optimizer",
             ["Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", hummingbird, nioCore, nioEmbedded]),
-        tests("EndToEnd", ["PostgresClient", "WireFormat", "HTTPFetch"]),
+        tests("EndToEnd", ["PostgresClient", "WireFormat", "HTTPFetch", logging]),
         tests("Tidy", []),
     ],
     swiftLanguageModes: [.v6]

@@ -1,1 +1,0 @@
-// Reallocation: replaced by its first type.

@@ -12,7 +12,7 @@ struct DeletePortfolio: Endpoint {
         try request.allowQuery()
         let id = try context.portfolioID()
         let requestID = context.requestID
-        let isDeleted = try await optimizer.pool.transaction(.app(tenant: principal.tenant)) { connection in
+        let isDeleted = try await optimizer.pool.transaction(.app(principal.tenant)) { connection in
             guard try await PortfolioStore.delete(id, on: connection) else { return false }
             try await PortfolioStore.audit(
                 actor: principal.subject, action: "portfolio.delete", object: id, detail: [:], requestID: requestID,

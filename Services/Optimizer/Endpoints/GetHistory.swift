@@ -13,7 +13,7 @@ struct GetHistory: Endpoint {
         let id = try context.portfolioID()
         let limit = try request.pageLimit()
         let before = try request.queryInteger("before", in: 1...Int.max).map { Int64($0) }
-        let page = try await optimizer.pool.transaction(.app(tenant: principal.tenant)) { connection in
+        let page = try await optimizer.pool.transaction(.app(principal.tenant)) { connection in
             try await PortfolioStore.find(id, on: connection) == nil
                 ? nil : try await PortfolioStore.history(of: id, limit: limit + 1, before: before, on: connection)
         }

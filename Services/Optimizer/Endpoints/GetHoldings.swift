@@ -11,7 +11,7 @@ struct GetHoldings: Endpoint {
         let principal = try context.authorized(for: .dataRead)
         try request.allowQuery()
         let id = try context.portfolioID()
-        let holdings = try await optimizer.pool.transaction(.app(tenant: principal.tenant)) { connection in
+        let holdings = try await optimizer.pool.transaction(.app(principal.tenant)) { connection in
             try await PortfolioStore.find(id, on: connection) == nil
                 ? nil : try await HoldingStore.load(of: id, on: connection)
         }

@@ -21,7 +21,7 @@ struct GetMarketData: Endpoint {
             throw Problem(.invalidParameter, "The parameter start is after end.")
         }
         guard Holdings.isSymbol(symbol) else { throw Self.unknown(symbol) }
-        var options = TransactionOptions.app(tenant: principal.tenant)
+        var options = TransactionOptions.app(principal.tenant)
         options.readOnly = true
         let page = try await optimizer.pool.transaction(options) { connection -> [MarketDataRow] in
             let assets = try await AssetStore.resolve([symbol], from: start?.date, to: end?.date, on: connection)

@@ -13,7 +13,7 @@ struct GetPortfolio: Endpoint {
         let principal = try context.authorized(for: .dataRead)
         try request.allowQuery()
         let id = try context.portfolioID()
-        let found = try await optimizer.pool.transaction(.app(tenant: principal.tenant)) { connection in
+        let found = try await optimizer.pool.transaction(.app(principal.tenant)) { connection in
             let portfolio = try await PortfolioStore.find(id, on: connection)
             return (portfolio, portfolio == nil ? nil : try await PortfolioStore.currentResult(of: id, on: connection))
         }

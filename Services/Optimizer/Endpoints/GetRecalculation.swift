@@ -12,7 +12,7 @@ struct GetRecalculation: Endpoint {
         let principal = try context.authorized(for: .dataRead)
         try request.allowQuery()
         let id = try context.portfolioID()
-        let found = try await optimizer.pool.transaction(.app(tenant: principal.tenant)) { connection in
+        let found = try await optimizer.pool.transaction(.app(principal.tenant)) { connection in
             (try await PortfolioStore.find(id, on: connection), try await PortfolioStore.job(of: id, on: connection))
         }
         guard let portfolio = found.0 else { throw Problem.noPortfolio(id) }

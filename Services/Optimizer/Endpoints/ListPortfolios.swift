@@ -13,7 +13,7 @@ struct ListPortfolios: Endpoint {
         try request.allowQuery("limit", "after")
         let limit = try request.pageLimit()
         let after = try request.query("after").map { (text) throws(Problem) in try Self.cursor(text) }
-        let page = try await optimizer.pool.transaction(.app(tenant: principal.tenant)) { connection in
+        let page = try await optimizer.pool.transaction(.app(principal.tenant)) { connection in
             try await PortfolioStore.list(limit: limit + 1, after: after, on: connection)
         }
         let items = try page.prefix(limit).map { portfolio -> JSONValue in

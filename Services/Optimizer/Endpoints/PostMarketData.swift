@@ -19,7 +19,7 @@ struct PostMarketData: Endpoint {
         var lines = MarketDataLines(now: .now)
         if isCSV { try lines.readCSV(bytes) } else { try lines.readNDJSON(bytes) }
         let (rows, refused) = (lines.rows, lines.refused)
-        let outcome = try await optimizer.pool.transaction(.app(tenant: principal.tenant)) { connection in
+        let outcome = try await optimizer.pool.transaction(.app(principal.tenant)) { connection in
             let outcome = rows.isEmpty ? PushOutcome() : try await MarketDataStore.push(rows, on: connection)
             try await MarketDataStore.quarantine(refused, on: connection)
             return outcome

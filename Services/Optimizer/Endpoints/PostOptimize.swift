@@ -53,7 +53,7 @@ extension Optimizer {
     /// The panel: the request's own, or stored prices in one snapshot.
     func load(_ request: OptimizeRequest, for principal: Principal) async throws -> LoadedPanel {
         if let inline = request.panel { return try PanelLoader.inline(inline, of: request) }
-        var options = TransactionOptions.app(tenant: principal.tenant)
+        var options = TransactionOptions.app(principal.tenant)
         options.isolation = .repeatableRead
         options.readOnly = true
         return try await pool.transaction(options) { connection in

@@ -14,7 +14,7 @@ struct PutHoldings: Endpoint {
         let wanted = try Holdings(json: try await request.jsonBody())
         let requestID = context.requestID
         do {
-            let stored = try await optimizer.pool.transaction(.app(tenant: principal.tenant)) { connection -> Holdings in
+            let stored = try await optimizer.pool.transaction(.app(principal.tenant)) { connection -> Holdings in
                 guard try await PortfolioStore.lock(id, on: connection) != nil else { throw Problem.noPortfolio(id) }
                 try await HoldingStore.replace(wanted, of: id, on: connection)
                 try await PortfolioStore.audit(

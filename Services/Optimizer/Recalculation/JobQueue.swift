@@ -60,10 +60,27 @@ struct JobQueue: Sendable {
         return milliseconds.flatMap { $0 }.map { .microseconds(Int64(max(0, min($0, 86_400_000)) * 1000)) }
     }
 
+    /// How many jobs wait, how long the oldest is overdue, and how many are parked.
+    func depth() async throws -> (pending: Int64, oldestSeconds: Double, parked: Int64) {
+        try await pool.transaction(.feed) { connection in
+            let rows = try await connection.query(
+                """
+                SELECT count(*) FILTER (WHERE parked_at IS NULL),
+                    coalesce(extract(epoch FROM clock_timestamp() - min(run_after) FILTER (WHERE parked_at IS NULL)), 0)::float8,
+                    count(*) FILTER (WHERE parked_at IS NOT NULL)
+                FROM ballast.recalculation_job WHERE wanted > done
+                """)
+            guard let row = rows.first else { return (0, 0, 0) }
+            return (
+                try row.decode(Int64.self, at: 0), max(0, try row.decode(Double.self, at: 1)), try row.decode(Int64.self, at: 2)
+            )
+        }
+    }
+
     /// Holds the job for 15 more seconds; false where another worker has it.
     func beat(_ job: ClaimedJob) async throws -> Bool {
         let owner = self.owner
-        return try await pool.transaction(.app(tenant: job.tenant)) { connection in
+        return try await pool.transaction(.app(job.tenant)) { connection in
             try await connection.execute(
                 """
                 UPDATE ballast.recalculation_job SET lease_until = clock_timestamp() + interval '15 seconds'
@@ -79,7 +96,7 @@ struct JobQueue: Sendable {
         _ job: ClaimedJob, requestHash: [UInt8], record: ResultRecord?, problem: String?
     ) async throws -> RunOutcome {
         let owner = self.owner
-        let text = try await pool.transaction(.app(tenant: job.tenant)) { connection in
+        let text = try await pool.transaction(.app(job.tenant)) { connection in
             try await connection.query(
                 """
                 SELECT ballast.recalculation_finish(\(job.portfolioID), \(owner), \(job.fence), \(requestHash),
@@ -93,7 +110,7 @@ struct JobQueue: Sendable {
     /// The run failed: later again, or parked after the fifth time.
     func fail(_ job: ClaimedJob, _ reason: String) async throws {
         let owner = self.owner
-        _ = try await pool.transaction(.app(tenant: job.tenant)) { connection in
+        _ = try await pool.transaction(.app(job.tenant)) { connection in
             try await connection.query("SELECT ballast.recalculation_fail(\(job.portfolioID), \(owner), \(job.fence), \(reason))")
         }
     }
@@ -101,7 +118,7 @@ struct JobQueue: Sendable {
     /// Gives the job back untried.
     func release(_ job: ClaimedJob) async throws {
         let owner = self.owner
-        _ = try await pool.transaction(.app(tenant: job.tenant)) { connection in
+        _ = try await pool.transaction(.app(job.tenant)) { connection in
             try await connection.query("SELECT ballast.recalculation_release(\(job.portfolioID), \(owner), \(job.fence))")
         }
     }

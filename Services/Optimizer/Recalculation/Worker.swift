@@ -70,7 +70,7 @@ struct Worker: Service {
 
     /// Reads after the claim, so that the data which woke the job is seen; solves; verifies; finishes in one transaction.
     private func run(_ job: ClaimedJob, flag: CancellationFlag) async throws -> RunOutcome {
-        var options = TransactionOptions.app(tenant: job.tenant)
+        var options = TransactionOptions.app(job.tenant)
         options.isolation = .repeatableRead
         options.readOnly = true
         let work = try await optimizer.pool.transaction(options) { connection in try await Work.load(job, on: connection) }

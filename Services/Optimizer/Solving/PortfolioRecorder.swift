@@ -21,7 +21,7 @@ extension Optimizer {
     ) async throws -> RecordedPortfolio {
         let hash = request.computationHash
         let kept = request.kept.json.serialized()
-        let (recorded, wanted) = try await pool.transaction(.app(tenant: principal.tenant)) { connection in
+        let (recorded, wanted) = try await pool.transaction(.app(principal.tenant)) { connection in
             let existing =
                 if let id = request.portfolioID {
                     try await PortfolioStore.lock(id, on: connection)
@@ -54,7 +54,7 @@ extension Optimizer {
             return (RecordedPortfolio(id: id, revision: revision), try await PortfolioStore.want(id, on: connection))
         }
         if let wanted, let snapshot = loaded.snapshot {
-            try await pool.transaction(.app(tenant: principal.tenant)) { connection in
+            try await pool.transaction(.app(principal.tenant)) { connection in
                 try await PortfolioStore.settle(recorded.id, wanted: wanted, snapshot: snapshot, on: connection)
             }
         }

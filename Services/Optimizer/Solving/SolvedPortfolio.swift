@@ -14,8 +14,8 @@ struct SolvedPortfolio: Sendable {
 }
 
 extension Optimizer {
-    /// What made the figures: release and method.
-    static let engine = "ballast-\(ServiceVersion.release)"
+    /// What made the figures.
+    static let engine = PortfolioOptimization.engine
 
     /// Estimates, solves and verifies on the solver's threads. The same path for a request and for a recalculation.
     /// - Throws: the model's problems; `SYS-301` where the independent check finds the answer wrong.
@@ -67,5 +67,19 @@ extension UTCTimestamp {
     /// This process' clock; the database's decides wherever order matters.
     static var now: UTCTimestamp {
         UTCTimestamp(microsecondsSinceEpoch: Int64(Date().timeIntervalSince1970 * 1_000_000))
+    }
+}
+
+extension OptimizeResponse {
+    /// The answer, of this call until its meta says otherwise.
+    init(_ request: OptimizeRequest, _ loaded: LoadedPanel, _ solved: SolvedPortfolio, portfolioID: String?) {
+        self = solved.result.response(
+            request: request, panel: loaded.panel, portfolioID: portfolioID, timestamp: solved.timestamp,
+            revision: loaded.tick, fingerprint: loaded.fingerprint.hex,
+            meta: OptimizeResponse.Meta(
+                version: ServiceVersion.release, engine: Optimizer.engine, solveMilliseconds: solved.solveMilliseconds,
+                totalMilliseconds: solved.solveMilliseconds, cached: false, requestID: nil,
+                periodsPerYear: solved.result.periodsPerYear, convention: request.convention))
+        warnings += loaded.warnings
     }
 }

@@ -1,5 +1,6 @@
 public import Hummingbird
 public import Logging
+public import NIOCore
 public import WireFormat
 
 /// What is known of a request while it is answered.
@@ -9,10 +10,13 @@ public struct BallastRequestContext: RequestContext {
     public var requestID: String
     /// Who asks; nil before authentication and on open paths.
     public var principal: Principal?
+    /// The connection, for endpoints that stop when the client leaves; nil where there is none.
+    public var channel: (any Channel)?
     public var maxUploadSize: Int { BodyLimits.standard }
 
     public init(source: ApplicationRequestContextSource) {
         self.init(logger: source.logger)
+        channel = source.channel
     }
 
     /// A context without a connection, for tests and for calls from inside the process.

@@ -1,0 +1,90 @@
+import Foundation
+import Logging
+import PostgresClient
+import ServiceKit
+import ServiceLifecycle
+import WireFormat
+
+/// Puts the service together from its configuration and runs it.
+enum OptimizerService {
+    static func serve(_ configuration: Configuration) async throws {
+        bootstrapLogging(service: "optimizer", level: try configuration.value(Options.logLevel))
+        let logger = Logger(label: "optimizer")
+        let registry = PrometheusRegistry()
+        let readiness = ReadinessChecks()
+        let pool = try configuration.databasePool(application: "ballast optimizer", logger: logger)
+        let threads = try configuration.value(OptimizerOptions.solverThreads)
+        let optimizer = Optimizer(
+            pool: pool, solverThreads: threads > 0 ? threads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1),
+            cachedAnswers: try configuration.value(OptimizerOptions.cachedAnswers), registry: registry, logger: logger)
+        let tokens: JWTVerifier? =
+            if let secret = try configuration.value(Options.jwtSecret) { try await JWTVerifier(secret: secret) } else { nil }
+        let authenticator = Authenticator(keys: APIKeys(pool), tokens: tokens)
+
+        readiness.addDatabase(pool, sqlDirectory: try configuration.value(Options.sqlDirectory))
+        readiness.add("solver") {
+            let load = optimizer.solver.load
+            guard !optimizer.solver.isSaturated else { throw ReadinessChecks.NotReady("\(load.waiting) solves wait") }
+            return "\(load.running) running, \(load.waiting) waiting"
+        }
+        registry.addPool(pool)
+        addGauges(optimizer, registry)
+
+        let router = Routes.router(optimizer, authenticator: authenticator, registry: registry, drain: readiness.drain)
+        let host = try configuration.value(Options.host)
+        let port = try configuration.value(Options.optimizerPort)
+        let server = HTTPService.application(router: router, host: host, port: port, logger: logger) { port in
+            logger.info("Listening", metadata: ["host": "\(host)", "port": "\(port)"])
+        }
+        let ops = OpsServer(
+            service: "optimizer", host: try configuration.value(Options.opsHost),
+            port: try configuration.value(Options.optimizerOpsPort), readiness: readiness, metrics: registry, logger: logger)
+        let listener = Listener(
+            optimizer: optimizer, notifications: PostgresListener(pool.configuration, logger: logger),
+            realtime: wakeUp(url: try configuration.value(Options.realtimeURL), tokens: tokens, logger: logger))
+        try await ServiceRunner.run(
+            services: [
+                pool, ops, CredentialWatcher(authenticator, pool: pool, logger: logger), Worker(optimizer: optimizer), listener, server,
+            ],
+            drain: readiness.drain, lag: .seconds(try configuration.value(Options.drainSeconds)), logger: logger)
+        optimizer.solver.stop()
+    }
+
+    /// The subscription at the store-notifier; nil without a JWT secret, since the service could not prove who it is.
+    private static func wakeUp(url: String, tokens: JWTVerifier?, logger: Logger) -> RealtimeWakeUp? {
+        guard let tokens, !url.isEmpty else { return nil }
+        return RealtimeWakeUp(
+            url: url,
+            token: {
+                let now = Date().timeIntervalSince1970
+                return try await tokens.mint(role: "service_role", subject: "optimizer", issued: now, expires: now + 86_400)
+            }, logger: logger)
+    }
+
+    private static func addGauges(_ optimizer: Optimizer, _ registry: PrometheusRegistry) {
+        registry.describe("optimizer_solves_running", "Solves on the solver's threads")
+        registry.describe("optimizer_solves_waiting", "Solves that wait for a thread")
+        registry.describe("queue_depth", "Recalculations that are wanted and not parked")
+        registry.describe("queue_oldest_seconds", "How long the oldest of them is overdue")
+        registry.describe("queue_parked", "Recalculations that are parked")
+        registry.addCollector {
+            let load = optimizer.solver.load
+            var samples = [
+                PrometheusRegistry.Sample("optimizer_solves_running", value: Double(load.running)),
+                PrometheusRegistry.Sample("optimizer_solves_waiting", value: Double(load.waiting)),
+            ]
+            if let depth = try? await optimizer.jobs.depth() {
+                samples.append(.init("queue_depth", value: Double(depth.pending)))
+                samples.append(.init("queue_oldest_seconds", value: depth.oldestSeconds))
+                samples.append(.init("queue_parked", value: Double(depth.parked)))
+            }
+            return samples
+        }
+    }
+
+    /// Whether the running service says that it is ready.
+    static func isHealthy(_ configuration: Configuration) async throws -> Bool {
+        await HealthProbe.isReady(
+            host: try configuration.value(Options.opsHost), port: try configuration.value(Options.optimizerOpsPort))
+    }
+}

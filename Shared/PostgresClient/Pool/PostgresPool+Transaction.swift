@@ -10,6 +10,7 @@ extension PostgresPool {
     ///
     /// - Throws: what the body throws; `.commitUnknown` when the connection is lost between COMMIT and its answer; `.transactionAborted` when the body swallowed
     ///   an error that had already undone the transaction; and as `query`.
+    @discardableResult
     public nonisolated(nonsending) func transaction<R>(
         _ options: TransactionOptions = .login, _ body: nonisolated(nonsending) (PostgresConnection) async throws -> R
     ) async throws -> R {

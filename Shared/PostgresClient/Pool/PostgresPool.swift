@@ -140,6 +140,7 @@ public final class PostgresPool: Service, Sendable {
     /// Lends a connection for several operations. Afterwards its session is reset: role, settings, LISTEN, advisory locks, temporary tables.
     ///
     /// - Throws: what the body throws, and as `query`.
+    @discardableResult
     public nonisolated(nonsending) func withConnection<R>(
         _ body: nonisolated(nonsending) (PostgresConnection) async throws -> R
     ) async throws -> R {

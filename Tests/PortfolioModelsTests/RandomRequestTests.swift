@@ -12,16 +12,15 @@ struct RandomRequestTests {
             let seed = UInt64(batch * 1000 + index + 1)
             var numbers = RepeatableNumbers(seed: seed &* 7919)
             _ = numbers.next()
-            func pick(_ count: Int) -> Int { min(Int((numbers.next() + 1) / 2 * Double(count)), count - 1) }
-            let assets = 1 + pick(14)
-            let observations = 2 + pick(index % 3 == 0 ? 8 : 90)
+            let assets = 1 + numbers.pick(14)
+            let observations = 2 + numbers.pick(index % 3 == 0 ? 8 : 90)
             let panel = try randomPanel(assets: assets, observations: observations, seed: seed)
             var request = OptimizeRequest(assets: panel.assets)
-            request.objective = ObjectiveName.allCases[pick(4)]
-            request.riskAversion = pick(3) == 0 ? 0 : 10 * abs(numbers.next())
+            request.objective = ObjectiveName.allCases[numbers.pick(4)]
+            request.riskAversion = numbers.pick(3) == 0 ? 0 : 10 * abs(numbers.next())
             request.riskFreeRate = 0.5 * numbers.next()
-            randomise(&request.constraints, panel.assets, pick, &numbers)
-            if pick(4) == 0 { request.frontier = .init(points: 4, axis: pick(2) == 0 ? .risk : .expectedReturn) }
+            randomise(&request.constraints, panel.assets, &numbers)
+            if numbers.pick(4) == 0 { request.frontier = .init(points: 4, axis: numbers.pick(2) == 0 ? .risk : .expectedReturn) }
             var outcome = "answered"
             if let problem = caught({
                 let result = try PortfolioOptimization.run(request, panel: panel)
@@ -37,30 +36,30 @@ struct RandomRequestTests {
     }
 
     private func randomise(
-        _ constraints: inout ConstraintRequest, _ assets: [String], _ pick: (Int) -> Int, _ numbers: inout RepeatableNumbers
+        _ constraints: inout ConstraintRequest, _ assets: [String], _ numbers: inout RepeatableNumbers
     ) {
-        if pick(2) == 0 { constraints.upperBound = .all(min(1, 1.5 / Double(assets.count) + 0.3 * abs(numbers.next()))) }
-        if pick(4) == 0 { constraints.lowerBound = .byAsset([.init(assets[0], 0.1)]) }
-        if pick(4) == 0 {
+        if numbers.pick(2) == 0 { constraints.upperBound = .all(min(1, 1.5 / Double(assets.count) + 0.3 * abs(numbers.next()))) }
+        if numbers.pick(4) == 0 { constraints.lowerBound = .byAsset([.init(assets[0], 0.1)]) }
+        if numbers.pick(4) == 0 {
             constraints.short = 0.3
             constraints.lowerBound = .all(-0.2)
         }
-        if pick(4) == 0 { constraints.gross = 1.2 }
-        if pick(5) == 0 { constraints.budget = .init(min: 0.3, max: 0.9) }
-        if pick(3) == 0 {
-            constraints.groups = [.init("G", Array(assets.prefix(1 + pick(assets.count))))]
+        if numbers.pick(4) == 0 { constraints.gross = 1.2 }
+        if numbers.pick(5) == 0 { constraints.budget = .init(min: 0.3, max: 0.9) }
+        if numbers.pick(3) == 0 {
+            constraints.groups = [.init("G", Array(assets.prefix(1 + numbers.pick(assets.count))))]
             let level = abs(numbers.next())
-            constraints.groupLimits = [.init(group: "G", min: pick(2) == 0 ? level : nil, max: min(level + 0.1, 1))]
+            constraints.groupLimits = [.init(group: "G", min: numbers.pick(2) == 0 ? level : nil, max: min(level + 0.1, 1))]
         }
-        if pick(3) == 0 {
-            let row = assets.map { ConstraintRequest.AssetValue($0, Double(pick(5)) - 2) }
-            constraints.linear = [.init(name: nil, coefficients: row, min: pick(4) == 0 ? 0 : nil, max: abs(numbers.next()))]
+        if numbers.pick(3) == 0 {
+            let row = assets.map { ConstraintRequest.AssetValue($0, Double(numbers.pick(5)) - 2) }
+            constraints.linear = [.init(name: nil, coefficients: row, min: numbers.pick(4) == 0 ? 0 : nil, max: abs(numbers.next()))]
         }
-        if pick(3) == 0 {
+        if numbers.pick(3) == 0 {
             let held = assets.map { ConstraintRequest.AssetValue($0, 1 / Double(assets.count)) }
             constraints.turnover = .init(
-                from: held, perAsset: pick(2) == 0 ? 0.2 : nil, total: 0.2 + abs(numbers.next()))
+                from: held, perAsset: numbers.pick(2) == 0 ? 0.2 : nil, total: 0.2 + abs(numbers.next()))
         }
-        if pick(4) == 0 { constraints.minReturn = 0.0008 * numbers.next() }
+        if numbers.pick(4) == 0 { constraints.minReturn = 0.0008 * numbers.next() }
     }
 }

@@ -1,3 +1,4 @@
+import HTTPFetch
 import MarketData
 import ServiceKit
 import WireFormat
@@ -76,7 +77,7 @@ struct JobRunner: Sendable {
 
     /// A ban, a wall or a spent quota ends the run and is remembered.
     private func keepQuiet(_ job: Job, _ failure: SourceFailure) async throws -> Bool {
-        guard case .refused(for: let time) = Transport.verdict(.failure(failure)) else { return false }
+        guard case .refused(let time) = Transport.verdict(.failure(failure)) else { return false }
         let until = UTCTimestamp(secondsSinceEpoch: WallClock.now.secondsSinceEpoch + time.components.seconds)
         try await runs.setPosition(job: job.name, Checkpoint(item: Self.quietItem, position: until.isoString))
         return true

@@ -1,6 +1,7 @@
 import Hummingbird
 import Realtime
 import ServiceKit
+import WebSocketTransport
 import WireFormat
 
 /// `POST /realtime/v1/api/broadcast` and `.../broadcast/{topic}/events/{event}`: broadcasts without a socket.
@@ -53,6 +54,10 @@ struct BroadcastRoutes: Sendable {
             return cors(Response(json: ["message": "Unsupported Media Type"], status: .unsupportedMediaType))
         }
         let payload = isJSON ? try await request.jsonBody(limit: 5_000_000).bytes() : try await request.bodyBytes(limit: 5_000_000)
+        let (topic, event) = (
+            FormEncoding.decodeComponent(topic[...], plusIsSpace: false),
+            FormEncoding.decodeComponent(event[...], plusIsSpace: false)
+        )
         send(UserBroadcast(topic: RealtimeTopic.prefix + topic, event: event, isJSON: isJSON, payload: payload), tenant)
         return cors(Response(status: .accepted))
     }

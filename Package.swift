@@ -172,7 +172,7 @@ let package = Package(
         tests(
             "StoreNotifier",
             [
-                "StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "ServiceKit", "WireFormat", logging,
+                "StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "ServiceKit", "WireFormat", logging, lifecycle,
             ]),
         tests(
             "Optimizer",

@@ -84,6 +84,9 @@ public struct UnboundedRay: Sendable, Equatable {
     /// The direction d: Pd = 0, Ad = 0, Gd <= 0, within the bounds' recession cone, q'd < 0.
     public var direction: [Double]
 
+    /// A claim, to be checked with `proves`.
+    public init(direction: [Double]) { self.direction = direction }
+
     /// Whether the direction proves `program` unbounded (given one feasible point).
     public func proves(_ program: QuadraticProgram, tolerance: Double = 1e-9) -> Bool {
         let d = direction

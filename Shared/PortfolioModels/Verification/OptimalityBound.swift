@@ -47,7 +47,7 @@ struct OptimalityBound {
             // the deviation.
             direction = slopes.map { -$0 }
             factor = deviation
-            size = max(deviation * deviation, 1e-7 * typical * typical)
+            size = max(deviation * deviation, 1e-5 * typical * typical)
         case .utility:
             direction = zip(means, slopes).map { $0 - 2 * request.riskAversion * $1 }
             factor = 1

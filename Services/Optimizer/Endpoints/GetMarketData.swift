@@ -8,12 +8,22 @@ import WireFormat
 struct GetMarketData: Endpoint {
     let optimizer: Optimizer
 
+    /// 1 to 9999 and a unit: second, minute, hour, day, week.
+    static func isInterval(_ text: String) -> Bool {
+        let number = text.utf8.dropLast()
+        return text.utf8.last.map { "smhdw".utf8.contains($0) } ?? false && (1...4).contains(number.count)
+            && number.first != UInt8(ascii: "0")
+            && number.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    }
+
     func answer(_ request: Request, _ context: BallastRequestContext) async throws -> Response {
         let principal = try context.authorized(for: .dataRead)
         try request.allowQuery("start", "end", "interval", "limit")
         let symbol = context.parameters.get("symbol") ?? ""
         let interval = request.query("interval") ?? "1d"
-        guard interval.utf8.count <= 5 else { throw Problem(.invalidParameter, "The parameter interval has a form like 1d.") }
+        guard Self.isInterval(interval) else {
+            throw Problem(.invalidParameter, "The parameter interval has a form like 1d.")
+        }
         let limit = try request.queryInteger("limit", in: 1...10_000) ?? 1000
         let start = try Self.instant(request, "start", isEnd: false)
         let end = try Self.instant(request, "end", isEnd: true)
@@ -31,7 +41,8 @@ struct GetMarketData: Endpoint {
         }
         var next: String?
         if page.count > limit, let following = page.last {
-            next = "/api/market-data/\(symbol)?interval=\(interval)&limit=\(limit)&start=\(following.timestamp.isoString)"
+            next =
+                "/api/market-data/\(symbol)?interval=\(interval)&limit=\(limit)&start=\(following.timestamp.isoString)"
             if let end { next = (next ?? "") + "&end=\(end.isoString)" }
         }
         return Response(json: ["items": .array(page.prefix(limit).map { $0.json }), "next": JSONValue(next)])
@@ -45,10 +56,13 @@ struct GetMarketData: Endpoint {
     private static func instant(_ request: Request, _ name: String, isEnd: Bool) throws(Problem) -> UTCTimestamp? {
         guard let text = request.query(name) else { return nil }
         if let date = CalendarDate(iso: text) {
-            return isEnd ? UTCTimestamp(microsecondsSinceEpoch: date.start.microsecondsSinceEpoch + 86_400_000_000) : date.start
+            return isEnd
+                ? UTCTimestamp(microsecondsSinceEpoch: date.start.microsecondsSinceEpoch + 86_400_000_000) : date.start
         }
         guard let instant = UTCTimestamp(iso: text) else {
-            throw Problem(.invalidParameter, "The parameter \(name) has to be a date like 2023-01-03 or a time like 2023-01-03T12:00:00Z.")
+            throw Problem(
+                .invalidParameter,
+                "The parameter \(name) has to be a date like 2023-01-03 or a time like 2023-01-03T12:00:00Z.")
         }
         return instant
     }

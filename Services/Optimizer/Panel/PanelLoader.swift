@@ -46,7 +46,8 @@ enum PanelLoader {
         let panel = try ReturnPanel.fromAligned(aligned)
         return LoadedPanel(
             panel: panel, fingerprint: fingerprint(panel), tick: revision.tick, snapshot: revision.snapshot,
-            symbols: Set(assets.flatMap { $0.symbols }).sorted(), warnings: [])
+            symbols: Set(assets.flatMap { $0.symbols }).sorted(),
+            warnings: WindowWarnings.of(series, aligned, request))
     }
 
     private static func fingerprint(_ panel: ReturnPanel) -> PanelFingerprint {

@@ -168,7 +168,7 @@ let package = Package(
                 "ServiceKit", "WireFormat", "PostgresClient", hummingbird, httpTypes, nioCore, nioPosix, coreMetrics, lifecycle,
                 logging,
             ]),
-        tests("ETL", ["ETL", "MarketData", "HTTPFetch", "PostgresClient", "WireFormat"]),
+        tests("ETL", ["ETL", "MarketData", "HTTPFetch", "PostgresClient", "ServiceKit", "WireFormat", logging]),
         tests(
             "StoreNotifier",
             [

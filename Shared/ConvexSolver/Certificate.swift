@@ -71,7 +71,8 @@ public struct FarkasCertificate: Sendable, Equatable {
 
     private func terms(_ program: QuadraticProgram) -> [Double] {
         let parts = [
-            (equality, program.b, -1.0), (inequality, program.h, -1), (lower, program.lower, 1), (upper, program.upper, -1),
+            (equality, program.b, -1.0), (inequality, program.h, -1), (lower, program.lower, 1),
+            (upper, program.upper, -1),
         ]
         return parts.flatMap { multipliers, values, sign in
             zip(multipliers, values).map { $0 == 0 ? 0 : sign * $0 * $1 }
@@ -105,7 +106,9 @@ public struct UnboundedRay: Sendable, Equatable {
         }
         let equalities = program.A.multiplied(by: d)
         for i in equalities.indices {
-            guard equalities[i].magnitude <= tolerance * Vector.normInfinity(program.A.row(i)) * size else { return false }
+            guard equalities[i].magnitude <= tolerance * Vector.normInfinity(program.A.row(i)) * size else {
+                return false
+            }
         }
         let inequalities = program.G.multiplied(by: d)
         for i in inequalities.indices where program.h[i] < .infinity {

@@ -34,9 +34,11 @@ struct CertificateTests {
         #expect(crossed.lower == [0, 1] && crossed.upper == [0, 1])
         _ = try proof(QuadraticProgram(q: [1, 1], G: Matrix([[1, 1], [-1, -1]]), h: [1, -2]))
         _ = try proof(QuadraticProgram(P: .identity(2), q: [0, 0], A: Matrix([[1, 1], [2, 2]]), b: [1, 3]))
-        _ = try proof(QuadraticProgram(q: [0, 0], A: Matrix([[1, 1]]), b: [1], lower: [0.2, 0.2], upper: [0.2, 0.2]))
+        _ = try proof(
+            QuadraticProgram(q: [0, 0], A: Matrix([[1, 1]]), b: [1], lower: [0.2, 0.2], upper: [0.2, 0.2]))
         _ = try proof(QuadraticProgram(q: [0], G: Matrix([[0]]), h: [-1]))
-        _ = try proof(QuadraticProgram(q: [0], G: Matrix([[1]]), h: [-.infinity], lower: [0]))
+        let impossible = QuadraticProgram(q: [0], G: Matrix([[1]]), h: [-.infinity], lower: [0])
+        #expect(try InteriorPointMethod.solve(impossible).status == .primalInfeasible)
     }
 
     @Test("A contradiction of a millionth is seen, a slack of a millionth is not one", arguments: [2, 10, 50])
@@ -55,7 +57,8 @@ struct CertificateTests {
         let programs = [
             QuadraticProgram(q: [-1, 1], lower: [0, 0]),
             QuadraticProgram(P: Matrix([[1, -1], [-1, 1]]), q: [-1, -1]),
-            QuadraticProgram(P: Matrix([[1, -1], [-1, 1]]), q: [-1, -1], G: Matrix([[1, -1]]), h: [3], lower: [0, 0]),
+            QuadraticProgram(
+                P: Matrix([[1, -1], [-1, 1]]), q: [-1, -1], G: Matrix([[1, -1]]), h: [3], lower: [0, 0]),
             QuadraticProgram(q: [0, -1, 0], A: Matrix([[1, -1, 0]]), b: [0], lower: ones(3, 0)),
         ]
         for program in programs {
@@ -85,9 +88,12 @@ struct CertificateTests {
         let (P, _) = PortfolioProgramTests.estimate(60, 200, seed: 2)
         let program = QuadraticProgram(P: P, q: ones(60, 0), A: Matrix([ones(60)]), b: [1], lower: ones(60, 0))
         let flag = CancellationFlag()
-        #expect(try InteriorPointMethod.solve(program, settings: SolverSettings(deadline: .after(.seconds(60), flag: flag))).status == .optimal)
+        #expect(
+            try InteriorPointMethod.solve(program, settings: SolverSettings(deadline: .after(.seconds(60), flag: flag)))
+                .status == .optimal)
         flag.cancel()
-        let stopped = try InteriorPointMethod.solve(program, settings: SolverSettings(deadline: SolverDeadline(flag: flag)))
+        let stopped = try InteriorPointMethod.solve(
+            program, settings: SolverSettings(deadline: SolverDeadline(flag: flag)))
         #expect(stopped.status == .cancelled)
         #expect(stopped.x.count == 60)
         #expect(stopped.iterations == 0)
@@ -111,7 +117,8 @@ struct CertificateTests {
         let program = QuadraticProgram(
             P: P, q: ones(400, 0), A: Matrix([ones(400)]), b: [1], lower: ones(400, 0), upper: ones(400, 0.02))
         let flag = CancellationFlag()
-        async let solved = InteriorPointMethod.solve(program, settings: SolverSettings(deadline: SolverDeadline(flag: flag)))
+        async let solved = InteriorPointMethod.solve(
+            program, settings: SolverSettings(deadline: SolverDeadline(flag: flag)))
         flag.cancel()
         // Whichever came first, the answer is one of the two and carries what it claims.
         let solution = try await solved

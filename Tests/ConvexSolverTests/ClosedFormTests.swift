@@ -10,7 +10,8 @@ struct ClosedFormTests {
     func minimumVariance(n: Int) throws {
         var random = SplitMix64(seed: UInt64(n))
         let P = random.matrix(2 * n + 5, n).gram()
-        let solution = try InteriorPointMethod.solve(QuadraticProgram(P: P, q: ones(n, 0), A: Matrix([ones(n)]), b: [1]))
+        let solution = try InteriorPointMethod.solve(
+            QuadraticProgram(P: P, q: ones(n, 0), A: Matrix([ones(n)]), b: [1]))
         let direction = try Cholesky(factorising: P).solve(ones(n))
         let total = direction.reduce(0, +)
         #expect(solution.status == .optimal)
@@ -92,7 +93,8 @@ struct ClosedFormTests {
     @Test("All variables fixed is an answer")
     func everythingFixed() throws {
         let solution = try InteriorPointMethod.solve(
-            QuadraticProgram(P: .identity(2), q: [1, 1], A: Matrix([[1, 1]]), b: [1], lower: [0.4, 0.6], upper: [0.4, 0.6]))
+            QuadraticProgram(
+                P: .identity(2), q: [1, 1], A: Matrix([[1, 1]]), b: [1], lower: [0.4, 0.6], upper: [0.4, 0.6]))
         #expect(solution.status == .optimal)
         #expect(solution.x == [0.4, 0.6])
     }
@@ -103,7 +105,8 @@ struct ClosedFormTests {
         for n in [2, 5, 10, 20] {
             let P = random.matrix(n + 4, n).gram()
             let program = QuadraticProgram(
-                P: P, q: random.vector(n), A: Matrix([ones(n)]), b: [1], lower: ones(n, 0), upper: ones(n, 1 / Double(n)))
+                P: P, q: random.vector(n), A: Matrix([ones(n)]), b: [1], lower: ones(n, 0),
+                upper: ones(n, 1 / Double(n)))
             let solution = try InteriorPointMethod.solve(program)
             #expect(solution.status == .optimal)
             for weight in solution.x { #expect((weight - 1 / Double(n)).magnitude < 1e-12) }
@@ -122,14 +125,17 @@ struct ClosedFormTests {
         }
         #expect(error(QuadraticProgram(q: [])) == .noVariables)
         #expect(error(QuadraticProgram(q: [.nan])) == .notFinite("q"))
-        #expect(error(QuadraticProgram(q: [1], A: Matrix([[1]]), b: [])) == .dimension("elements of b", expected: 1, found: 0))
+        #expect(
+            error(QuadraticProgram(q: [1], A: Matrix([[1]]), b: []))
+                == .dimension("elements of b", expected: 1, found: 0))
         #expect(error(QuadraticProgram(P: .identity(2), q: [1])) == .dimension("rows of P", expected: 1, found: 2))
         #expect(error(QuadraticProgram(P: Matrix([[1, 2], [0, 1]]), q: [1, 1])) == .notSymmetric(row: 1, column: 0))
         #expect(error(QuadraticProgram(P: Matrix([[-1]]), q: [1])) == .negativeCurvature(variable: 0))
         #expect(error(QuadraticProgram(q: [1], A: Matrix([[.infinity]]), b: [1])) == .notFinite("A"))
         #expect(error(QuadraticProgram(q: [1], G: Matrix([[1]]), h: [.nan])) == .notFinite("h"))
         #expect(error(QuadraticProgram(q: [1], lower: [.infinity])) == .notFinite("lower"))
-        #expect(error(QuadraticProgram(q: [1], lower: [0, 0])) == .dimension("elements of lower", expected: 1, found: 2))
+        #expect(
+            error(QuadraticProgram(q: [1], lower: [0, 0])) == .dimension("elements of lower", expected: 1, found: 2))
     }
 
     @Test("Extreme numbers end in a status, never in a wrong optimum")

@@ -17,15 +17,19 @@ struct OptimalityCheck {
     init(_ program: QuadraticProgram, _ solution: QuadraticSolution) {
         let n = program.variables
         let x = solution.x
-        let size = x.reduce(0) { max($0, $1.magnitude) }
+        // Floors for solutions at the origin, where every term vanishes.
+        let size = max(x.reduce(0) { max($0, $1.magnitude) }, 1e-9)
+        var slope = program.q.reduce(0) { max($0, $1.magnitude) }
+        if let P = program.P { slope = max(slope, P.maximumMagnitude * size) }
         var gap = 0.0
         for i in program.b.indices {
             let (value, terms) = Self.row(program.A, i, x)
-            primal = max(primal, Self.ratio((value - program.b[i]).magnitude, max(terms, program.b[i].magnitude)))
+            let scale = max(terms, program.b[i].magnitude, 1e-9 * Self.largest(program.A, i))
+            primal = max(primal, Self.ratio((value - program.b[i]).magnitude, scale))
         }
         for i in program.h.indices where program.h[i] < .infinity {
             let (value, terms) = Self.row(program.G, i, x)
-            let scale = max(terms, program.h[i].magnitude, Self.row(program.G, i, x.map { _ in size }).terms / Double(n))
+            let scale = max(terms, program.h[i].magnitude, Self.largest(program.G, i) * size)
             primal = max(primal, Self.ratio(max(0, value - program.h[i]), scale))
             gap += solution.inequalityDuals[i] * (program.h[i] - value)
         }
@@ -58,10 +62,11 @@ struct OptimalityCheck {
             dualWorst = max(dualWorst, force.magnitude)
             dualScale = max(dualScale, terms)
         }
-        dual = Self.ratio(dualWorst, dualScale)
+        dual = Self.ratio(dualWorst, max(dualScale, slope))
         let prices = solution.inequalityDuals + solution.lowerDuals + solution.upperDuals
         let largest = prices.reduce(0) { max($0, $1.magnitude) }
         sign = Self.ratio(-(prices.min() ?? 0), largest)
+        objectiveTerms = max(objectiveTerms, 1e-5 * slope * max(size, 1e-2))
         complementarity = objectiveTerms == 0 ? 0 : gap / objectiveTerms
         if [primal, dual, sign, complementarity].contains(where: { $0.isNaN }) { primal = .infinity }
     }
@@ -74,6 +79,10 @@ struct OptimalityCheck {
             terms += (matrix[i, j] * x[j]).magnitude
         }
         return (value, terms)
+    }
+
+    private static func largest(_ matrix: Matrix, _ i: Int) -> Double {
+        matrix.row(i).reduce(0) { max($0, $1.magnitude) }
     }
 
     private static func ratio(_ part: Double, _ whole: Double) -> Double { part <= 0 ? 0 : part / whole }

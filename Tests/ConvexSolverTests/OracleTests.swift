@@ -5,7 +5,8 @@ import TestSupport
 import Testing
 
 /// Certified optima of real windows: `optimization.WINDOW.json` of the shared oracle.
-@Suite("Certified mean-variance optima", .enabled(if: SharedFolder.url("oracle/windows.json") != nil, "no shared folder"))
+@Suite(
+    "Certified mean-variance optima", .enabled(if: SharedFolder.url("oracle/windows.json") != nil, "no shared folder"))
 struct OracleTests {
     static let windows = ["sp500_n10_T500", "sp500_n10_T1008", "sp500_n20_T500", "sp500_n20_T1008"]
 
@@ -40,7 +41,8 @@ struct OracleTests {
 
     /// T x n simple returns of a window.
     private static func returns(_ name: String) throws -> Matrix {
-        let all = try JSONDecoder().decode([String: Window].self, from: Data(contentsOf: #require(SharedFolder.url("oracle/windows.json"))))
+        let all = try JSONDecoder().decode(
+            [String: Window].self, from: Data(contentsOf: #require(SharedFolder.url("oracle/windows.json"))))
         let window = try #require(all[name])
         let text = try String(contentsOf: #require(SharedFolder.url("data/\(window.file)")), encoding: .utf8)
         let lines = text.split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
@@ -106,7 +108,8 @@ struct OracleTests {
         let program = QuadraticProgram(
             P: P, q: q, A: Matrix([[Double](repeating: 1, count: n)]), b: [1],
             G: rows.isEmpty ? nil : Matrix(rows), h: h,
-            lower: [Double](repeating: limits?.lower ?? 0, count: n), upper: [Double](repeating: limits?.upper ?? 1, count: n))
+            lower: [Double](repeating: limits?.lower ?? 0, count: n),
+            upper: [Double](repeating: limits?.upper ?? 1, count: n))
         let solution = try InteriorPointMethod.solve(program)
         #expect(solution.status == .optimal)
         #expect(max(solution.primalResidual, solution.dualResidual, solution.relativeGap) < 1e-12)

@@ -90,7 +90,8 @@ struct PortfolioProgramTests {
         func solve(_ floor: Double) throws -> QuadraticSolution {
             try InteriorPointMethod.solve(
                 QuadraticProgram(
-                    P: P, q: Self.ones(20, 0), A: Matrix([Self.ones(20)]), b: [1], G: Matrix([means.map { -$0 }]), h: [-floor],
+                    P: P, q: Self.ones(20, 0), A: Matrix([Self.ones(20)]), b: [1], G: Matrix([means.map { -$0 }]),
+                    h: [-floor],
                     lower: Self.ones(20, 0), upper: Self.ones(20)))
         }
         #expect(try solve(best * (1 - 1e-6)).status == .optimal)

@@ -92,7 +92,9 @@ struct ProgramGenerator {
         let program = result.program
         let n = program.variables
         func widened(_ matrix: Matrix) -> Matrix {
-            Matrix(rows: matrix.rows, columns: n + 1, columnMajor: matrix.storage + [Double](repeating: 0, count: matrix.rows))
+            Matrix(
+                rows: matrix.rows, columns: n + 1,
+                columnMajor: matrix.storage + [Double](repeating: 0, count: matrix.rows))
         }
         result.program.P = program.P.map { widened($0).appending(row: [Double](repeating: 0, count: n + 1)) }
         result.program.A = widened(program.A)

@@ -14,13 +14,17 @@ struct RandomProgramTests {
             switch solution.status {
             case .optimal:
                 optimal += 1
-                #expect(max(solution.primalResidual, solution.dualResidual, solution.relativeGap) <= 1e-10, "seed \(seed)")
+                #expect(
+                    max(solution.primalResidual, solution.dualResidual, solution.relativeGap) <= 1e-10, "seed \(seed)")
                 #expect(OptimalityCheck(made.program, solution).worst <= 1e-9, "seed \(seed)")
                 guard made.expected == .optimal, made.optimum.count == solution.x.count else { continue }
                 let reference = made.program.objective(at: made.optimum)
-                let terms = zip(made.program.q, made.optimum).reduce(0) { $0 + ($1.0 * $1.1).magnitude }
-                #expect((solution.primalObjective - reference).magnitude <= 1e-8 * max(terms, reference.magnitude), "seed \(seed)")
-                #expect(solution.dualObjective <= solution.primalObjective + 1e-8 * max(terms, reference.magnitude))
+                // Where the optimal points form an unbounded set, the found one may be far larger than the known one.
+                let terms = made.program.q.indices.reduce(0.0) {
+                    $0 + made.program.q[$1].magnitude * max(made.optimum[$1].magnitude, solution.x[$1].magnitude, 1e-3)
+                }
+                #expect((solution.primalObjective - reference).magnitude <= 1e-8 * terms, "seed \(seed)")
+                #expect(solution.dualObjective <= reference + 1e-9 * terms, "seed \(seed)")
             case .primalInfeasible:
                 guard case .primalInfeasible(let proof)? = solution.certificate else {
                     Issue.record("seed \(seed): no certificate")

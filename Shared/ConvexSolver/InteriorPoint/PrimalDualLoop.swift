@@ -95,7 +95,8 @@ struct PrimalDualLoop {
     private func failure() -> Outcome {
         let zeros = { (count: Int) in [Double](repeating: 0, count: count) }
         let point = Iterate(
-            x: zeros(form.variables), y: zeros(form.equalities), z: zeros(form.inequalities), s: zeros(form.inequalities))
+            x: zeros(form.variables), y: zeros(form.equalities), z: zeros(form.inequalities),
+            s: zeros(form.inequalities))
         return Outcome(point: point, last: point, reason: .breakdown, iterations: 0)
     }
 }

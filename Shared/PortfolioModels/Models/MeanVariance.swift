@@ -186,8 +186,10 @@ struct MeanVariance: Sendable {
             throw Problem(.internalError, "The program could not be formed.")
         }
         let residual = max(found.primalResidual, found.dualResidual)
-        let size = max(floor, abs(found.primalObjective), abs(found.dualObjective))
-        let gap = abs(found.primalObjective - found.dualObjective) / size
+        // A purely quadratic objective is a variance: zero bounds it from below whatever the prices say.
+        let isVariance = program.P != nil && program.q.allSatisfy { $0 == 0 }
+        let bound = isVariance ? max(found.dualObjective, 0) : found.dualObjective
+        let gap = abs(found.primalObjective - bound) / max(floor, abs(found.primalObjective), abs(bound))
         switch found.status {
         case .optimal: return found
         case .iterationLimit where residual <= 1e-9 && gap <= 1e-9,
@@ -202,7 +204,7 @@ struct MeanVariance: Sendable {
         case .cancelled: throw Problem(.deadline, "The calculation was cancelled.")
         case .numericalFailure:
             throw Problem(
-                .unstable, "Rounding stopped the solver at gap \(found.relativeGap) and residual \(residual).")
+                .unstable, "Rounding stopped the solver at gap \(gap) and residual \(residual).")
         }
     }
 }

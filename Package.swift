@@ -141,7 +141,7 @@ let package = Package(
                 "PostgresClient", "HTTPFetch", "WireFormat", "ServiceKit", hummingbird, lifecycle, logging, metrics, arguments,
                 configuration, crypto, ordered, nioCore, httpTypes,
             ],
-            path: "Services/Optimizer", swiftSettings: safe),
+            path: "Services/Optimizer", swiftSettings: numeric),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: ["PortfolioModels", "PostgresClient", "HTTPFetch", "WireFormat", "ServiceKit", arguments, logging],

@@ -176,7 +176,8 @@ let package = Package(
             ]),
         tests(
             "Optimizer",
-            ["Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", hummingbird, nioCore, nioEmbedded]),
+            ["Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver", hummingbird, httpTypes, nioCore, nioEmbedded]),
+        tests("CommandLineTool", ["CommandLineTool", "ServiceKit", "WireFormat", arguments]),
         tests("EndToEnd", ["PostgresClient", "WireFormat", "HTTPFetch", logging]),
         tests("Tidy", []),
     ],

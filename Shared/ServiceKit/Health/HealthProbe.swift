@@ -20,7 +20,7 @@ public enum HealthProbe {
     public static func get(
         host: String, port: Int, path: String, timeout: Duration = .seconds(3)
     ) async throws -> Answer {
-        try await withDeadline(timeout) {
+        try await withTimeLimit(timeout) {
             let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connectTimeout(.seconds(2))
             let channel = try await bootstrap.connect(host: host, port: port) { channel in

@@ -12,7 +12,7 @@ extension Problem {
         case let error as PostgresError: self.init(postgres: error)
         case let error as HTTPError: self.init(http: error.status, message: error.body)
         case let error as any HTTPResponseError: self.init(http: error.status, message: nil)
-        case is DeadlinePassed: self.init(.deadline, "There was no result within the deadline.")
+        case is TimeLimitPassed: self.init(.deadline, "There was no result within the deadline.")
         case is CancellationError: self.init(.draining, "The request was given up before it was answered.")
         default: return nil
         }

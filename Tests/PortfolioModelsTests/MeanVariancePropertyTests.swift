@@ -117,7 +117,7 @@ struct MeanVariancePropertyTests {
         }
         let total = cash.weights.reduce(0, +)
         #expect(total >= 0.2 - 1e-12 && total <= 0.7 + 1e-12)
-        let gross = try solve(panel, .minimumRisk) {
+        let gross = try solve(panel, .maximumReturn) {
             $0.constraints.lowerBound = .all(-0.5)
             $0.constraints.short = 0.5
             $0.constraints.gross = 1.3

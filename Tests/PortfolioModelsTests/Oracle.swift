@@ -6,7 +6,7 @@ import WireFormat
 
 /// The reference answers of `shared/oracle`, and the windows of real prices that they belong to.
 enum Oracle {
-    static let isPresent = SharedFolder.isPresent
+    static let isPresent = SharedFolder.url("oracle") != nil
     static let windows = ["sp500_n10_T500", "sp500_n20_T500", "sp500_n10_T1008", "sp500_n20_T1008"]
 
     enum Failure: Error { case missing(String), malformed(String) }
@@ -131,6 +131,9 @@ struct RepeatableNumbers {
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         return Double(Int64(bitPattern: state) >> 11) / Double(1 << 52)
     }
+
+    /// A whole number from 0 to `count` - 1.
+    mutating func pick(_ count: Int) -> Int { min(Int((next() + 1) / 2 * Double(count)), count - 1) }
 
     /// Roughly normal.
     mutating func normal() -> Double { (0..<6).reduce(0.0) { sum, _ in sum + next() } / 1.4142 }

@@ -241,7 +241,7 @@ struct LinearTextTests {
         ("0.9 >= AAPL + 0.1 >= 0.2", [("AAPL", 1)], 0.1, 0.8),
         ("BRK-B <= 0.1", [("BRK-B", 1)], nil, 0.1),
         ("BRK - AAPL <= 1e-1", [("BRK", 1), ("AAPL", -1)], nil, 0.1),
-        ("2E5 <= 1", [("E5", 2)], nil, 1),
+        ("2*E5 <= 1", [("E5", 2)], nil, 1),
         ("\"AAPL\"+0.2<=MSFT+0.5", [("AAPL", 1), ("MSFT", -1)], nil, 0.3),
         ("- AAPL <= -0.1", [("AAPL", -1)], nil, -0.1),
     ] as [(String, [(String, Double)], Double?, Double?)])

@@ -33,7 +33,13 @@ struct ConflictAnalysis {
         let priced = all.filter { whole.prices[$0] > 1e-6 }
         var conflict = all
         if priced.count < all.count, try isInfeasible(priced) { conflict = priced }
-        let order = conflict.filter { set.constraints[$0].isStructural } + conflict.filter { !set.constraints[$0].isStructural }
+        // Dropped first: what the caller never wrote, default bounds before the budget.
+        func isDefaultBound(_ index: Int) -> Bool {
+            if case .bounds = set.constraints[index].kind { set.constraints[index].isStructural } else { false }
+        }
+        let defaults = conflict.filter { isDefaultBound($0) }.reversed()
+        let totals = conflict.filter { set.constraints[$0].isStructural && !isDefaultBound($0) }
+        let order = defaults + totals + conflict.filter { !set.constraints[$0].isStructural }
         if order.count <= 200 {
             for candidate in order {
                 let rest = conflict.filter { $0 != candidate }

@@ -22,7 +22,7 @@ struct RequestRules {
         /// The size of the terms that are added up, for rounding.
         func size(at w: [Double]) -> Double {
             var sum = 1e-300
-            for i in w.indices { sum += abs(coefficients[i] * w[i]) + hingeWeight * abs(reference?[i] ?? 0) }
+            for i in w.indices { sum += (abs(coefficients[i]) + hingeWeight) * abs(w[i]) + hingeWeight * abs(reference?[i] ?? 0) }
             return sum
         }
     }

@@ -8,6 +8,7 @@ extension OptimizeRequest {
     /// - Throws: a 422 of class `request` that names every fault by pointer.
     public init(json: JSONValue) throws(Problem) {
         let reader = MemberReader(json)
+        if let problem = Problem(violations: reader.faults.violations) { throw problem }  // not an object at all
         self.init(reader)
         try reader.finishAndThrow()
     }

@@ -124,7 +124,7 @@ let package = Package(
             name: "ETL",
             dependencies: [
                 "MarketData", "HTTPFetch", "PostgresClient", "WireFormat", "ServiceKit", hummingbird, lifecycle, logging, metrics,
-                arguments, configuration,
+                arguments, configuration, crypto,
             ],
             path: "Services/ETL", swiftSettings: safe),
         .executableTarget(

@@ -131,7 +131,7 @@ let package = Package(
             name: "StoreNotifier",
             dependencies: [
                 "Realtime", "WebSocketTransport", "PostgresClient", "WireFormat", "ServiceKit", hummingbird, hummingbirdCore,
-                lifecycle, logging, metrics, arguments, configuration,
+                lifecycle, logging, metrics, coreMetrics, arguments, configuration,
             ],
             path: "Services/StoreNotifier", swiftSettings: safe),
         .executableTarget(

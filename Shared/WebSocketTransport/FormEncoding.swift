@@ -1,5 +1,5 @@
 /// The query of a URL: `a=1&b=x%20y`.
-enum FormEncoding {
+package enum FormEncoding {
     /// Names and values, decoded, in order; a `+` is a space; what is not valid UTF-8 after decoding is repaired.
     static func decode(_ query: Substring) -> [(name: String, value: String)] {
         query.split(separator: "&").map { pair in
@@ -8,7 +8,8 @@ enum FormEncoding {
         }
     }
 
-    private static func decodeComponent(_ text: Substring) -> String {
+    /// Undoes percent-encoding.
+    package static func decodeComponent(_ text: Substring, plusIsSpace: Bool = true) -> String {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
         while let byte = rest.popFirst() {
@@ -16,7 +17,7 @@ enum FormEncoding {
                 bytes.append(high << 4 | low)
                 rest = rest.dropFirst(2)
             } else {
-                bytes.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
+                bytes.append(plusIsSpace && byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
             }
         }
         return String(decoding: bytes, as: UTF8.self)

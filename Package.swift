@@ -176,7 +176,10 @@ let package = Package(
             ]),
         tests(
             "Optimizer",
-            ["Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver", hummingbird, httpTypes, nioCore, nioEmbedded]),
+            [
+                "Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver", hummingbird, httpTypes,
+                nioCore, nioEmbedded,
+            ]),
         tests("CommandLineTool", ["CommandLineTool", "ServiceKit", "WireFormat", arguments]),
         tests("EndToEnd", ["PostgresClient", "WireFormat", "HTTPFetch", logging]),
         tests("Tidy", []),

@@ -10,16 +10,25 @@ public enum RepositoryRoot {
     public static var migrations: URL { url.appendingPathComponent("sql") }
 }
 
-/// The folder of references beside the package; many checkouts don't have it, and tests that need it skip themselves.
+/// The folder of references beside the package (`../shared`); many checkouts don't have it, and tests that need it skip themselves.
 public enum SharedFolder {
-    /// A file or folder in it, nil where it isn't there. `BALLAST_SHARED` names another place.
-    public static func url(_ path: String) -> URL? {
-        let named = ProcessInfo.processInfo.environment["BALLAST_SHARED"].map { URL(fileURLWithPath: $0) }
-        let beside = RepositoryRoot.url.deletingLastPathComponent().appendingPathComponent("shared")
-        for folder in [named, beside] {
-            guard let url = folder?.appendingPathComponent(path) else { continue }
-            if FileManager.default.fileExists(atPath: url.path) { return url }
+    /// The folder, or nil where there is none. `BALLAST_SHARED` names another place; a worktree may lie up to two levels deeper.
+    public static let root: URL? = {
+        var candidates = ProcessInfo.processInfo.environment["BALLAST_SHARED"].map { [URL(fileURLWithPath: $0)] } ?? []
+        var folder = RepositoryRoot.url.deletingLastPathComponent()
+        for _ in 0..<3 {
+            candidates.append(folder.appendingPathComponent("shared"))
+            folder = folder.deletingLastPathComponent()
         }
-        return nil
+        return candidates.first { FileManager.default.fileExists(atPath: $0.appendingPathComponent("oracle").path) }
+    }()
+
+    /// Whether the folder is there.
+    public static var isPresent: Bool { root != nil }
+
+    /// A file or folder in it, nil where it isn't there.
+    public static func url(_ path: String) -> URL? {
+        guard let url = root?.appendingPathComponent(path) else { return nil }
+        return FileManager.default.fileExists(atPath: url.path) ? url : nil
     }
 }

@@ -21,7 +21,7 @@ struct PostOptimize: Endpoint {
         let deadline = SolverDeadline(instant: start + timeout, flag: flag)
         let (optimizer, requestID) = (optimizer, context.requestID)
         return try await watchingClient(of: context.channel, flag: flag) {
-            try await withDeadline(timeout) {
+            try await withTimeLimit(timeout) {
                 let loaded = try await optimizer.load(wanted, for: principal)
                 let (solved, isCached) = try await optimizer.answer(wanted, loaded, for: principal, deadline: deadline)
                 try Self.refuseWarnings(OptimizeResponse(wanted, loaded, solved, portfolioID: nil).warnings, isStrict)

@@ -177,8 +177,8 @@ let package = Package(
         tests(
             "Optimizer",
             [
-                "Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver", hummingbird, httpTypes,
-                nioCore, nioEmbedded,
+                "Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver", "LinearAlgebra",
+                hummingbird, httpTypes, nioCore, nioEmbedded,
             ]),
         tests("CommandLineTool", ["CommandLineTool", "ServiceKit", "WireFormat", arguments]),
         tests("EndToEnd", ["PostgresClient", "WireFormat", "HTTPFetch", logging]),

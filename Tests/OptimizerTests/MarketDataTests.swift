@@ -41,7 +41,7 @@ struct MarketDataTests {
             #expect(second["inserted"] == 0)
             #expect(second["unchanged"] == 2)
             let kept = try await service.admin.query("SELECT count(*), max(times) FROM ballast.quarantine")
-            #expect(try kept[0].decode((Int64, Int64).self) == (6, 2))
+            #expect(try kept[0].decode((Int64, Int64).self) == (Int64(6), Int64(2)))
 
             let got = try await service.call(.get, "/api/market-data/AAPL?start=2023-05-01&end=2023-05-02").json
             #expect(got?["items"]?.arrayValue?.count == 2)

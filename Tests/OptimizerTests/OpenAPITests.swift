@@ -1,5 +1,7 @@
 import Foundation
 import HTTPTypes
+import Hummingbird
+import ServiceKit
 import TestSupport
 import Testing
 import WireFormat

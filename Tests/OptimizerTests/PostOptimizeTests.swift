@@ -1,3 +1,4 @@
+import ConvexSolver
 import HTTPTypes
 import PostgresClient
 import ServiceKit

@@ -1,3 +1,4 @@
+import ConvexSolver
 import Foundation
 import HTTPTypes
 import PostgresClient

@@ -107,7 +107,7 @@ struct ServiceUnderTest: Sendable {
     /// Waits for a row count, woken by the change log's own NOTIFY: no polling clock.
     func waitUntil(_ what: String, limit: Duration = .seconds(30), _ isTrue: @escaping @Sendable () async throws -> Bool) async throws {
         let listener = PostgresListener(try database.configuration(), logger: TestPostgres.logger)
-        try await ServiceKit.withDeadline(limit) {
+        try await withDeadline(limit) {
             for await _ in listener.notifications(channels: ["rt", "rt_tick"]) {
                 if try await isTrue() { return }
             }

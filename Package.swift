@@ -141,7 +141,7 @@ let package = Package(
                 "PostgresClient", "HTTPFetch", "WireFormat", "ServiceKit", hummingbird, lifecycle, logging, metrics, arguments,
                 configuration, crypto, ordered, nioCore, httpTypes,
             ],
-            path: "Services/Optimizer", swiftSettings: safe),
+            path: "Services/Optimizer", swiftSettings: numeric),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: ["PortfolioModels", "PostgresClient", "HTTPFetch", "WireFormat", "ServiceKit", arguments, logging],
@@ -176,7 +176,10 @@ let package = Package(
             ]),
         tests(
             "Optimizer",
-            ["Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", hummingbird, nioCore, nioEmbedded]),
+            [
+                "Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver", "LinearAlgebra",
+                hummingbird, httpTypes, nioCore, nioEmbedded,
+            ]),
         tests("CommandLineTool", ["CommandLineTool", "ServiceKit", "WireFormat", arguments]),
         tests("EndToEnd", ["PostgresClient", "WireFormat", "HTTPFetch", logging]),
         tests("Tidy", []),

@@ -51,11 +51,11 @@ extension Request {
     /// Most items of a page: `?limit=`, 1 to 500.
     func pageLimit() throws(Problem) -> Int { try queryInteger("limit", in: 1...500) ?? 50 }
 
-    /// How long the caller waits: `X-Request-Timeout` in seconds, 1 to 60; more counts as 60.
+    /// How long the caller waits: `X-Request-Timeout` in seconds, cut to 60.
     func timeout(standard: Duration = .seconds(30)) throws(Problem) -> Duration {
         guard let text = headers[.requestTimeout] else { return standard }
-        guard let seconds = Double(text), seconds.isFinite, seconds >= 1 else {
-            throw Problem(.invalidHeader, "X-Request-Timeout has to be a number of seconds, at least 1.")
+        guard let seconds = Double(text), seconds >= 1, seconds <= 3600 else {
+            throw Problem(.invalidHeader, "X-Request-Timeout has to be a number of seconds from 1 to 3600.")
         }
         return .milliseconds(Int64(min(seconds, 60) * 1000))
     }

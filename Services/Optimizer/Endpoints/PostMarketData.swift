@@ -16,7 +16,7 @@ struct PostMarketData: Endpoint {
         let isCSV = request.mediaType == "text/csv"
         if !isCSV { try request.requireMediaType("application/x-ndjson", orSuffix: "ndjson") }
         let bytes = try await request.bodyBytes(limit: Self.bodyLimit, deadline: .seconds(60))
-        guard !bytes.isEmpty else { throw Problem(.invalidValue, "The body is empty: one row a line is wanted.") }
+        if bytes.isEmpty { throw Problem(.notJSON, "The body is empty; it has a row a line.") }
         var lines = MarketDataLines(now: .now)
         if isCSV { try lines.readCSV(bytes) } else { try lines.readNDJSON(bytes) }
         let (rows, refused) = (lines.rows, lines.refused)

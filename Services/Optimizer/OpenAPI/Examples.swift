@@ -55,11 +55,13 @@ enum Examples {
         "required": true,
         "content": [
             "application/x-ndjson": [
-                "schema": ["type": "string", "description": "A MarketDataRow as JSON on each line.", "minLength": 1],
-                "examples": ["row": ["value": .string(ndjson)]],
+                "schema": [
+                    "type": "string", "minLength": 1,
+                    "description": .string("A MarketDataRow as JSON on each line, as in " + ndjson),
+                ]
             ],
             "text/csv": [
-                "schema": ["type": "string", "description": "A header with the members of MarketDataRow, then a row a line."],
+                "schema": ["type": "string", "description": "A header with the members of MarketDataRow, then a row a line.", "minLength": 1],
                 "examples": ["row": ["value": .string(csv)]],
             ],
         ],

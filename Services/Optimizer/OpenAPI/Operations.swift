@@ -104,7 +104,7 @@ enum Operations {
             summary: "Optimise a portfolio",
             parameters: [
                 header("Prefer", "handling=strict turns every warning into a 422.", Schema.oneOf(["handling=strict", "handling=lenient"], "RFC 7240.")),
-                header("X-Request-Timeout", "Seconds to wait, at least 1, at most 60; 30 by default.", Schema.number("Seconds.", Interval(lower: 1, upper: 3600))),
+                header("X-Request-Timeout", "Seconds to wait, cut to 60; 30 by default.", Schema.number("Seconds.", Interval(lower: 1, upper: 3600))),
             ],
             body: json("OptimizeRequest", Examples.optimize), success: ("200", "The best portfolio, verified.", "OptimizeAnswer"),
             problems: body),

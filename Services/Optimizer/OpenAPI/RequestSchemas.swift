@@ -88,7 +88,7 @@ enum RequestSchemas {
         "Limits of the weights. Levels of return and risk are per period unless `units` says annual.",
         [
             ("lower_bound", bound), ("upper_bound", bound),
-            ("groups", Schema.map(of: Schema.list(of: ["type": "string", "maxLength": 256], "Symbols.", unique: true), "Named sets of assets; those not among the assets are left out.", names: ["minLength": 1, "maxLength": 256])),
+            ("groups", Schema.map(of: Schema.list(of: ["type": "string", "maxLength": 256, "pattern": .string(Schema.storable)], "Symbols.", unique: true), "Named sets of assets; those not among the assets are left out.", names: ["minLength": 1, "maxLength": 64, "pattern": .string(Schema.storable)])),
             (
                 "group_constraints",
                 Schema.map(
@@ -143,7 +143,7 @@ enum RequestSchemas {
                     "values",
                     Schema.map(
                         of: Schema.list(of: ["type": ["number", "null"]], "A figure a date; null is missing."), "By asset.",
-                        names: ["minLength": 1, "maxLength": 64], atLeast: 1)
+                        names: ["pattern": "^[^\\u0000-\\u0020\\u007f]{1,64}$"], atLeast: 1)
                 ),
             ])
     }

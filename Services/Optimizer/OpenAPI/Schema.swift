@@ -2,11 +2,14 @@ import WireFormat
 
 /// JSON Schema (2020-12, OpenAPI 3.1's dialect) in few words.
 enum Schema {
+    /// Any text that PostgreSQL can keep: without the character NUL.
+    static let storable = "^[^\\u0000]*$"
+
     static func text(
         _ description: String, pattern: String? = nil, format: String? = nil, length: ClosedRange<Int>? = nil
     ) -> JSONValue {
         var object = JSONObject([("type", "string"), ("description", .string(description))])
-        if let pattern { object["pattern"] = .string(pattern) }
+        object["pattern"] = .string(pattern ?? storable)
         if let format { object["format"] = .string(format) }
         if let length {
             object["minLength"] = JSONValue(length.lowerBound)
@@ -64,7 +67,7 @@ enum Schema {
         var object = JSONObject([
             ("type", "object"), ("additionalProperties", value), ("description", .string(description)),
         ])
-        if let names { object["propertyNames"] = names }
+        object["propertyNames"] = names ?? ["pattern": .string(storable)]
         if atLeast > 0 { object["minProperties"] = JSONValue(atLeast) }
         return .object(object)
     }

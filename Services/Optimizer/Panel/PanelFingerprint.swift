@@ -1,6 +1,5 @@
 import Crypto
-import LinearAlgebra
-import WireFormat
+import PortfolioModels
 
 /// SHA-256 over everything a result depends on besides its request: names, dates and the figures, bit by bit.
 struct PanelFingerprint: Sendable, Hashable {
@@ -8,20 +7,11 @@ struct PanelFingerprint: Sendable, Hashable {
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
-    /// The fingerprint of a panel of prices or returns.
-    init(kind: String, assets: [String], dates: [CalendarDate], values: Matrix) {
+    /// The fingerprint of a panel.
+    init(_ panel: ReturnPanel) {
         var hash = SHA256()
-        var head: [UInt8] = Array("ballast-panel-1 \(kind) \(dates.count) \(assets.count)\n".utf8)
-        for asset in assets { head += Array("\(asset.utf8.count):\(asset)\n".utf8) }
-        hash.update(data: head)
-        var block: [UInt8] = []
-        block.reserveCapacity(8 * (dates.count + values.storage.count))
-        func append(_ word: UInt64) {
-            for shift in stride(from: 0, to: 64, by: 8) { block.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
-        }
-        for date in dates { append(UInt64(bitPattern: Int64(date.daysSinceEpoch))) }
-        for value in values.storage { append(value.bitPattern) }
-        hash.update(data: block)
+        hash.update(data: Array("ballast-panel-1 \(panel.observations) \(panel.assets.count)\n".utf8))
+        hash.update(data: panel.canonicalBytes)
         bytes = Array(hash.finalize())
     }
 

@@ -26,7 +26,7 @@ enum PanelLoader {
     static func inline(_ inline: InlinePanel, of request: OptimizeRequest) throws(Problem) -> LoadedPanel {
         let panel = try ReturnPanel.inline(inline, request: request)
         return LoadedPanel(
-            panel: panel, fingerprint: fingerprint(panel), tick: nil, snapshot: nil, symbols: [], warnings: [])
+            panel: panel, fingerprint: PanelFingerprint(panel), tick: nil, snapshot: nil, symbols: [], warnings: [])
     }
 
     /// Stored prices of the request's assets in its window, within the caller's REPEATABLE READ transaction.
@@ -37,21 +37,21 @@ enum PanelLoader {
             request.assets, from: request.startDate, to: request.endDate, on: connection)
         try await refuseUnknown(assets, on: connection)
         try refuseTwice(assets)
-        let series = try await PriceStore.series(
-            of: assets, from: request.startDate, to: request.endDate, on: connection)
+        let series: [PriceSeries]
+        do {
+            series = try await PriceStore.series(of: assets, from: request.startDate, to: request.endDate, on: connection)
+        } catch let error as PostgresError where error.sqlState?.rawValue == "22003" {
+            throw Problem(.invalidPrice, "A stored price is beyond the range of numbers that can be computed with.")
+        }
         try refuseEmpty(series, request)
         let aligned = AlignedPrices(series)
         guard !aligned.dates.isEmpty else { throw noCommonDays(series) }
         guard aligned.dates.count > fewestReturns else { throw tooShort(aligned, series) }
         let panel = try ReturnPanel.fromAligned(aligned)
         return LoadedPanel(
-            panel: panel, fingerprint: fingerprint(panel), tick: revision.tick, snapshot: revision.snapshot,
+            panel: panel, fingerprint: PanelFingerprint(panel), tick: revision.tick, snapshot: revision.snapshot,
             symbols: Set(assets.flatMap { $0.symbols }).sorted(),
             warnings: WindowWarnings.of(series, aligned, request))
-    }
-
-    private static func fingerprint(_ panel: ReturnPanel) -> PanelFingerprint {
-        PanelFingerprint(kind: "returns", assets: panel.assets, dates: panel.dates, values: panel.returns)
     }
 
     // MARK: What the data can be refused for

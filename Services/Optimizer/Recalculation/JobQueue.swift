@@ -100,8 +100,9 @@ struct JobQueue: Sendable {
             try await connection.query(
                 """
                 SELECT ballast.recalculation_finish(\(job.portfolioID), \(owner), \(job.fence), \(requestHash),
-                    \(record?.fingerprint.bytes), \(record?.response)::json, \(record.map { PostgresJSON($0.weights) }),
-                    \(record.map { PostgresJSON($0.metrics) }), \(record?.tick), \(record?.engine), \(record?.solveMilliseconds), \(problem))
+                    \(record?.fingerprint.bytes as [UInt8]?), \(record?.response as String?)::json,
+                    \(record.map { PostgresJSON($0.weights) } as PostgresJSON?), \(record.map { PostgresJSON($0.metrics) } as PostgresJSON?),
+                    \(record?.tick as Int64?), \(record?.engine as String?), \(record?.solveMilliseconds as Double?), \(problem as String?))
                 """).first?.decode(String.self, at: 0)
         }
         return text.flatMap { RunOutcome(rawValue: $0) } ?? .fenced

@@ -250,7 +250,7 @@ enum PortfolioStore {
         _ = try await connection.query(
             """
             SELECT ballast.audit_append(ballast.current_tenant(), \(actor), \(action), \(object),
-                \(PostgresJSON(detail.serialized())), \(requestID))
+                \(PostgresJSON(detail.serialized())), \(requestID as String?))
             """)
     }
 }

@@ -1,0 +1,99 @@
+import ConvexSolver
+import Dispatch
+import Synchronization
+import Testing
+import WireFormat
+
+@testable import Optimizer
+
+@Suite("Solver pool")
+struct SolverPoolTests {
+    @Test("the queue is bounded: one more is refused with 503")
+    func bounded() async throws {
+        let pool = SolverPool(threads: 1, queueLimit: 1)
+        defer { pool.stop() }
+        let (running, began) = (DispatchSemaphore(value: 0), AsyncStream.makeStream(of: Void.self))
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            group.addTask {
+                try await pool.solve(lane: .request, deadline: .none) { () throws(Problem) in
+                    began.continuation.yield()
+                    running.wait()
+                    return 1
+                }
+            }
+            var begun = began.stream.makeAsyncIterator()
+            await begun.next()
+            group.addTask { try await pool.solve(lane: .request, deadline: .none) { () throws(Problem) in 2 } }
+            while pool.load.waiting == 0 { await Task.yield() }
+            let problem = await #expect(throws: Problem.self) {
+                try await pool.solve(lane: .request, deadline: .none) { () throws(Problem) in 3 }
+            }
+            #expect(problem?.status == 503)
+            #expect(problem?.code == "SYS-101")
+            running.signal()
+            var answers: [Int] = []
+            for try await answer in group { answers.append(answer) }
+            #expect(answers.sorted() == [1, 2])
+        }
+    }
+
+    @Test("cancelling the task raises the flag that the solve polls")
+    func cancellation() async throws {
+        let pool = SolverPool(threads: 1)
+        defer { pool.stop() }
+        let deadline = SolverDeadline(flag: CancellationFlag())
+        let (stream, began) = AsyncStream.makeStream(of: Void.self)
+        let task = Task {
+            try await pool.solve(lane: .recalculation, deadline: deadline) { () throws(Problem) -> Int in
+                began.yield()
+                while deadline.interruption == nil {}
+                throw Problem(.deadline, "stopped")
+            }
+        }
+        var begun = stream.makeAsyncIterator()
+        await begun.next()
+        task.cancel()
+        await #expect(throws: Problem.self) { try await task.value }
+    }
+
+    @Test("what waits past its deadline never runs")
+    func lateWork() async {
+        let pool = SolverPool(threads: 1)
+        defer { pool.stop() }
+        let ran = Mutex(false)
+        let problem = await #expect(throws: Problem.self) {
+            try await pool.solve(lane: .request, deadline: .after(.zero)) { () throws(Problem) in
+                ran.withLock { $0 = true }
+            }
+        }
+        #expect(problem?.code == "SYS-201")
+        #expect(ran.withLock { $0 } == false)
+    }
+}
+
+@Suite("Caches and signals")
+struct SmallPartsTests {
+    @Test("the cache is bounded and drops what was used least recently")
+    func cache() {
+        let cache = ResultCache<Int, Int>(capacity: 8)
+        for n in 0..<8 { cache[n] = n }
+        _ = cache[0]
+        for n in 8..<10 { cache[n] = n }
+        #expect(cache.count <= 8)
+        #expect(cache[0] == 0)
+        #expect(cache[9] == 9)
+        #expect(cache[1] == nil)
+    }
+
+    @Test("a wake-up before the wait ends the wait at once; several are one")
+    func signal() async {
+        let signal = WakeSignal()
+        signal.wake()
+        signal.wake()
+        let clock = ContinuousClock()
+        let first = await clock.measure { await signal.wait(atMost: .seconds(30)) }
+        #expect(first < .seconds(10))
+        let second = await clock.measure { await signal.wait(atMost: .milliseconds(20)) }
+        #expect(second >= .milliseconds(15))
+    }
+}

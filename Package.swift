@@ -110,7 +110,7 @@ let package = Package(
         library("PostgresClient", ["CLibPQ", logging, lifecycle, crypto, deque, heap], house),
         library(
             "WebSocketTransport",
-            [hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes, logging]),
+            [hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes, logging, deque]),
         library(
             "ServiceKit",
             [
@@ -159,7 +159,7 @@ let package = Package(
         tests("Realtime", ["Realtime", "WireFormat"]),
         tests("HTTPFetch", ["HTTPFetch"]),
         tests("PostgresClient", ["PostgresClient", logging]),
-        tests("WebSocketTransport", ["WebSocketTransport"]),
+        tests("WebSocketTransport", ["WebSocketTransport", hummingbird]),
         tests(
             "ServiceKit",
             [
@@ -167,10 +167,15 @@ let package = Package(
                 logging,
             ]),
         tests("ETL", ["ETL", "MarketData", "HTTPFetch", "PostgresClient", "ServiceKit", "WireFormat", logging]),
-        tests("StoreNotifier", ["StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "WireFormat"]),
+        tests(
+            "StoreNotifier",
+            [
+                "StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "ServiceKit", "WireFormat", logging,
+            ]),
         tests(
             "Optimizer",
             ["Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", hummingbird, nioCore, nioEmbedded]),
+        tests("CommandLineTool", ["CommandLineTool", "ServiceKit", "WireFormat", arguments]),
         tests("EndToEnd", ["PostgresClient", "WireFormat", "HTTPFetch"]),
         tests("Tidy", []),
     ],

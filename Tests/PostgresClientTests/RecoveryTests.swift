@@ -97,7 +97,7 @@ import Testing
         try (cluster.url(user: "password_user", password: "second") + "\n").write(
             to: file, atomically: true, encoding: .utf8)
         try await admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'password_user'")
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'password_user'")
         #expect(try await pool.query("SELECT 1").count == 1)
     }
 }

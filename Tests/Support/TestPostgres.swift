@@ -76,7 +76,7 @@ public struct TestDatabase: Sendable {
         )
     }
 
-    /// Ends every session of this database, as `pg_terminate_backend` does.
+    /// Ends every session of this database with `pg_terminate_backend`, and waits until they are gone.
     ///
     /// - Returns: how many there were.
     @discardableResult
@@ -85,7 +85,7 @@ public struct TestDatabase: Sendable {
             PostgresConfiguration(url: adminURL), logger: TestPostgres.logger)
         let rows = try await admin.query(
             """
-            SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
             WHERE datname = \(name) AND pid <> pg_backend_pid() AND backend_type = 'client backend'
             """)
         await admin.close()

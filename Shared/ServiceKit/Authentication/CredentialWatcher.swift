@@ -15,16 +15,22 @@ public struct CredentialWatcher: Service {
     private let listener: PostgresListener
     private let interval: Duration
     private let logger: Logger
+    private let onForget: @Sendable () -> Void
 
     /// The channel that the trigger on `ballast.api_key` notifies.
     public static let channel = "ballast_api_key"
 
-    public init(_ authenticator: Authenticator, pool: PostgresPool, interval: Duration = .seconds(60), logger: Logger) {
+    /// - Parameter onForget: told after each time that the keys were forgotten; tests wait for it.
+    public init(
+        _ authenticator: Authenticator, pool: PostgresPool, interval: Duration = .seconds(60), logger: Logger,
+        onForget: @escaping @Sendable () -> Void = {}
+    ) {
         self.authenticator = authenticator
         keys = APIKeys(pool)
         listener = PostgresListener(pool.configuration, logger: logger)
         self.interval = interval
         self.logger = logger
+        self.onForget = onForget
     }
 
     public func run() async throws {
@@ -39,7 +45,10 @@ public struct CredentialWatcher: Service {
 
     /// Each event counts: what was notified before a (re)connection is lost.
     private func forget() async {
-        for await _ in listener.notifications(channels: [Self.channel]) { authenticator.forgetKeys() }
+        for await _ in listener.notifications(channels: [Self.channel]) {
+            authenticator.forgetKeys()
+            onForget()
+        }
     }
 
     private func note() async throws {

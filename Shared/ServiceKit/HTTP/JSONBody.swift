@@ -12,13 +12,13 @@ extension Request {
         }
         let body = body
         do {
-            return try await withDeadline(deadline) {
+            return try await withTimeLimit(deadline) {
                 var buffer = try await body.collect(upTo: limit)
                 return buffer.readBytes(length: buffer.readableBytes) ?? []
             }
         } catch is NIOTooManyBytesError {
             throw Problem(.bodyTooLarge, "The body has more than \(limit) bytes.")
-        } catch is DeadlinePassed {
+        } catch is TimeLimitPassed {
             throw Problem(.requestTimeout, "The body did not arrive within \(deadline).")
         }
     }

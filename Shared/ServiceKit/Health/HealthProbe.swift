@@ -20,7 +20,7 @@ public enum HealthProbe {
     public static func get(
         host: String, port: Int, path: String, timeout: Duration = .seconds(3)
     ) async throws -> Answer {
-        try await withDeadline(timeout) {
+        try await withTimeLimit(timeout) {
             let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connectTimeout(.seconds(2))
             let channel = try await bootstrap.connect(host: host, port: port) { channel in
@@ -42,9 +42,15 @@ public enum HealthProbe {
         }
     }
 
-    /// Whether `/readyz` answers 200.
+    /// Whether `/readyz` answers 200. An address that means every interface is asked on loopback.
     public static func isReady(host: String, port: Int) async -> Bool {
-        (try? await get(host: host, port: port, path: "/readyz").status) == 200
+        let host =
+            switch host {
+            case "0.0.0.0": "127.0.0.1"
+            case "::": "::1"
+            default: host
+            }
+        return (try? await get(host: host, port: port, path: "/readyz").status) == 200
     }
 
     /// Our own ops server sends bodies of known length, so there is no chunked form to undo.

@@ -38,8 +38,8 @@ public final class ReadinessChecks: Sendable {
                     var ok = true
                     var detail: String
                     do {
-                        detail = try await withDeadline(timeout) { try await entry.check() }
-                    } catch is DeadlinePassed {
+                        detail = try await withTimeLimit(timeout) { try await entry.check() }
+                    } catch is TimeLimitPassed {
                         ok = false
                         detail = "no answer within \(timeout)"
                     } catch {

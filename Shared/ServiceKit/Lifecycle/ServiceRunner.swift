@@ -32,10 +32,27 @@ public enum ServiceRunner {
         let group = ServiceGroup(configuration: configuration)
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         defer { LogSink.standardError.flush() }
+        let (stopping, begin) = AsyncStream.makeStream(of: Void.self)
         do {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try await group.run() }
-                tasks.addTask { await watch(signals, group: group, limit: limit + grace, drain: drain, logger: logger) }
+                tasks.addTask {
+                    var isStopping = false
+                    for await signal in signals {
+                        if isStopping { endByForce("A second signal", logger) }
+                        isStopping = true
+                        logger.info("Stopping", metadata: ["signal": "\(signal)"])
+                        drain.begin()
+                        begin.yield()
+                        await group.triggerGracefulShutdown()
+                    }
+                }
+                tasks.addTask {
+                    for await _ in stopping {
+                        try await Task.sleep(for: limit + grace)
+                        endByForce("Stopping took too long", logger)
+                    }
+                }
                 try await tasks.next()
                 tasks.cancelAll()
             }
@@ -44,33 +61,10 @@ public enum ServiceRunner {
         }
     }
 
-    private static func watch(
-        _ signals: UnixSignalsSequence, group: ServiceGroup, limit: Duration, drain: DrainState, logger: Logger
-    ) async {
-        guard let first = await next(signals) else { return }
-        logger.info("Stopping", metadata: ["signal": "\(first)"])
-        drain.begin()
-        await group.triggerGracefulShutdown()
-        await withTaskGroup(of: Bool.self) { tasks in
-            tasks.addTask {
-                do { try await Task.sleep(for: limit) } catch { return false }
-                return true
-            }
-            tasks.addTask { await next(signals) != nil }
-            // Both ends are reached only by a second signal or by the deadline; cancellation means that all has stopped.
-            if await tasks.next() == true, !Task.isCancelled {
-                logger.error("Ended by force")
-                LogSink.standardError.flush(timeout: .milliseconds(500))
-                _exit(1)
-            }
-            tasks.cancelAll()
-        }
-    }
-
-    /// The stream behind the sequence has one reader at a time: an iterator a wait.
-    private static func next(_ signals: UnixSignalsSequence) async -> UnixSignal? {
-        var iterator = signals.makeAsyncIterator()
-        return await iterator.next()
+    private static func endByForce(_ reason: String, _ logger: Logger) {
+        logger.error("Ended by force", metadata: ["reason": "\(reason)"])
+        LogSink.standardError.flush(timeout: .milliseconds(500))
+        _exit(1)
     }
 
     /// Something that kept the service from starting.
@@ -87,7 +81,8 @@ struct DrainGate: Service {
     let logger: Logger
 
     func run() async throws {
-        try? await gracefulShutdown()
+        // Cancelled, not stopped: another part has failed, and its error is the news.
+        do { try await gracefulShutdown() } catch { return }
         drain.begin()
         if lag > .zero { try? await Task.sleep(for: lag) }
     }

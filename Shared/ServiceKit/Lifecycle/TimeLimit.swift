@@ -1,10 +1,10 @@
 /// The time for something is over.
-public struct DeadlinePassed: Error, Sendable, Equatable {
+public struct TimeLimitPassed: Error, Sendable, Equatable {
     public init() {}
 }
 
-/// Runs `body` and cancels it after `limit`; throws `DeadlinePassed` then. It returns when `body` has returned.
-public func withDeadline<Result: Sendable>(
+/// Runs `body` and cancels it after `limit`; throws `TimeLimitPassed` then. It returns when `body` has returned.
+public func withTimeLimit<Result: Sendable>(
     _ limit: Duration, _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     try await withThrowingTaskGroup(of: Result?.self) { group in
@@ -14,7 +14,7 @@ public func withDeadline<Result: Sendable>(
             return nil
         }
         defer { group.cancelAll() }
-        guard let first = try await group.next(), let result = first else { throw DeadlinePassed() }
+        guard let first = try await group.next(), let result = first else { throw TimeLimitPassed() }
         return result
     }
 }

@@ -1,1 +1,0 @@
-// Realtime: replaced by its first type.

@@ -1,1 +1,0 @@
-// WebSocketTransport: replaced by its first type.

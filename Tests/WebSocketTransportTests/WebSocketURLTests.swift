@@ -1,0 +1,30 @@
+import Testing
+
+@testable import WebSocketTransport
+
+@Suite("WebSocket URLs")
+struct WebSocketURLTests {
+    @Test(arguments: [
+        ("ws://h", "h", 80, "/", "h"), ("ws://h:81/a?b=c", "h", 81, "/a?b=c", "h:81"),
+        ("ws://h?x=1", "h", 80, "/?x=1", "h"),
+        ("WS://[::1]:9/p", "::1", 9, "/p", "[::1]:9"),
+    ])
+    func `are taken apart`(text: String, host: String, port: Int, path: String, authority: String) throws {
+        let url = try WebSocketURL(text)
+        #expect(url.host == host && url.port == port && url.path == path && url.authority == authority)
+    }
+
+    @Test(arguments: [
+        "", "http://h", "wss://h", "ws://", "ws://h:0", "ws://h:x", "ws://u@h", "ws://h/a b", "ws://h:65536",
+        "ws://h/\r\nX:y",
+    ])
+    func `are refused`(text: String) {
+        #expect(throws: WebSocketClientError.self) { try WebSocketURL(text) }
+    }
+
+    @Test func `queries are decoded`() {
+        let query = FormEncoding.decode("a=1&b=x%20y+z&c&d=%zz&e=%C3%A9"[...])
+        #expect(query.map(\.name) == ["a", "b", "c", "d", "e"])
+        #expect(query.map(\.value) == ["1", "x y z", "", "%zz", "é"])
+    }
+}

@@ -133,7 +133,7 @@ struct MeanVariance: Sendable {
         guard scale > 0, scale.isFinite else { throw Self.unlimitedRatio }
         let weights = WeightCleanup.clean(found.x.map { $0 / scale }, compiled, constraints)
         let risk = deviation(weights) / unit
-        guard risk > 1e-8 * max(excess / unit, 1e-2) else { throw Self.unlimitedRatio }
+        guard risk > 1e-5 * max(excess / unit, 1e-2) else { throw Self.unlimitedRatio }
         let ratio = (dot(mean, weights) - rate) / (risk * unit)
         // The price z of a row a'y <= h k belongs to dS/dh = z S / (2 k sigma'^2), sigma' in units.
         return ModelSolution(

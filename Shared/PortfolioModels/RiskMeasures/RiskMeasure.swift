@@ -82,7 +82,7 @@ extension RiskMeasure {
         let terms = weights.indices.reduce(0.0) { largest, asset in
             weights[asset] == 0 ? largest : panel.column(asset).reduce(largest) { max($0, abs(weights[asset] * $1)) }
         }
-        guard SeriesMath.centred(x).contains(where: { abs($0) > 1e-13 * terms }) else {
+        guard SeriesMath.centred(x).contains(where: { abs($0) > 1e-11 * terms }) else {
             return weights.map { _ in 0 }
         }
         let slope = sensitivity(at: x)

@@ -98,7 +98,7 @@ public enum Verification {
     }
 
     private static func contributions(_ panel: ReturnPanel, _ result: OptimizationResult) -> [String] {
-        let rounding = 1e-11 * PlainSeries(panel, result.weights).largest
+        let rounding = 1e-10 * PlainSeries(panel, result.weights).largest
         let sum = result.riskContributions.reduce(0, +)
         let size = result.riskContributions.reduce(0) { $0 + abs($1) }
         guard !(abs(sum - result.solution.risk) <= 1e-9 * max(size, result.solution.risk) + rounding) else { return [] }

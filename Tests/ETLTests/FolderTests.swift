@@ -112,8 +112,8 @@ import Testing
         try await collector.runs.setPosition(job: "csv", long)
         let events = collecting.events
         try await TestSupport.withDeadline(.seconds(60)) {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await collector.scheduler.run() }
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { try? await collector.scheduler.run() }
                 var seen = events.makeAsyncIterator()
                 while let event = await seen.next() { if case .scheduleServed = event { break } }
                 group.cancelAll()

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPFetch
 import MarketData
+import PostgresClient
 import Synchronization
 import TestSupport
 import Testing

@@ -161,7 +161,7 @@ let package = Package(
         tests("Realtime", ["Realtime", "WireFormat"]),
         tests("HTTPFetch", ["HTTPFetch"]),
         tests("PostgresClient", ["PostgresClient", logging]),
-        tests("WebSocketTransport", ["WebSocketTransport", hummingbird]),
+        tests("WebSocketTransport", ["WebSocketTransport", hummingbird, nioCore, nioPosix]),
         tests(
             "ServiceKit",
             [

@@ -51,7 +51,7 @@ struct FilterOracleTests {
                             try await pool.query(
                                 """
                                 SELECT jsonb_build_object('c', v)::text, coalesce(\(raw: comparison.replacingParameter(right, type)), false)
-                                FROM (SELECT \(left)::\(raw: type) AS v) x
+                                FROM (SELECT \(left as String?)::\(raw: type) AS v) x
                                 """
                             ).first)
                         let (json, expected) = try row.decode((String, Bool).self)

@@ -84,7 +84,7 @@ struct RunningNotifier: Sendable {
 }
 
 /// A client that speaks the protocol word by word. Used by one task.
-final class Client {
+final class Client: @unchecked Sendable {  // one task at a time
     let connection: WebSocketConnection
     let version: RealtimeVersion
     private var messages: WebSocketConnection.Messages.AsyncIterator

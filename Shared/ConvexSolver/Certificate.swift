@@ -66,7 +66,8 @@ public struct FarkasCertificate: Sendable, Equatable {
             residual[j] += upper[j] - lower[j]
             guard residual[j].magnitude <= tolerance * max(scale[j], upper[j], lower[j]) else { return false }
         }
-        return true
+        // Right-hand sides computed as A x carry errors of the size of the terms of A x.
+        return margin > 1e-13 * (scale.max() ?? 0) * ProblemScale(program).reach
     }
 
     private func terms(_ program: QuadraticProgram) -> [Double] {

@@ -41,6 +41,20 @@ struct CertificateTests {
         #expect(try InteriorPointMethod.solve(impossible).status == .primalInfeasible)
     }
 
+    @Test("Equality rows that depend on each other up to rounding are not a contradiction")
+    func roundedDependence() throws {
+        let program = QuadraticProgram(
+            q: [-0.0647, 0, 0.19], A: Matrix([[-1, 0, 1], [-1, 0, 0], [-2, 0, 2]]), b: [0, -3, 0],
+            lower: [-.infinity, 0, 2.7])
+        #expect(try InteriorPointMethod.solve(program).status == .optimal)
+        for (third, isDependent) in [(0.3, true), (0.3 + 1e-6, false)] {
+            let sums = QuadraticProgram(
+                q: [1, 2, 3], A: Matrix([[1, 1, 1], [0.1, 0.1, 0.1], [0.3, 0.3, 0.3]]), b: [1, 0.1, third],
+                lower: [0, 0, 0])
+            #expect(try InteriorPointMethod.solve(sums).status == (isDependent ? .optimal : .primalInfeasible))
+        }
+    }
+
     @Test("A contradiction of a millionth is seen, a slack of a millionth is not one", arguments: [2, 10, 50])
     func hair(n: Int) throws {
         func program(_ cap: Double) -> QuadraticProgram {

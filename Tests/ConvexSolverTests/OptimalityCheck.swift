@@ -24,7 +24,7 @@ struct OptimalityCheck {
         var gap = 0.0
         for i in program.b.indices {
             let (value, terms) = Self.row(program.A, i, x)
-            let scale = max(terms, program.b[i].magnitude, 1e-9 * Self.largest(program.A, i))
+            let scale = max(terms, program.b[i].magnitude, Self.largest(program.A, i) * size)
             primal = max(primal, Self.ratio((value - program.b[i]).magnitude, scale))
         }
         for i in program.h.indices where program.h[i] < .infinity {

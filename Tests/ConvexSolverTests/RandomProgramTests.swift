@@ -23,8 +23,8 @@ struct RandomProgramTests {
                 let terms = made.program.q.indices.reduce(0.0) {
                     $0 + made.program.q[$1].magnitude * max(made.optimum[$1].magnitude, solution.x[$1].magnitude, 1e-3)
                 }
-                #expect((solution.primalObjective - reference).magnitude <= 1e-8 * terms, "seed \(seed)")
-                #expect(solution.dualObjective <= reference + 1e-9 * terms, "seed \(seed)")
+                #expect((solution.primalObjective - reference).magnitude <= 1e-8 * terms + 1e-100, "seed \(seed)")
+                #expect(solution.dualObjective <= reference + 1e-9 * terms + 1e-100, "seed \(seed)")
             case .primalInfeasible:
                 guard case .primalInfeasible(let proof)? = solution.certificate else {
                     Issue.record("seed \(seed): no certificate")

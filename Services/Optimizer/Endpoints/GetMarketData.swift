@@ -13,7 +13,9 @@ struct GetMarketData: Endpoint {
         try request.allowQuery("start", "end", "interval", "limit")
         let symbol = context.parameters.get("symbol") ?? ""
         let interval = request.query("interval") ?? "1d"
-        guard interval.utf8.count <= 5 else { throw Problem(.invalidParameter, "The parameter interval has a form like 1d.") }
+        guard MarketDataLines.isInterval(interval) else {
+            throw Problem(.invalidParameter, "The parameter interval has a form like 1d.")
+        }
         let limit = try request.queryInteger("limit", in: 1...10_000) ?? 1000
         let start = try Self.instant(request, "start", isEnd: false)
         let end = try Self.instant(request, "end", isEnd: true)
@@ -31,7 +33,8 @@ struct GetMarketData: Endpoint {
         }
         var next: String?
         if page.count > limit, let following = page.last {
-            next = "/api/market-data/\(symbol)?interval=\(interval)&limit=\(limit)&start=\(following.timestamp.isoString)"
+            next =
+                "/api/market-data/\(symbol)?interval=\(interval)&limit=\(limit)&start=\(following.timestamp.isoString)"
             if let end { next = (next ?? "") + "&end=\(end.isoString)" }
         }
         return Response(json: ["items": .array(page.prefix(limit).map { $0.json }), "next": JSONValue(next)])
@@ -45,10 +48,13 @@ struct GetMarketData: Endpoint {
     private static func instant(_ request: Request, _ name: String, isEnd: Bool) throws(Problem) -> UTCTimestamp? {
         guard let text = request.query(name) else { return nil }
         if let date = CalendarDate(iso: text) {
-            return isEnd ? UTCTimestamp(microsecondsSinceEpoch: date.start.microsecondsSinceEpoch + 86_400_000_000) : date.start
+            return isEnd
+                ? UTCTimestamp(microsecondsSinceEpoch: date.start.microsecondsSinceEpoch + 86_400_000_000) : date.start
         }
         guard let instant = UTCTimestamp(iso: text) else {
-            throw Problem(.invalidParameter, "The parameter \(name) has to be a date like 2023-01-03 or a time like 2023-01-03T12:00:00Z.")
+            throw Problem(
+                .invalidParameter,
+                "The parameter \(name) has to be a date like 2023-01-03 or a time like 2023-01-03T12:00:00Z.")
         }
         return instant
     }

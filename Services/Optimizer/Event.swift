@@ -38,7 +38,9 @@ struct Event: Sendable {
 
     /// A step of the fan-out.
     func fannedOut(_ step: FanOut.Step) {
-        if step.marked > 0 { registry.makeCounter(label: Self.marked, dimensions: []).increment(by: Int64(step.marked)) }
+        if step.marked > 0 {
+            registry.makeCounter(label: Self.marked, dimensions: []).increment(by: Int64(step.marked))
+        }
         if step.expired { registry.makeCounter(label: Self.expired, dimensions: []).increment(by: 1) }
     }
 

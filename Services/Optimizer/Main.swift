@@ -24,8 +24,10 @@ struct Main {
         do {
             switch arguments.first ?? "serve" {
             case "serve" where arguments.count <= 1: try await OptimizerService.serve(Configuration())
-            case "health" where arguments.count == 1: exit(try await OptimizerService.isHealthy(Configuration()) ? 0 : 1)
-            case "openapi" where arguments.count == 1: write(OpenAPI.document.serialized(pretty: true) + "\n", to: .standardOutput)
+            case "health" where arguments.count == 1:
+                exit(try await OptimizerService.isHealthy(Configuration()) ? 0 : 1)
+            case "openapi" where arguments.count == 1:
+                write(OpenAPI.document.serialized(pretty: true) + "\n", to: .standardOutput)
             case "--help", "-h", "help": write(usage, to: .standardOutput)
             default:
                 write("unknown arguments; see optimizer --help\n", to: .standardError)

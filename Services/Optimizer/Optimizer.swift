@@ -19,7 +19,8 @@ struct Optimizer: Sendable {
     /// Wakes the fan-out: prices may have changed.
     let fanOutWake = WakeSignal()
 
-    init(pool: PostgresPool, solverThreads: Int, cachedAnswers: Int = 512, registry: PrometheusRegistry, logger: Logger) {
+    init(pool: PostgresPool, solverThreads: Int, cachedAnswers: Int = 512, registry: PrometheusRegistry, logger: Logger)
+    {
         self.pool = pool
         solver = SolverPool(threads: solverThreads)
         answers = ResultCache(capacity: cachedAnswers)

@@ -18,7 +18,9 @@ enum OptimizerService {
             pool: pool, solverThreads: threads > 0 ? threads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1),
             cachedAnswers: try configuration.value(OptimizerOptions.cachedAnswers), registry: registry, logger: logger)
         let tokens: JWTVerifier? =
-            if let secret = try configuration.value(Options.jwtSecret) { try await JWTVerifier(secret: secret) } else { nil }
+            if let secret = try configuration.value(Options.jwtSecret) { try await JWTVerifier(secret: secret) } else {
+                nil
+            }
         let authenticator = Authenticator(keys: APIKeys(pool), tokens: tokens)
 
         readiness.addDatabase(pool, sqlDirectory: try configuration.value(Options.sqlDirectory))
@@ -38,13 +40,15 @@ enum OptimizerService {
         }
         let ops = OpsServer(
             service: "optimizer", host: try configuration.value(Options.opsHost),
-            port: try configuration.value(Options.optimizerOpsPort), readiness: readiness, metrics: registry, logger: logger)
+            port: try configuration.value(Options.optimizerOpsPort), readiness: readiness, metrics: registry,
+            logger: logger)
         let listener = Listener(
             optimizer: optimizer, notifications: PostgresListener(pool.configuration, logger: logger),
             realtime: wakeUp(url: try configuration.value(Options.realtimeURL), tokens: tokens, logger: logger))
         try await ServiceRunner.run(
             services: [
-                pool, ops, CredentialWatcher(authenticator, pool: pool, logger: logger), Worker(optimizer: optimizer), listener, server,
+                pool, ops, CredentialWatcher(authenticator, pool: pool, logger: logger), Worker(optimizer: optimizer),
+                listener, server,
             ],
             drain: readiness.drain, lag: .seconds(try configuration.value(Options.drainSeconds)), logger: logger)
         optimizer.solver.stop()
@@ -57,7 +61,8 @@ enum OptimizerService {
             url: url,
             token: {
                 let now = Date().timeIntervalSince1970
-                return try await tokens.mint(role: "service_role", subject: "optimizer", issued: now, expires: now + 86_400)
+                return try await tokens.mint(
+                    role: "service_role", subject: "optimizer", issued: now, expires: now + 86_400)
             }, logger: logger)
     }
 

@@ -18,13 +18,25 @@ enum Routes {
         Line(operation: "optimize", method: .post, path: "/api/portfolio/optimize") { PostOptimize(optimizer: $0) },
         Line(operation: "listPortfolios", method: .get, path: "/api/portfolio") { ListPortfolios(optimizer: $0) },
         Line(operation: "getPortfolio", method: .get, path: "/api/portfolio/{id}") { GetPortfolio(optimizer: $0) },
-        Line(operation: "deletePortfolio", method: .delete, path: "/api/portfolio/{id}") { DeletePortfolio(optimizer: $0) },
+        Line(operation: "deletePortfolio", method: .delete, path: "/api/portfolio/{id}") {
+            DeletePortfolio(optimizer: $0)
+        },
         Line(operation: "getHistory", method: .get, path: "/api/portfolio/{id}/history") { GetHistory(optimizer: $0) },
-        Line(operation: "getRecalculation", method: .get, path: "/api/portfolio/{id}/recalculation") { GetRecalculation(optimizer: $0) },
-        Line(operation: "putRecalculation", method: .put, path: "/api/portfolio/{id}/recalculation") { PutRecalculation(optimizer: $0) },
-        Line(operation: "getHoldings", method: .get, path: "/api/portfolio/{id}/holdings") { GetHoldings(optimizer: $0) },
-        Line(operation: "putHoldings", method: .put, path: "/api/portfolio/{id}/holdings") { PutHoldings(optimizer: $0) },
-        Line(operation: "getMarketData", method: .get, path: "/api/market-data/{symbol}") { GetMarketData(optimizer: $0) },
+        Line(operation: "getRecalculation", method: .get, path: "/api/portfolio/{id}/recalculation") {
+            GetRecalculation(optimizer: $0)
+        },
+        Line(operation: "putRecalculation", method: .put, path: "/api/portfolio/{id}/recalculation") {
+            PutRecalculation(optimizer: $0)
+        },
+        Line(operation: "getHoldings", method: .get, path: "/api/portfolio/{id}/holdings") {
+            GetHoldings(optimizer: $0)
+        },
+        Line(operation: "putHoldings", method: .put, path: "/api/portfolio/{id}/holdings") {
+            PutHoldings(optimizer: $0)
+        },
+        Line(operation: "getMarketData", method: .get, path: "/api/market-data/{symbol}") {
+            GetMarketData(optimizer: $0)
+        },
         Line(operation: "pushMarketData", method: .post, path: "/api/market-data") { PostMarketData(optimizer: $0) },
         Line(operation: "getOpenAPI", method: .get, path: "/openapi.json", isOpen: true) { _ in GetOpenAPI() },
     ]
@@ -37,7 +49,8 @@ enum Routes {
             let closed = router.group().add(middleware: AuthenticationMiddleware(authenticator))
             for line in all {
                 let endpoint = line.endpoint(optimizer)
-                let paths = line.path.hasPrefix("/api/") ? [line.path, "/api/v1/" + line.path.dropFirst(5)] : [line.path]
+                let paths =
+                    line.path.hasPrefix("/api/") ? [line.path, "/api/v1/" + line.path.dropFirst(5)] : [line.path]
                 for path in paths {
                     if line.isOpen {
                         router.on(RouterPath(path), method: line.method) { try await endpoint.answer($0, $1) }

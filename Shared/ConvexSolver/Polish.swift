@@ -6,8 +6,12 @@ import LinearAlgebra
 /// regularised and refined, so dependent rows and singular P do no harm: the nearest solution to the interior point results.
 struct Polish {
     private let form: StandardForm
+    private let deadline: SolverDeadline
 
-    init(_ form: StandardForm) { self.form = form }
+    init(_ form: StandardForm, _ deadline: SolverDeadline) {
+        self.form = form
+        self.deadline = deadline
+    }
 
     /// The polished point: the one of the settled active set, or else the least wrong one; nil where no system could be
     /// solved.
@@ -17,7 +21,7 @@ struct Polish {
         var best: Iterate?
         var bestViolation = Double.infinity
         for _ in 0..<12 {
-            guard let point = solve(isActive, from: start) else { return best }
+            guard deadline.interruption == nil, let point = solve(isActive, from: start) else { return best }
             let reach = max(Vector.normInfinity(point.x), .leastNormalMagnitude)
             let force = max(Vector.normInfinity(point.z), .leastNormalMagnitude)
             var violation = 0.0

@@ -8,13 +8,15 @@ import LinearAlgebra
 /// chapter 23, with the equality rows always in the passive set.
 struct PriceRecovery {
     private let form: StandardForm
+    private let deadline: SolverDeadline
     /// Columns of the stationarity equations: equality rows, then active inequalities.
     private let lines: Matrix
     private let active: [Int]
 
     /// Prepares the recovery at x; nil where the problem is too large for a dense active-set method.
-    init?(_ form: StandardForm, at x: [Double]) {
+    init?(_ form: StandardForm, at x: [Double], _ deadline: SolverDeadline) {
         self.form = form
+        self.deadline = deadline
         let image = form.inequalityProduct(x)
         let reach = Vector.normInfinity(x)
         active = (0..<form.inequalities).filter {
@@ -64,7 +66,7 @@ struct PriceRecovery {
         }
         for _ in 0..<(3 * max(active.count, 1)) {
             let residual = self.residual(target, prices)
-            guard Vector.normInfinity(residual) > tolerance else { break }
+            guard Vector.normInfinity(residual) > tolerance, deadline.interruption == nil else { break }
             let slopes = lines.multiplied(by: residual)
             let inside = Set(passive)
             let candidates = (m..<lines.rows).filter { !inside.contains($0) && slopes[$0] > tolerance }

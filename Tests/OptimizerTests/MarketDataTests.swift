@@ -10,7 +10,8 @@ import WireFormat
 struct MarketDataTests {
     private func push(_ service: ServiceUnderTest, _ body: String, as type: String) async throws -> JSONValue {
         let answer = try await service.client.send(
-            .post, "/api/market-data", headers: [.authorization: "Bearer \(service.key)", .contentType: type], body: body)
+            .post, "/api/market-data", headers: [.authorization: "Bearer \(service.key)", .contentType: type],
+            body: body)
         try #require(answer.status == 200, "\(answer.text)")
         return try #require(answer.json)
     }
@@ -34,7 +35,8 @@ struct MarketDataTests {
             let rules = first["quarantined"]?.arrayValue?.compactMap { $0["rule"]?.stringValue }
             #expect(
                 rules == [
-                    "price_not_positive", "price_not_positive", "bad_timestamp", "not_json", "bad_symbol", "price_not_finite",
+                    "price_not_positive", "price_not_positive", "bad_timestamp", "not_json", "bad_symbol",
+                    "price_not_finite",
                 ])
             #expect(first["quarantined"]?[0]?["line"] == 3)
             let second = try await push(service, body, as: "application/x-ndjson")
@@ -56,14 +58,16 @@ struct MarketDataTests {
     func csv() async throws {
         try await ServiceUnderTest.with { service in
             let first = try await push(
-                service, "timestamp,asset_symbol,price,volume\r\n2023-05-01,\"MSFT\",300.5,10\r\n2023-05-02,MSFT,301,\r\n2023-05-03,MSFT\r\n",
+                service,
+                "timestamp,asset_symbol,price,volume\r\n2023-05-01,\"MSFT\",300.5,10\r\n2023-05-02,MSFT,301,\r\n2023-05-03,MSFT\r\n",
                 as: "text/csv; charset=utf-8")
             #expect(first["inserted"] == 2)
             #expect(first["quarantined"]?[0]?["rule"] == "wrong_column_count")
             #expect(first["quarantined"]?[0]?["line"] == 4)
             let second = try await push(service, "asset_symbol,timestamp,price\nMSFT,2023-05-02,302\n", as: "text/csv")
             #expect(second["updated"] == 1)
-            let kept = try await service.admin.query("SELECT old_price::text, new_price::text FROM ballast.market_data_revision")
+            let kept = try await service.admin.query(
+                "SELECT old_price::text, new_price::text FROM ballast.market_data_revision")
             #expect(try kept[0].decode((String, String).self) == ("301", "302"))
         }
     }
@@ -73,7 +77,8 @@ struct MarketDataTests {
         try await ServiceUnderTest.with { service in
             try await service.writePrices(["AAPL"], days: 5)
             let answer = try await push(
-                service, "{\"asset_symbol\":\"AAPL\",\"timestamp\":\"2018-01-01T00:00:00Z\",\"price\":1}\n", as: "application/x-ndjson")
+                service, "{\"asset_symbol\":\"AAPL\",\"timestamp\":\"2018-01-01T00:00:00Z\",\"price\":1}\n",
+                as: "application/x-ndjson")
             #expect(answer["updated"] == 0)
             #expect(answer["quarantined"]?[0]?["rule"] == "outranked")
         }

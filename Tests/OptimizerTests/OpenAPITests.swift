@@ -17,7 +17,9 @@ struct OpenAPITests {
             #expect(answer.status == 200)
             var documented: Set<String> = []
             for path in answer.json?["paths"]?.objectValue?.members ?? [] {
-                for method in path.value.objectValue?.keys ?? [] { documented.insert("\(method.uppercased()) \(path.key)") }
+                for method in path.value.objectValue?.keys ?? [] {
+                    documented.insert("\(method.uppercased()) \(path.key)")
+                }
             }
             let router = Routes.router(
                 service.optimizer, authenticator: .init(keys: NoKeys(), tokens: nil), registry: service.registry)

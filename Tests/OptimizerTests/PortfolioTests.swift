@@ -10,7 +10,9 @@ import WireFormat
 struct PortfolioTests {
     private func stored(_ service: ServiceUnderTest, id: String = "mine") async throws {
         try await service.writePrices(["AAPL", "MSFT"])
-        _ = try await service.optimize(["assets": ["AAPL", "MSFT"], "portfolio_id": .string(id), "objective": "MinRisk"])
+        _ = try await service.optimize([
+            "assets": ["AAPL", "MSFT"], "portfolio_id": .string(id), "objective": "MinRisk",
+        ])
     }
 
     @Test("the ETag is strong, answers 304 without a body, and changes with the result")
@@ -72,7 +74,9 @@ struct PortfolioTests {
         try await ServiceUnderTest.with { service in
             try await service.writePrices(["AAPL", "MSFT"])
             for n in 0..<5 {
-                _ = try await service.optimize(["assets": ["AAPL", "MSFT"], "risk_free_rate": JSONValue(Double(n) / 1000)])
+                _ = try await service.optimize([
+                    "assets": ["AAPL", "MSFT"], "risk_free_rate": JSONValue(Double(n) / 1000),
+                ])
             }
             var path: String? = "/api/portfolio?limit=2"
             var seen: [String] = []

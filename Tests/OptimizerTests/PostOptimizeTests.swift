@@ -62,7 +62,8 @@ struct PostOptimizeTests {
             #expect(first["portfolio_id"] == second["portfolio_id"])
             #expect(first["weights"] == second["weights"])
             _ = try await service.admin.execute(
-                "UPDATE public.market_data SET price = price * 1.1 WHERE asset_symbol = 'AAPL' AND timestamp = '2018-05-01'")
+                "UPDATE public.market_data SET price = price * 1.1 WHERE asset_symbol = 'AAPL' AND timestamp = '2018-05-01'"
+            )
             let third = try await service.optimize(request)
             #expect(third["meta"]?["cached"] == false)
             #expect(third["data"]?["fingerprint"] != first["data"]?["fingerprint"])
@@ -98,7 +99,9 @@ struct PostOptimizeTests {
         try await ServiceUnderTest.with { service in
             try await service.writePrices(["AAPL", "META"])
             let old = try await service.optimize(["assets": ["AAPL", "FB"], "end_date": "2020-01-01", "store": false])
-            let new = try await service.optimize(["assets": ["AAPL", "META"], "end_date": "2020-01-01", "store": false])
+            let new = try await service.optimize([
+                "assets": ["AAPL", "META"], "end_date": "2020-01-01", "store": false,
+            ])
             #expect(old["weights"]?["FB"] == new["weights"]?["META"])
             let later = try await service.call(
                 .post, "/api/portfolio/optimize", ["assets": ["AAPL", "FB"], "start_date": "2022-07-01"])
@@ -116,7 +119,8 @@ struct PostOptimizeTests {
         try await ServiceUnderTest.with { service in
             try await service.writePrices(["AAPL", "MSFT"])
             try await service.writePrices(["LATE"], from: "2022-01-03")
-            let unknown = try await service.call(.post, "/api/portfolio/optimize", ["assets": ["AAPL", "MSTF", "NOPE"]])
+            let unknown = try await service.call(
+                .post, "/api/portfolio/optimize", ["assets": ["AAPL", "MSTF", "NOPE"]])
             #expect(unknown.status == 422)
             #expect(unknown.json?["code"] == "DAT-001")
             #expect(unknown.json?["class"] == "data_validation")
@@ -161,11 +165,16 @@ struct PostOptimizeTests {
     @Test(
         "a body that makes no sense is a 4xx with a code",
         arguments: [
-            ("{", 400, "REQ-001"), ("{\"assets\":[\"A\"],\"assets\":[\"B\"]}", 400, "REQ-003"), ("[]", 422, "REQ-101"), ("{}", 422, "REQ-102"),
-            ("{\"assets\":\"AAPL\"}", 422, "REQ-101"), ("{\"assets\":[\"AAPL\"],\"objektive\":\"MinRisk\"}", 422, "REQ-103"),
+            ("{", 400, "REQ-001"), ("{\"assets\":[\"A\"],\"assets\":[\"B\"]}", 400, "REQ-003"), ("[]", 422, "REQ-101"),
+            ("{}", 422, "REQ-102"),
+            ("{\"assets\":\"AAPL\"}", 422, "REQ-101"),
+            ("{\"assets\":[\"AAPL\"],\"objektive\":\"MinRisk\"}", 422, "REQ-103"),
             ("{\"assets\":[\"AAPL\"],\"start_date\":\"2023-02-30\"}", 422, "REQ-104"),
             ("{\"assets\":[\"AAPL\"],\"start_date\":\"2023-01-02\",\"end_date\":\"2022-01-02\"}", 422, "REQ-105"),
-            ("{\"assets\":[\"AAPL\",\"MSFT\"],\"constraints\":{\"lower_bound\":0.6,\"upper_bound\":0.3}}", 422, "REQ-105"),
+            (
+                "{\"assets\":[\"AAPL\",\"MSFT\"],\"constraints\":{\"lower_bound\":0.6,\"upper_bound\":0.3}}", 422,
+                "REQ-105"
+            ),
             ("{\"assets\":[\"AAPL\"],\"risk_free_rate\":1e999}", 422, "REQ-104"),
         ])
     func malformed(body: String, status: Int, code: String) async throws {
@@ -192,14 +201,16 @@ struct PostOptimizeTests {
     func deadline() async throws {
         try await ServiceUnderTest.with { service in
             let panel = try PanelLoader.inline(
-                try #require(try OptimizeRequest(json: Examples.optimize[0].1).panel), of: OptimizeRequest(json: Examples.optimize[0].1))
+                try #require(try OptimizeRequest(json: Examples.optimize[0].1).panel),
+                of: OptimizeRequest(json: Examples.optimize[0].1))
             let request = try OptimizeRequest(json: Examples.optimize[0].1)
             let problem = await #expect(throws: Problem.self) {
                 try await service.optimizer.solve(request, panel, lane: .request, deadline: .after(.zero))
             }
             #expect(problem?.status == 504)
             let name = try #require(HTTPField.Name("X-Request-Timeout"))
-            let wrong = try await service.call(.post, "/api/portfolio/optimize", ["assets": ["AAPL"]], headers: [name: "soon"])
+            let wrong = try await service.call(
+                .post, "/api/portfolio/optimize", ["assets": ["AAPL"]], headers: [name: "soon"])
             #expect(wrong.status == 400)
         }
     }

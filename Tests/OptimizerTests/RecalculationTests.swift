@@ -28,7 +28,8 @@ struct RecalculationTests {
     }
 
     private func job(_ service: ServiceUnderTest) async throws -> (wanted: Int64, done: Int64, fence: Int64) {
-        try await service.admin.query("SELECT wanted, done, fence FROM ballast.recalculation_job WHERE portfolio_id = 'held'")[0]
+        try await service.admin.query(
+            "SELECT wanted, done, fence FROM ballast.recalculation_job WHERE portfolio_id = 'held'")[0]
             .decode((Int64, Int64, Int64).self)
     }
 
@@ -57,7 +58,8 @@ struct RecalculationTests {
             #expect(held["data"]?["end"] == "2019-06-03")
             #expect(held["weights"] == (try await fresh(service))["weights"])
             let trigger = try await service.admin.query(
-                "SELECT trigger FROM ballast.portfolio_result WHERE portfolio_id = 'held' ORDER BY revision DESC LIMIT 1")
+                "SELECT trigger FROM ballast.portfolio_result WHERE portfolio_id = 'held' ORDER BY revision DESC LIMIT 1"
+            )
             #expect(try trigger[0].decode(String.self, at: 0) == "recalculation")
         }
     }
@@ -77,10 +79,12 @@ struct RecalculationTests {
                 }
                 try await service.waitUntil("the job to be done") {
                     let fanned = try await service.admin.query(
-                        "SELECT (SELECT tick FROM rt.subscriber WHERE name = 'optimizer') = (SELECT max(tick) FROM rt.tick)")
+                        "SELECT (SELECT tick FROM rt.subscriber WHERE name = 'optimizer') = (SELECT max(tick) FROM rt.tick)"
+                    )
                     let job = try await job(service)
                     let unseen = try await service.admin.query("SELECT rt.make_tick() IS NULL")
-                    return try fanned[0].decode(Bool.self, at: 0) && unseen[0].decode(Bool.self, at: 0) && job.wanted == job.done
+                    return try fanned[0].decode(Bool.self, at: 0) && unseen[0].decode(Bool.self, at: 0)
+                        && job.wanted == job.done
                 }
             }
             let held = try await stored(service)
@@ -99,7 +103,8 @@ struct RecalculationTests {
             let first = try await stored(service)
             for change: SQL in ["price * 2", "price / 2"] {
                 _ = try await service.admin.execute(
-                    "UPDATE public.market_data SET price = " + change + " WHERE asset_symbol = 'AAPL' AND timestamp = '2018-03-05'")
+                    "UPDATE public.market_data SET price = " + change
+                        + " WHERE asset_symbol = 'AAPL' AND timestamp = '2018-03-05'")
                 try await runDueJobs(service)
                 let now = try await fresh(service)
                 #expect(try await stored(service)["data"]?["fingerprint"] == now["data"]?["fingerprint"])
@@ -123,7 +128,8 @@ struct RecalculationTests {
                 """
                 INSERT INTO public.market_data (asset_symbol, "timestamp", price) VALUES ('AAPL', '2019-06-03', 120)
                 """)
-            _ = try await service.admin.execute("UPDATE public.market_data SET price = price * 2 WHERE asset_symbol = 'OTHER'")
+            _ = try await service.admin.execute(
+                "UPDATE public.market_data SET price = price * 2 WHERE asset_symbol = 'OTHER'")
             _ = try await service.admin.execute("UPDATE public.market_data SET volume = 7 WHERE asset_symbol = 'AAPL'")
             let step = try await service.optimizer.fanOut.advance()
             #expect(step.isLeader)
@@ -145,7 +151,8 @@ struct RecalculationTests {
             try await change(service)
             let stale = try #require(try await claim(service))
             // Its lease ends while it is stopped; another worker takes over and finishes.
-            _ = try await service.admin.execute("UPDATE ballast.recalculation_job SET lease_until = now() - interval '1 second'")
+            _ = try await service.admin.execute(
+                "UPDATE ballast.recalculation_job SET lease_until = now() - interval '1 second'")
             let other = Worker(
                 optimizer: service.optimizer)
             let taken = try #require(try await claim(service))
@@ -205,7 +212,8 @@ struct RecalculationTests {
             try await prepare(service)
             _ = try await service.optimizer.fanOut.advance()
             for sql: SQL in [
-                "UPDATE rt.subscriber SET tick = -5 WHERE name = 'optimizer'", "DELETE FROM rt.subscriber WHERE name = 'optimizer'",
+                "UPDATE rt.subscriber SET tick = -5 WHERE name = 'optimizer'",
+                "DELETE FROM rt.subscriber WHERE name = 'optimizer'",
             ] {
                 _ = try await service.admin.execute(sql)
                 let step = try await service.optimizer.fanOut.advance()
@@ -263,7 +271,8 @@ struct RecalculationTests {
     /// Fans out and claims as if the quiet time were over.
     private func claim(_ service: ServiceUnderTest) async throws -> ClaimedJob? {
         _ = try await service.optimizer.fanOut.advance()
-        _ = try await service.admin.execute("UPDATE ballast.recalculation_job SET run_after = now() - interval '1 second'")
+        _ = try await service.admin.execute(
+            "UPDATE ballast.recalculation_job SET run_after = now() - interval '1 second'")
         return try await service.optimizer.jobs.claim().first
     }
 

@@ -52,7 +52,8 @@ struct ServiceUnderTest: Sendable {
     /// The same with listener and worker running.
     func recalculating(_ body: () async throws -> Void) async throws {
         let listener = Listener(
-            optimizer: optimizer, notifications: PostgresListener(try database.configuration(), logger: TestPostgres.logger),
+            optimizer: optimizer,
+            notifications: PostgresListener(try database.configuration(), logger: TestPostgres.logger),
             realtime: nil)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await listener.run() }
@@ -65,7 +66,8 @@ struct ServiceUnderTest: Sendable {
     // MARK: Calls
 
     func call(
-        _ method: HTTPRequest.Method, _ path: String, _ body: JSONValue? = nil, key: String? = nil, headers: HTTPFields = [:]
+        _ method: HTTPRequest.Method, _ path: String, _ body: JSONValue? = nil, key: String? = nil,
+        headers: HTTPFields = [:]
     ) async throws -> RouterClient<RouterResponder<BallastRequestContext>>.Answer {
         var headers = headers
         headers[.authorization] = "Bearer \(key ?? self.key)"
@@ -101,11 +103,15 @@ struct ServiceUnderTest: Sendable {
     func foreignKey() async throws -> String {
         let tenant = UUID()
         _ = try await admin.execute("INSERT INTO ballast.tenant (tenant_id, name) VALUES (\(tenant), 'other')")
-        return try await APIKeys(optimizer.pool).create(name: "foreign", scopes: [.dataRead, .optimize], tenant: tenant).reveal()
+        return try await APIKeys(optimizer.pool).create(
+            name: "foreign", scopes: [.dataRead, .optimize], tenant: tenant
+        ).reveal()
     }
 
     /// Waits for a row count, woken by the change log's own NOTIFY: no polling clock.
-    func waitUntil(_ what: String, limit: Duration = .seconds(30), _ isTrue: @escaping @Sendable () async throws -> Bool) async throws {
+    func waitUntil(
+        _ what: String, limit: Duration = .seconds(30), _ isTrue: @escaping @Sendable () async throws -> Bool
+    ) async throws {
         let listener = PostgresListener(try database.configuration(), logger: TestPostgres.logger)
         try await withDeadline(limit) {
             for await _ in listener.notifications(channels: ["rt", "rt_tick"]) {

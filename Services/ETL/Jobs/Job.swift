@@ -22,9 +22,9 @@ struct Job: Sendable {
         let sourceID = reader.string("source", required: true, maximumLength: 32) ?? ""
         let text = reader.string("schedule", maximumLength: 256)
         let watch = reader.bool("watch")
-        let parameters = reader.object("parameters", required: true)
+        let given = reader.value("parameters", required: true)
         reader.finish()
-        guard !name.isEmpty, let parameters else { return nil }
+        guard !name.isEmpty, let given else { return nil }
         guard let type = Sources.named(sourceID) else {
             let known = Sources.all.map { $0.id }
             reader.faults.record(
@@ -33,8 +33,12 @@ struct Job: Sendable {
                 ))
             return nil
         }
-        guard let source = type.init(parameters: parameters) else { return nil }
+        // A list of faults of its own: a source is made only from parameters without any, whatever ails other jobs.
+        let parameters = MemberReader(given, at: reader.pointer.appending("parameters"))
+        let made = type.init(parameters: parameters)
         parameters.finish()
+        for fault in parameters.faults.violations { reader.faults.record(fault) }
+        guard let source = made else { return nil }
         var schedule: Schedule?
         if let text {
             do throws(ScheduleError) {

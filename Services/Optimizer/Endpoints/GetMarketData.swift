@@ -8,20 +8,12 @@ import WireFormat
 struct GetMarketData: Endpoint {
     let optimizer: Optimizer
 
-    /// 1 to 9999 and a unit: second, minute, hour, day, week.
-    static func isInterval(_ text: String) -> Bool {
-        let number = text.utf8.dropLast()
-        return text.utf8.last.map { "smhdw".utf8.contains($0) } ?? false && (1...4).contains(number.count)
-            && number.first != UInt8(ascii: "0")
-            && number.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-    }
-
     func answer(_ request: Request, _ context: BallastRequestContext) async throws -> Response {
         let principal = try context.authorized(for: .dataRead)
         try request.allowQuery("start", "end", "interval", "limit")
         let symbol = context.parameters.get("symbol") ?? ""
         let interval = request.query("interval") ?? "1d"
-        guard Self.isInterval(interval) else {
+        guard MarketDataLines.isInterval(interval) else {
             throw Problem(.invalidParameter, "The parameter interval has a form like 1d.")
         }
         let limit = try request.queryInteger("limit", in: 1...10_000) ?? 1000

@@ -36,7 +36,7 @@ extension Holdings {
             let inner = MemberReader(value, at: place, faults: reader.faults)
             guard value.objectValue != nil else { continue }
             let asset = inner.string("asset", required: true, maximumLength: 32) ?? ""
-            if !asset.isEmpty, !Self.isSymbol(asset) {
+            if inner.has("asset"), !Self.isSymbol(asset) {
                 inner.fault("asset", .badFormat, "\"\(Problem.echo(asset))\" is not a symbol.")
             }
             if !assets.insert(asset).inserted {
@@ -73,16 +73,27 @@ extension Holdings.Lot {
         let reader = MemberReader(value, at: place, faults: faults)
         guard value.objectValue != nil else { return nil }
         let id = reader.string("id", required: true, maximumLength: 64) ?? ""
-        let isID = !id.isEmpty && id.utf8.allSatisfy {
-            (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0) || "._:-".utf8.contains($0)
+        let isID =
+            !id.isEmpty
+            && id.utf8.allSatisfy {
+                (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
+                    || "._:-".utf8.contains($0)
+            }
+        if !isID, reader.has("id") {
+            reader.fault("id", .badFormat, "A lot's id has 1 to 64 letters, digits and . _ : -.")
         }
-        if !isID, reader.has("id") { reader.fault("id", .badFormat, "A lot's id has 1 to 64 letters, digits and . _ : -.") }
-        if isID, !seen.insert(id).inserted { reader.fault("id", .duplicate, "Two lots have the id \(Problem.echo(id)).") }
+        if isID, !seen.insert(id).inserted {
+            reader.fault("id", .duplicate, "Two lots have the id \(Problem.echo(id)).")
+        }
         let acquired = reader.date("acquired", required: true)
         let quantity = reader.plainDecimal("quantity", required: true)
-        if let quantity, (Double(quantity) ?? 0) <= 0 { reader.fault("quantity", .outOfRange, "A lot's quantity is above zero.") }
+        if let quantity, (Double(quantity) ?? 0) <= 0 {
+            reader.fault("quantity", .outOfRange, "A lot's quantity is above zero.")
+        }
         let basis = reader.plainDecimal("basis_per_share", required: true)
-        if let basis, (Double(basis) ?? 0) < 0 { reader.fault("basis_per_share", .outOfRange, "A cost is not negative.") }
+        if let basis, (Double(basis) ?? 0) < 0 {
+            reader.fault("basis_per_share", .outOfRange, "A cost is not negative.")
+        }
         reader.finish()
         guard let acquired, let quantity, let basis else { return nil }
         return Holdings.Lot(id: id, acquired: acquired, quantity: quantity, basisPerShare: basis)

@@ -36,7 +36,8 @@ struct ListPortfolios: Endpoint {
     /// `microseconds.id` of the last item of the page before.
     private static func cursor(_ text: String) throws(Problem) -> (createdAt: UTCTimestamp, id: String) {
         let parts = text.split(separator: ".", maxSplits: 1)
-        guard parts.count == 2, let microseconds = Int64(parts[0]), OptimizeRequest.isPortfolioID(String(parts[1])) else {
+        guard parts.count == 2, let microseconds = Int64(parts[0]), OptimizeRequest.isPortfolioID(String(parts[1]))
+        else {
             throw Problem(.invalidParameter, "The parameter after has to come from the member next of a page.")
         }
         return (UTCTimestamp(microsecondsSinceEpoch: microseconds), String(parts[1]))

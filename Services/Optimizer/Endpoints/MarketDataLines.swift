@@ -65,14 +65,18 @@ struct MarketDataLines {
         if header == nil { throw Problem(.invalidValue, "The CSV has no header.") }
     }
 
-    private static let columns = ["asset_symbol", "timestamp", "price", "volume", "return", "created_at", "interval", "source"]
+    private static let columns = [
+        "asset_symbol", "timestamp", "price", "volume", "return", "created_at", "interval", "source",
+    ]
 
     private static func header(_ fields: [String]) throws(Problem) -> [String] {
         let names = fields.map { $0.first == "\u{feff}" ? String($0.dropFirst()) : $0 }
         for (index, name) in names.enumerated() {
             guard columns.contains(name), names.firstIndex(of: name) == index else {
                 throw Problem(
-                    .invalidValue, "The column \"\(Problem.echo(name))\" is not known or occurs twice; known: \(columns.joined(separator: ", ")).")
+                    .invalidValue,
+                    "The column \"\(Problem.echo(name))\" is not known or occurs twice; known: \(columns.joined(separator: ", "))."
+                )
             }
         }
         for name in columns.prefix(3) where !names.contains(name) {
@@ -103,7 +107,9 @@ struct MarketDataLines {
         let key = Key(symbol: row.assetSymbol, interval: row.interval, timestamp: row.timestamp)
         if let earlier = seen[key] {
             if rows[earlier].row.price != row.price || rows[earlier].row.volume != row.volume {
-                refuse(line, "duplicate", "Line \(rows[earlier].line) has other figures for the same bar.", json, row.assetSymbol)
+                refuse(
+                    line, "duplicate", "Line \(rows[earlier].line) has other figures for the same bar.", json,
+                    row.assetSymbol)
             }
             return
         }
@@ -112,17 +118,26 @@ struct MarketDataLines {
     }
 
     private static let rules = [
-        "asset_symbol": "bad_symbol", "timestamp": "bad_timestamp", "price": "price_not_a_number", "volume": "bad_volume",
+        "asset_symbol": "bad_symbol", "timestamp": "bad_timestamp", "price": "price_not_a_number",
+        "volume": "bad_volume",
         "return": "bad_return", "interval": "bad_interval",
     ]
 
     /// The first hard rule that the row breaks.
     private func fault(of row: MarketDataRow) -> (rule: String, detail: String)? {
-        if !Holdings.isSymbol(row.assetSymbol) { return ("bad_symbol", "\"\(Problem.echo(row.assetSymbol))\" is not a symbol.") }
-        if !Self.isInterval(row.interval) { return ("bad_interval", "\"\(Problem.echo(row.interval))\" is not an interval like 1d.") }
+        if !Holdings.isSymbol(row.assetSymbol) {
+            return ("bad_symbol", "\"\(Problem.echo(row.assetSymbol))\" is not a symbol.")
+        }
+        if !Self.isInterval(row.interval) {
+            return ("bad_interval", "\"\(Problem.echo(row.interval))\" is not an interval like 1d.")
+        }
         if row.timestamp > latest { return ("in_future", "\(row.timestamp) is in the future.") }
-        if row.timestamp.date <= .earliest { return ("bad_timestamp", "\(row.timestamp) is before the calendar begins.") }
-        guard let price = row.price.double, price < 1e300 else { return ("price_not_finite", "The price is too large.") }
+        if row.timestamp.date <= .earliest {
+            return ("bad_timestamp", "\(row.timestamp) is before the calendar begins.")
+        }
+        guard let price = row.price.double, price < 1e300 else {
+            return ("price_not_finite", "The price is too large.")
+        }
         if price <= 1e-300 { return ("price_not_positive", "The price \(row.price.text) is not above zero.") }
         if let volume = row.volume, !((volume.double ?? .infinity) < 1e300) || (volume.double ?? -1) < 0 {
             return ("bad_volume", "The volume \(volume.text) is not zero or more.")
@@ -134,15 +149,19 @@ struct MarketDataLines {
         return nil
     }
 
-    private static func isInterval(_ text: String) -> Bool {
+    /// The pattern of `market_data.interval`.
+    static func isInterval(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
-        guard (2...5).contains(bytes.count), let unit = bytes.last, "smhdw".utf8.contains(unit), bytes[0] != 0x30 else { return false }
+        guard (2...5).contains(bytes.count), let unit = bytes.last, "smhdw".utf8.contains(unit), bytes[0] != 0x30 else {
+            return false
+        }
         return bytes.dropLast().allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
     }
 
     private mutating func refuse(_ line: Int, _ rule: String, _ detail: String, _ raw: JSONValue, _ symbol: String?) {
         // jsonb refuses some texts that JSON allows; they are kept as what can be kept.
-        let short = raw.serialized().utf8.count > 4096 ? JSONValue.string(Problem.echo(raw.serialized(), limit: 1000)) : raw
+        let short =
+            raw.serialized().utf8.count > 4096 ? JSONValue.string(Problem.echo(raw.serialized(), limit: 1000)) : raw
         let known = symbol.flatMap { Holdings.isSymbol($0) ? $0 : nil }
         refused.append(RefusedRow(line: line, rule: rule, detail: detail, raw: short, symbol: known))
     }

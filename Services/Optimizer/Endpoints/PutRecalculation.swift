@@ -18,8 +18,11 @@ struct PutRecalculation: Endpoint {
         let longest = wanted.int("max_wait_ms", in: 0...86_400_000)
         try wanted.finishAndThrow()
         let requestID = context.requestID
-        let settings = try await optimizer.pool.transaction(.app(principal.tenant)) { connection -> RecalculationSettings in
-            guard let portfolio = try await PortfolioStore.lock(id, on: connection) else { throw Problem.noPortfolio(id) }
+        let settings = try await optimizer.pool.transaction(.app(principal.tenant)) {
+            connection -> RecalculationSettings in
+            guard let portfolio = try await PortfolioStore.lock(id, on: connection) else {
+                throw Problem.noPortfolio(id)
+            }
             var settings = portfolio.recalculation
             settings.isEnabled = isEnabled ?? settings.isEnabled
             settings.quietMilliseconds = quiet ?? settings.quietMilliseconds

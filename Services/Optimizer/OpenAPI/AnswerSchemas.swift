@@ -4,10 +4,12 @@ import WireFormat
 enum AnswerSchemas {
     private static let figure: JSONValue = ["type": ["number", "null"]]
     private static let figures = Schema.map(of: figure, "Figures by name; null where undefined.")
-    private static let time = Schema.text("An instant in UTC.", format: "date-time")
+    private static let time = Schema.said("An instant in UTC.", format: "date-time")
     private static let hash = Schema.text("SHA-256 in hexadecimal.", pattern: "^[0-9a-f]{64}$")
     private static let portfolioID = Schema.text("The portfolio.", pattern: "^[0-9A-Za-z_-]{4,64}$")
-    private static let next: JSONValue = ["type": ["string", "null"], "description": "Path of the next page; null on the last."]
+    private static let next: JSONValue = [
+        "type": ["string", "null"], "description": "Path of the next page; null on the last.",
+    ]
 
     static let all: [(String, JSONValue)] = [
         ("OptimizeAnswer", answer(extra: [], meta: callMeta, id: Schema.nullable(portfolioID))),
@@ -15,11 +17,15 @@ enum AnswerSchemas {
         ("PastAnswer", answer(extra: [("revision", revision)], meta: storedMeta, id: portfolioID)),
         ("PortfolioPage", page(of: summary)),
         ("HistoryPage", page(of: Schema.reference("PastAnswer"))),
-        ("RecalculationSettings", Schema.object("Settings.", required: ["enabled", "quiet_ms", "max_wait_ms"], settings)),
+        (
+            "RecalculationSettings",
+            Schema.object("Settings.", required: ["enabled", "quiet_ms", "max_wait_ms"], settings)
+        ),
         (
             "RecalculationState",
             Schema.object(
-                "Settings and how the job stands.", required: ["enabled", "quiet_ms", "max_wait_ms", "state", "problem"],
+                "Settings and how the job stands.",
+                required: ["enabled", "quiet_ms", "max_wait_ms", "state", "problem"],
                 settings + [
                     ("state", Schema.oneOf(["idle", "pending", "running", "parked"], "How the job stands.")),
                     ("problem", ["type": ["string", "null"], "description": "Why the last run gave no result."]),
@@ -34,7 +40,8 @@ enum AnswerSchemas {
     private static let revision = Schema.integer("Counts the portfolio's results from 1.", 1...Int.max)
 
     private static func page(of item: JSONValue) -> JSONValue {
-        Schema.object("A page.", required: ["items", "next"], [("items", Schema.list(of: item, "Items.")), ("next", next)])
+        Schema.object(
+            "A page.", required: ["items", "next"], [("items", Schema.list(of: item, "Items.")), ("next", next)])
     }
 
     private static func answer(extra: [(String, JSONValue)], meta: JSONValue, id: JSONValue) -> JSONValue {
@@ -42,7 +49,8 @@ enum AnswerSchemas {
             [
                 ("portfolio_id", id), ("timestamp", time),
                 ("weights", Schema.map(of: ["type": "number"], "One entry an asset, adding up to the budget.")),
-                ("metrics", figures), ("efficient_frontier", Schema.list(of: frontierPoint, "Ascending in risk, annual.")),
+                ("metrics", figures),
+                ("efficient_frontier", Schema.list(of: frontierPoint, "Ascending in risk, annual.")),
                 ("solution", solution), ("risk", figures),
                 ("risk_contributions", Schema.map(of: figure, "By asset, adding up to the risk.")),
                 ("data", data), ("warnings", Schema.list(of: warning, "What the caller should know.")), ("meta", meta),
@@ -51,7 +59,7 @@ enum AnswerSchemas {
     }
 
     private static let stored: [(String, JSONValue)] = [
-        ("name", Schema.text("The label.")), ("revision", revision),
+        ("name", Schema.said("The label.")), ("revision", revision),
         ("recalculation", Schema.reference("RecalculationSettings")), ("request", Schema.reference("OptimizeRequest")),
     ]
 
@@ -69,23 +77,28 @@ enum AnswerSchemas {
             "iterations", "method", "binding",
         ],
         [
-            ("status", Schema.text("optimal")), ("objective_value", figure), ("expected_return", figure), ("risk", figure),
+            ("status", Schema.said("optimal")), ("objective_value", figure), ("expected_return", figure),
+            ("risk", figure),
             ("primal_residual", figure), ("dual_residual", figure), ("duality_gap", figure),
-            ("iterations", Schema.integer("Of the interior-point method.", 0...100_000)), ("method", Schema.text("The method.")),
+            ("iterations", Schema.integer("Of the interior-point method.", 0...100_000)),
+            ("method", Schema.said("The method.")),
             (
                 "binding",
                 Schema.list(
                     of: Schema.object(
                         "A constraint at its limit.", required: ["constraint", "dual"],
-                        [("constraint", Schema.text("Its name.")), ("dual", figure)]), "Binding constraints.")
+                        [("constraint", Schema.said("Its name.")), ("dual", figure)]), "Binding constraints.")
             ),
         ])
 
     private static let data = Schema.object(
-        "The data that was used.", required: ["start", "end", "observations", "assets", "revision", "fingerprint", "missing"],
+        "The data that was used.",
+        required: ["start", "end", "observations", "assets", "revision", "fingerprint", "missing"],
         [
-            ("start", RequestSchemas.date), ("end", RequestSchemas.date), ("observations", Schema.integer("Returns.", 0...Int.max)),
-            ("assets", Schema.integer("Assets.", 0...Int.max)), ("revision", ["type": ["integer", "null"]]), ("fingerprint", hash),
+            ("start", RequestSchemas.date), ("end", RequestSchemas.date),
+            ("observations", Schema.integer("Returns.", 0...Int.max)),
+            ("assets", Schema.integer("Assets.", 0...Int.max)), ("revision", ["type": ["integer", "null"]]),
+            ("fingerprint", hash),
             (
                 "missing",
                 Schema.object(
@@ -100,11 +113,14 @@ enum AnswerSchemas {
 
     private static let warning = Schema.object(
         "A warning.", required: ["code", "pointer", "detail"],
-        [("code", Schema.text("A stable word.")), ("pointer", Schema.text("The member.")), ("detail", Schema.text("For people."))])
+        [
+            ("code", Schema.said("A stable word.")), ("pointer", Schema.said("The member.")),
+            ("detail", Schema.said("For people.")),
+        ])
 
     private static let storedMetaMembers: [(String, JSONValue)] = [
-        ("version", Schema.text("Release.")), ("engine", Schema.text("Release and method.")), ("solve_ms", figure),
-        ("periods_per_year", figure), ("convention", Schema.text("Definitions.")),
+        ("version", Schema.said("Release.")), ("engine", Schema.said("Release and method.")), ("solve_ms", figure),
+        ("periods_per_year", figure), ("convention", Schema.said("Definitions.")),
     ]
     private static let storedMeta = Schema.object(
         "How it was found.", required: storedMetaMembers.map { $0.0 }, storedMetaMembers)
@@ -112,7 +128,7 @@ enum AnswerSchemas {
         let members =
             storedMetaMembers + [
                 ("total_ms", figure), ("cached", Schema.flag("Whether an earlier call had found it.")),
-                ("request_id", Schema.nullable(Schema.text("X-Request-ID."))),
+                ("request_id", Schema.nullable(Schema.said("X-Request-ID."))),
             ]
         return Schema.object("The call.", required: members.map { $0.0 }, members)
     }()
@@ -124,9 +140,12 @@ enum AnswerSchemas {
 
     private static let summary = Schema.object(
         "A portfolio.",
-        required: ["portfolio_id", "name", "assets", "model", "risk_measure", "objective", "recalculation", "created_at", "updated_at"],
+        required: [
+            "portfolio_id", "name", "assets", "model", "risk_measure", "objective", "recalculation", "created_at",
+            "updated_at",
+        ],
         [
-            ("portfolio_id", portfolioID), ("name", Schema.text("The label.")),
+            ("portfolio_id", portfolioID), ("name", Schema.said("The label.")),
             ("assets", Schema.list(of: ["type": "string"], "Symbols.")), ("model", ["type": ["string", "null"]]),
             ("risk_measure", ["type": ["string", "null"]]), ("objective", ["type": ["string", "null"]]),
             ("recalculation", Schema.reference("RecalculationSettings")), ("created_at", time), ("updated_at", time),
@@ -151,7 +170,7 @@ enum AnswerSchemas {
                                     of: Schema.object(
                                         "A lot.", required: ["id", "acquired", "quantity", "basis_per_share"],
                                         [
-                                            ("id", Schema.text("Its id.")), ("acquired", RequestSchemas.date),
+                                            ("id", Schema.said("Its id.")), ("acquired", RequestSchemas.date),
                                             ("quantity", decimalText), ("basis_per_share", decimalText),
                                         ]), "Lots.")
                             ),
@@ -160,17 +179,20 @@ enum AnswerSchemas {
         ])
 
     private static let marketDataRow = Schema.object(
-        "A bar.", required: ["asset_symbol", "timestamp", "price", "volume", "return", "created_at", "interval", "source"],
+        "A bar.",
+        required: ["asset_symbol", "timestamp", "price", "volume", "return", "created_at", "interval", "source"],
         [
-            ("asset_symbol", RequestSchemas.symbol), ("timestamp", time), ("price", ["type": "number"]), ("volume", figure),
-            ("return", figure), ("created_at", Schema.nullable(time)), ("interval", Schema.text("The bar's length.")),
-            ("source", Schema.text("Where it is from.")),
+            ("asset_symbol", RequestSchemas.symbol), ("timestamp", time), ("price", ["type": "number"]),
+            ("volume", figure),
+            ("return", figure), ("created_at", Schema.nullable(time)), ("interval", Schema.said("The bar's length.")),
+            ("source", Schema.said("Where it is from.")),
         ])
 
     private static let push = Schema.object(
         "What the batch did.", required: ["inserted", "updated", "unchanged", "quarantined"],
         [
-            ("inserted", Schema.integer("New rows.", 0...Int.max)), ("updated", Schema.integer("Changed rows.", 0...Int.max)),
+            ("inserted", Schema.integer("New rows.", 0...Int.max)),
+            ("updated", Schema.integer("Changed rows.", 0...Int.max)),
             ("unchanged", Schema.integer("Rows that were there.", 0...Int.max)),
             (
                 "quarantined",
@@ -178,8 +200,9 @@ enum AnswerSchemas {
                     of: Schema.object(
                         "A row that was set aside.", required: ["line", "rule", "detail"],
                         [
-                            ("line", Schema.integer("From 1.", 1...Int.max)), ("rule", Schema.text("The rule it broke.")),
-                            ("detail", Schema.text("For people.")),
+                            ("line", Schema.integer("From 1.", 1...Int.max)),
+                            ("rule", Schema.said("The rule it broke.")),
+                            ("detail", Schema.said("For people.")),
                         ]), "Rows that were not stored.")
             ),
         ])
@@ -188,20 +211,25 @@ enum AnswerSchemas {
         var schema = Schema.object(
             "RFC 9457 problem details.", required: ["type", "title", "status", "detail", "code", "class", "retryable"],
             [
-                ("type", Schema.text("A URN of the code.")), ("title", Schema.text("The same for every occurrence.")),
-                ("status", Schema.integer("The HTTP status.", 400...599)), ("detail", Schema.text("This occurrence.")),
-                ("instance", Schema.text("The request.")),
+                ("type", Schema.said("A URN of the code.")), ("title", Schema.said("The same for every occurrence.")),
+                ("status", Schema.integer("The HTTP status.", 400...599)), ("detail", Schema.said("This occurrence.")),
+                ("instance", Schema.said("The request.")),
                 ("code", Schema.oneOf(ProblemCode.allCases.map { $0.rawValue }, "A stable code.")),
-                ("class", Schema.oneOf(Problem.Class.allCases.map { $0.rawValue }, "The specification's classes and ours.")),
-                ("retryable", Schema.flag("Whether the same request may succeed later.")), ("request_id", Schema.text("X-Request-ID.")),
+                (
+                    "class",
+                    Schema.oneOf(Problem.Class.allCases.map { $0.rawValue }, "The specification's classes and ours.")
+                ),
+                ("retryable", Schema.flag("Whether the same request may succeed later.")),
+                ("request_id", Schema.said("X-Request-ID.")),
                 (
                     "errors",
                     Schema.list(
                         of: Schema.object(
                             "A fault.", required: ["pointer", "code", "detail"],
                             [
-                                ("pointer", Schema.text("JSON pointer.")), ("code", Schema.text("A stable word.")),
-                                ("detail", Schema.text("For people.")), ("limit", ["type": "number"]), ("value", ["type": "number"]),
+                                ("pointer", Schema.said("JSON pointer.")), ("code", Schema.said("A stable word.")),
+                                ("detail", Schema.said("For people.")), ("limit", ["type": "number"]),
+                                ("value", ["type": "number"]),
                             ]), "Every fault, at most \(Problem.mostErrors).")
                 ),
                 ("conflict", Schema.list(of: ["type": "string"], "Constraints that cannot all hold.")),
@@ -210,11 +238,15 @@ enum AnswerSchemas {
                     Schema.list(
                         of: Schema.object(
                             "A change that helps.", required: ["constraint", "from", "to"],
-                            [("constraint", Schema.text("Its name.")), ("from", figure), ("to", figure)]), "The smallest relaxation.")
+                            [("constraint", Schema.said("Its name.")), ("from", figure), ("to", figure)]),
+                        "The smallest relaxation.")
                 ),
                 ("retry_after_s", Schema.integer("Seconds.", 0...86_400)),
                 ("unknown", Schema.list(of: ["type": "string"], "Names nobody knows.")),
-                ("suggestions", Schema.map(of: Schema.list(of: ["type": "string"], "Known names."), "By unknown name.")),
+                (
+                    "suggestions",
+                    Schema.map(of: Schema.list(of: ["type": "string"], "Known names."), "By unknown name.")
+                ),
             ])
         if var object = schema.objectValue {
             // A problem may gain members of its own.

@@ -39,7 +39,9 @@ enum Examples {
                 "holdings": [
                     [
                         "asset": "AAPL",
-                        "lots": [["id": "L1", "acquired": "2024-03-01", "quantity": "120", "basis_per_share": "172.40"]],
+                        "lots": [
+                            ["id": "L1", "acquired": "2024-03-01", "quantity": "120", "basis_per_share": "172.40"]
+                        ],
                     ],
                     ["asset": "MSFT", "quantity": "10.5"],
                 ],
@@ -61,7 +63,10 @@ enum Examples {
                 ]
             ],
             "text/csv": [
-                "schema": ["type": "string", "description": "A header with the members of MarketDataRow, then a row a line.", "minLength": 1],
+                "schema": [
+                    "type": "string", "description": "A header with the members of MarketDataRow, then a row a line.",
+                    "minLength": 1,
+                ],
                 "examples": ["row": ["value": .string(csv)]],
             ],
         ],

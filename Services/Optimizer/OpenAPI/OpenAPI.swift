@@ -8,7 +8,8 @@ enum OpenAPI {
         "openapi": "3.1.0",
         "info": [
             "title": "Ballast optimizer", "version": .string(ServiceVersion.release),
-            "description": "Portfolios: optimise, keep, and recalculate when prices change. Every path under /api/ is served under /api/v1/ as well. Errors are RFC 9457 problem details.",
+            "description":
+                "Portfolios: optimise, keep, and recalculate when prices change. Every path under /api/ is served under /api/v1/ as well. Errors are RFC 9457 problem details.",
             "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
         ],
         "servers": [["url": "/"]],

@@ -45,8 +45,10 @@ enum Operations {
 
     private static func problem(_ status: String) -> JSONValue {
         let words = [
-            "400": "The body or a header cannot be read.", "401": "No or bad credentials.", "403": "The scope is missing.",
-            "404": "There is none of this name for this tenant.", "408": "The body took too long.", "413": "The body is too large.",
+            "400": "The body or a header cannot be read.", "401": "No or bad credentials.",
+            "403": "The scope is missing.",
+            "404": "There is none of this name for this tenant.", "408": "The body took too long.",
+            "413": "The body is too large.",
             "415": "The media type is not taken.", "422": "Understood, and not possible.", "500": "A bug of ours.",
             "503": "Try again after Retry-After.", "504": "The deadline has passed.",
         ]
@@ -68,7 +70,8 @@ enum Operations {
         if path.contains("{symbol}") {
             return [
                 [
-                    "name": "symbol", "in": "path", "required": true, "description": "An asset's symbol or former name.",
+                    "name": "symbol", "in": "path", "required": true,
+                    "description": "An asset's symbol or former name.",
                     "schema": RequestSchemas.symbol, "example": "AAPL",
                 ]
             ]
@@ -77,11 +80,17 @@ enum Operations {
     }
 
     private static func query(_ name: String, _ description: String, _ schema: JSONValue) -> JSONValue {
-        ["name": .string(name), "in": "query", "required": false, "description": .string(description), "schema": schema]
+        [
+            "name": .string(name), "in": "query", "required": false, "description": .string(description),
+            "schema": schema,
+        ]
     }
 
     private static func header(_ name: String, _ description: String, _ schema: JSONValue) -> JSONValue {
-        ["name": .string(name), "in": "header", "required": false, "description": .string(description), "schema": schema]
+        [
+            "name": .string(name), "in": "header", "required": false, "description": .string(description),
+            "schema": schema,
+        ]
     }
 
     private static func json(_ schema: String, _ examples: [(String, JSONValue)]) -> JSONValue {
@@ -96,44 +105,62 @@ enum Operations {
         ]
     }
 
-    private static let limit = query("limit", "Most items of a page.", Schema.integer("1 to 500.", 1...500, standard: 50))
+    private static let limit = query(
+        "limit", "Most items of a page.", Schema.integer("1 to 500.", 1...500, standard: 50))
     private static let body = ["400", "408", "413", "415"]
 
     static let all: [String: Description] = [
         "optimize": Description(
             summary: "Optimise a portfolio",
             parameters: [
-                header("Prefer", "handling=strict turns every warning into a 422.", Schema.oneOf(["handling=strict", "handling=lenient"], "RFC 7240.")),
-                header("X-Request-Timeout", "Seconds to wait, cut to 60; 30 by default.", Schema.number("Seconds.", Interval(lower: 1, upper: 3600))),
+                header(
+                    "Prefer", "handling=strict turns every warning into a 422.",
+                    Schema.said("RFC 7240; what is not known is ignored.")),
+                header(
+                    "X-Request-Timeout", "Seconds to wait, cut to 60; 30 by default.",
+                    Schema.number("Seconds.", Interval(lower: 1, upper: 3600))),
             ],
-            body: json("OptimizeRequest", Examples.optimize), success: ("200", "The best portfolio, verified.", "OptimizeAnswer"),
+            body: json("OptimizeRequest", Examples.optimize),
+            success: ("200", "The best portfolio, verified.", "OptimizeAnswer"),
             problems: body),
         "listPortfolios": Description(
             summary: "The stored portfolios, newest first",
             parameters: [
                 limit,
-                query("after", "From the member next of a page.", Schema.text("A cursor.", pattern: "^[0-9]{1,18}[.][0-9A-Za-z_-]{4,64}$")),
+                query(
+                    "after", "From the member next of a page.",
+                    Schema.text("A cursor.", pattern: "^[0-9]{1,18}[.][0-9A-Za-z_-]{4,64}$")),
             ], success: ("200", "A page.", "PortfolioPage")),
         "getPortfolio": Description(
             summary: "A portfolio with the result that stands",
-            parameters: [header("If-None-Match", "The ETag of an earlier answer.", ["type": "string", "pattern": "^\"[0-9a-f]{32}\"$"])],
+            parameters: [
+                header("If-None-Match", "The ETag of an earlier answer.", Schema.said("A list of entity tags, or *."))
+            ],
             success: ("200", "The result.", "StoredAnswer"),
-            headers: JSONObject([("ETag", ["description": "A strong hash of the answer.", "schema": ["type": "string"]])]),
+            headers: JSONObject([
+                ("ETag", ["description": "A strong hash of the answer.", "schema": ["type": "string"]])
+            ]),
             notModified: true, problems: ["404"]),
         "deletePortfolio": Description(
-            summary: "Remove a portfolio with its results and holdings", success: ("204", "It is gone.", nil), problems: ["404"]),
+            summary: "Remove a portfolio with its results and holdings", success: ("204", "It is gone.", nil),
+            problems: ["404"]),
         "getHistory": Description(
             summary: "Past results, newest first, one for each input",
-            parameters: [limit, query("before", "Revisions below this one.", Schema.integer("A revision.", 1...Int.max))],
+            parameters: [
+                limit, query("before", "Revisions below this one.", Schema.integer("A revision.", 1...Int.max)),
+            ],
             success: ("200", "A page.", "HistoryPage"), problems: ["404"]),
         "getRecalculation": Description(
-            summary: "When the portfolio is recalculated, and how its job stands", success: ("200", "The state.", "RecalculationState"),
+            summary: "When the portfolio is recalculated, and how its job stands",
+            success: ("200", "The state.", "RecalculationState"),
             problems: ["404"]),
         "putRecalculation": Description(
-            summary: "Change when the portfolio is recalculated; absent members stay", body: json("Recalculation", Examples.recalculation),
+            summary: "Change when the portfolio is recalculated; absent members stay",
+            body: json("Recalculation", Examples.recalculation),
             success: ("200", "The settings.", "RecalculationSettings"), problems: body + ["404"]),
         "getHoldings": Description(
-            summary: "Cash, positions and tax lots", success: ("200", "The holdings.", "StoredHoldings"), problems: ["404"]),
+            summary: "Cash, positions and tax lots", success: ("200", "The holdings.", "StoredHoldings"),
+            problems: ["404"]),
         "putHoldings": Description(
             summary: "Replace cash, positions and tax lots", body: json("Holdings", Examples.holdings),
             success: ("200", "The holdings.", "StoredHoldings"), problems: body + ["404"]),
@@ -145,7 +172,8 @@ enum Operations {
                 query("limit", "Most bars.", Schema.integer("1 to 10,000.", 1...10_000, standard: 1000)),
             ], success: ("200", "A page.", "MarketDataPage"), problems: ["404"]),
         "pushMarketData": Description(
-            summary: "Push bars; bad lines are set aside, the rest is stored", tag: "market-data", body: Examples.pushBody,
+            summary: "Push bars; bad lines are set aside, the rest is stored", tag: "market-data",
+            body: Examples.pushBody,
             success: ("200", "What became of each line.", "PushAnswer"), problems: body),
         "getOpenAPI": Description(summary: "This document", tag: "meta"),
     ]

@@ -26,26 +26,52 @@ enum RequestSchemas {
     }
 
     private static let window: [(String, JSONValue)] = [
-        ("assets", Schema.list(of: symbol, "The symbols, in the order of the answer.", count: 1...OptimizeRequest.mostAssets, unique: true)),
+        (
+            "assets",
+            Schema.list(
+                of: symbol, "The symbols, in the order of the answer.", count: 1...OptimizeRequest.mostAssets,
+                unique: true)
+        ),
         ("start_date", date),
         ("end_date", date),
         ("returns", Schema.reference("Panel")),
         ("prices", Schema.reference("Panel")),
-        ("periods_per_year", Schema.number("252 for weekdays, 365 for all days by default.", Interval(lower: 0, upper: 1e7, lowerOpen: true))),
+        (
+            "periods_per_year",
+            Schema.number(
+                "252 for weekdays, 365 for all days by default.", Interval(lower: 0, upper: 1e7, lowerOpen: true))
+        ),
         ("calendar", Schema.oneOf(TradingCalendar.allCases.map { $0.rawValue }, "Days on which the assets trade.")),
-        ("missing", Schema.oneOf(MissingPolicy.allCases.map { $0.rawValue }, "What happens to a day on which an asset has no price.")),
+        (
+            "missing",
+            Schema.oneOf(
+                MissingPolicy.allCases.map { $0.rawValue }, "What happens to a day on which an asset has no price.")
+        ),
     ]
 
     private static let model: [(String, JSONValue)] = [
-        ("model", Schema.oneOf(supportedModels, "Portfolio model; the specification's long names are aliases.", standard: "Classic")),
+        (
+            "model",
+            Schema.oneOf(
+                supportedModels, "Portfolio model; the specification's long names are aliases.", standard: "Classic")
+        ),
         ("risk_measure", Schema.oneOf(supportedMeasures, "Risk measure that is optimised.", standard: "MV")),
-        ("objective", Schema.oneOf(ObjectiveName.allCases.map { $0.rawValue }, "What to be best at.", standard: "Sharpe")),
+        (
+            "objective",
+            Schema.oneOf(ObjectiveName.allCases.map { $0.rawValue }, "What to be best at.", standard: "Sharpe")
+        ),
         ("risk_free_rate", Schema.number("Annual.", Interval(lower: -1000, upper: 1000), standard: 0)),
         ("risk_aversion", Schema.number("l of Utility: ret - l * risk.", Interval(lower: 0, upper: 1e9), standard: 2)),
         ("kelly", Schema.oneOf(["none"], "Log growth in place of the mean return.")),
         ("convention", Schema.oneOf(["riskfolio"], "Whose definitions the figures follow.")),
-        ("mean_estimator", Schema.closed("Sample mean.", required: ["method"], [("method", Schema.oneOf(["hist"], "Method."))])),
-        ("covariance_estimator", Schema.closed("Sample covariance.", required: ["method"], [("method", Schema.oneOf(["hist"], "Method."))])),
+        (
+            "mean_estimator",
+            Schema.closed("Sample mean.", required: ["method"], [("method", Schema.oneOf(["hist"], "Method."))])
+        ),
+        (
+            "covariance_estimator",
+            Schema.closed("Sample covariance.", required: ["method"], [("method", Schema.oneOf(["hist"], "Method."))])
+        ),
         ("constraints", Schema.reference("Constraints")),
         (
             "efficient_frontier",
@@ -56,7 +82,10 @@ enum RequestSchemas {
                         "Points of the frontier.",
                         [
                             ("points", Schema.integer("How many.", 2...OptimizeRequest.mostPoints)),
-                            ("by", Schema.oneOf(FrontierAxis.allCases.map { $0.rawValue }, "The axis with even steps.")),
+                            (
+                                "by",
+                                Schema.oneOf(FrontierAxis.allCases.map { $0.rawValue }, "The axis with even steps.")
+                            ),
                             ("weights", Schema.flag("Whether each point carries its weights.")),
                         ]),
                 ], "Whether to trace the efficient frontier, and how.")
@@ -68,7 +97,10 @@ enum RequestSchemas {
         ("beta", Schema.number("Tail probability of gains.", .openUnit)),
         ("a_sim", Schema.integer("Levels of tail Gini.", 2...10_000, standard: 100)),
         ("b_sim", Schema.integer("Levels of the gains' tail Gini.", 2...10_000)),
-        ("kappa", Schema.number("Deformation of relativistic measures.", Interval(lower: 1e-4, upper: 0.9999), standard: 0.3)),
+        (
+            "kappa",
+            Schema.number("Deformation of relativistic measures.", Interval(lower: 1e-4, upper: 0.9999), standard: 0.3)
+        ),
         ("kappa_gain", Schema.number("Deformation for gains.", Interval(lower: 1e-4, upper: 0.9999))),
         ("power", Schema.number("p of EM and ESM.", Interval(lower: 1, upper: 50), standard: 2)),
     ]
@@ -88,11 +120,19 @@ enum RequestSchemas {
         "Limits of the weights. Levels of return and risk are per period unless `units` says annual.",
         [
             ("lower_bound", bound), ("upper_bound", bound),
-            ("groups", Schema.map(of: Schema.list(of: ["type": "string", "maxLength": 256, "pattern": .string(Schema.storable)], "Symbols.", unique: true), "Named sets of assets; those not among the assets are left out.", names: ["minLength": 1, "maxLength": 64, "pattern": .string(Schema.storable)])),
+            (
+                "groups",
+                Schema.map(
+                    of: Schema.list(
+                        of: ["type": "string", "maxLength": 256, "pattern": .string(Schema.storable)], "Symbols.",
+                        unique: true), "Named sets of assets; those not among the assets are left out.",
+                    names: ["minLength": 1, "maxLength": 64, "pattern": .string(Schema.storable)])
+            ),
             (
                 "group_constraints",
                 Schema.map(
-                    of: Schema.closed("Limits of a group's total.", [("min", weight), ("max", weight)]), "By group of `groups`.")
+                    of: Schema.closed("Limits of a group's total.", [("min", weight), ("max", weight)]),
+                    "By group of `groups`.")
             ),
             (
                 "linear",
@@ -114,7 +154,8 @@ enum RequestSchemas {
                 Schema.any(
                     of: [
                         weight,
-                        Schema.closed("A range leaves cash.", required: ["min", "max"], [("min", weight), ("max", weight)]),
+                        Schema.closed(
+                            "A range leaves cash.", required: ["min", "max"], [("min", weight), ("max", weight)]),
                     ], "Sum of the weights, 1 by default.")
             ),
             ("short", Schema.number("Most that all shorts add up to.", .nonnegative)),
@@ -122,7 +163,8 @@ enum RequestSchemas {
             (
                 "turnover",
                 Schema.closed(
-                    "Limits of the change from given weights; at least one of `per_asset` and `total`.", required: ["from"],
+                    "Limits of the change from given weights; at least one of `per_asset` and `total`.",
+                    required: ["from"],
                     [
                         ("from", weights), ("per_asset", Schema.number("Of one asset.", .nonnegative)),
                         ("total", Schema.number("Sum of absolute changes.", .nonnegative)),
@@ -142,7 +184,8 @@ enum RequestSchemas {
                 (
                     "values",
                     Schema.map(
-                        of: Schema.list(of: ["type": ["number", "null"]], "A figure a date; null is missing."), "By asset.",
+                        of: Schema.list(of: ["type": ["number", "null"]], "A figure a date; null is missing."),
+                        "By asset.",
                         names: ["pattern": "^[^\\u0000-\\u0020\\u007f]{1,64}$"], atLeast: 1)
                 ),
             ])
@@ -152,7 +195,10 @@ enum RequestSchemas {
         "When the portfolio is computed again after its data changed.",
         [
             ("enabled", Schema.flag("Whether it is at all.", standard: true)),
-            ("quiet_ms", Schema.integer("Quiet time after the last change, at most `max_wait_ms`.", 0...3_600_000, standard: 250)),
+            (
+                "quiet_ms",
+                Schema.integer("Quiet time after the last change, at most `max_wait_ms`.", 0...3_600_000, standard: 250)
+            ),
             ("max_wait_ms", Schema.integer("Longest wait after the first change.", 0...86_400_000, standard: 2000)),
         ])
 
@@ -162,7 +208,8 @@ enum RequestSchemas {
     }
 
     private static let holdings = Schema.closed(
-        "What the portfolio holds. Figures are decimals: texts, or numbers of at most 15 digits.", required: ["holdings"],
+        "What the portfolio holds. Figures are decimals: texts, or numbers of at most 15 digits.",
+        required: ["holdings"],
         [
             ("currency", Schema.text("ISO 4217.", pattern: "^[A-Z]{3}$")),
             ("cash", decimal("Money at hand.")),
@@ -179,7 +226,11 @@ enum RequestSchemas {
                                     of: Schema.closed(
                                         "A tax lot.", required: ["id", "acquired", "quantity", "basis_per_share"],
                                         [
-                                            ("id", Schema.text("Unique in the portfolio.", pattern: "^[A-Za-z0-9._:-]{1,64}$")),
+                                            (
+                                                "id",
+                                                Schema.text(
+                                                    "Unique in the portfolio.", pattern: "^[A-Za-z0-9._:-]{1,64}$")
+                                            ),
                                             ("acquired", date), ("quantity", decimal("Shares, above zero.")),
                                             ("basis_per_share", decimal("Cost of a share, zero or more.")),
                                         ]), "Tax lots.", count: 0...10_000)

@@ -18,6 +18,13 @@ enum Schema {
         return .object(object)
     }
 
+    /// A text of an answer.
+    static func said(_ description: String, format: String? = nil) -> JSONValue {
+        var object = JSONObject([("type", "string"), ("description", .string(description))])
+        if let format { object["format"] = .string(format) }
+        return .object(object)
+    }
+
     static func number(_ description: String, _ range: Interval = .all, standard: Double? = nil) -> JSONValue {
         var object = JSONObject([("type", "number"), ("description", .string(description))])
         if range.lower.isFinite { object[range.lowerOpen ? "exclusiveMinimum" : "minimum"] = JSONValue(range.lower) }
@@ -63,7 +70,8 @@ enum Schema {
     }
 
     /// An object whose names are the caller's.
-    static func map(of value: JSONValue, _ description: String, names: JSONValue? = nil, atLeast: Int = 0) -> JSONValue {
+    static func map(of value: JSONValue, _ description: String, names: JSONValue? = nil, atLeast: Int = 0) -> JSONValue
+    {
         var object = JSONObject([
             ("type", "object"), ("additionalProperties", value), ("description", .string(description)),
         ])

@@ -39,7 +39,8 @@ enum PanelLoader {
         try refuseTwice(assets)
         let series: [PriceSeries]
         do {
-            series = try await PriceStore.series(of: assets, from: request.startDate, to: request.endDate, on: connection)
+            series = try await PriceStore.series(
+                of: assets, from: request.startDate, to: request.endDate, on: connection)
         } catch let error as PostgresError where error.sqlState?.rawValue == "22003" {
             throw Problem(.invalidPrice, "A stored price is beyond the range of numbers that can be computed with.")
         }

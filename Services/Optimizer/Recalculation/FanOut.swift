@@ -47,7 +47,8 @@ struct FanOut: Sendable {
     private func step() async throws -> Step {
         try await pool.transaction(.feed) { connection in
             let rows = try await connection.query(
-                "SELECT leader, from_tick, to_tick, symbols, marked, expired, more FROM ballast.recalculation_fan_out()")
+                "SELECT leader, from_tick, to_tick, symbols, marked, expired, more FROM ballast.recalculation_fan_out()"
+            )
             guard let row = rows.first else { return Step() }
             return Step(
                 isLeader: try row.decode(Bool.self, at: 0), fromTick: try row.decode(Int64?.self, at: 1),

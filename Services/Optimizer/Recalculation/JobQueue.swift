@@ -32,7 +32,11 @@ struct JobQueue: Sendable {
     /// Names this process: no other has ever had the same.
     let owner: String
 
-    init(pool: PostgresPool, owner: String = "\(ProcessInfo.processInfo.hostName)/\(ProcessInfo.processInfo.processIdentifier)/\(UUID().uuidString)") {
+    init(
+        pool: PostgresPool,
+        owner: String =
+            "\(ProcessInfo.processInfo.hostName)/\(ProcessInfo.processInfo.processIdentifier)/\(UUID().uuidString)"
+    ) {
         self.pool = pool
         self.owner = owner
     }
@@ -72,7 +76,8 @@ struct JobQueue: Sendable {
                 """)
             guard let row = rows.first else { return (0, 0, 0) }
             return (
-                try row.decode(Int64.self, at: 0), max(0, try row.decode(Double.self, at: 1)), try row.decode(Int64.self, at: 2)
+                try row.decode(Int64.self, at: 0), max(0, try row.decode(Double.self, at: 1)),
+                try row.decode(Int64.self, at: 2)
             )
         }
     }
@@ -103,7 +108,8 @@ struct JobQueue: Sendable {
                     \(record?.fingerprint.bytes as [UInt8]?), \(record?.response as String?)::json,
                     \(record.map { PostgresJSON($0.weights) } as PostgresJSON?), \(record.map { PostgresJSON($0.metrics) } as PostgresJSON?),
                     \(record?.tick as Int64?), \(record?.engine as String?), \(record?.solveMilliseconds as Double?), \(problem as String?))
-                """).first?.decode(String.self, at: 0)
+                """
+            ).first?.decode(String.self, at: 0)
         }
         return text.flatMap { RunOutcome(rawValue: $0) } ?? .fenced
     }
@@ -112,7 +118,8 @@ struct JobQueue: Sendable {
     func fail(_ job: ClaimedJob, _ reason: String) async throws {
         let owner = self.owner
         _ = try await pool.transaction(.app(job.tenant)) { connection in
-            try await connection.query("SELECT ballast.recalculation_fail(\(job.portfolioID), \(owner), \(job.fence), \(reason))")
+            try await connection.query(
+                "SELECT ballast.recalculation_fail(\(job.portfolioID), \(owner), \(job.fence), \(reason))")
         }
     }
 
@@ -120,7 +127,8 @@ struct JobQueue: Sendable {
     func release(_ job: ClaimedJob) async throws {
         let owner = self.owner
         _ = try await pool.transaction(.app(job.tenant)) { connection in
-            try await connection.query("SELECT ballast.recalculation_release(\(job.portfolioID), \(owner), \(job.fence))")
+            try await connection.query(
+                "SELECT ballast.recalculation_release(\(job.portfolioID), \(owner), \(job.fence))")
         }
     }
 }

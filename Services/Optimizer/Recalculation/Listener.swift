@@ -48,12 +48,15 @@ struct Listener: Service {
                 isFailing = false
                 optimizer.event.fannedOut(step)
                 if step.expired {
-                    optimizer.logger.warning("The change log no longer reaches back to the cursor: all portfolios are recalculated")
+                    optimizer.logger.warning(
+                        "The change log no longer reaches back to the cursor: all portfolios are recalculated")
                 }
                 if step.marked > 0 { optimizer.workerWake.wake() }
             } catch {
                 if Task.isCancelled { return }
-                if !isFailing { optimizer.logger.warning("Fan-out failed, trying again", metadata: ["error": "\(error)"]) }
+                if !isFailing {
+                    optimizer.logger.warning("Fan-out failed, trying again", metadata: ["error": "\(error)"])
+                }
                 isFailing = true
                 try? await Task.sleep(for: .milliseconds(200))
             }

@@ -27,7 +27,9 @@ struct RealtimeWakeUp: Sendable {
             } catch {
                 if Task.isCancelled { return }
                 if !isFailing {
-                    logger.info("No connection to the store-notifier, NOTIFY and the poll go on", metadata: ["error": "\(error)"])
+                    logger.info(
+                        "No connection to the store-notifier, NOTIFY and the poll go on",
+                        metadata: ["error": "\(error)"])
                 }
                 isFailing = true
             }

@@ -44,7 +44,8 @@ struct Worker: Service {
                         }
                     } catch {
                         if Task.isCancelled { return }
-                        optimizer.logger.warning("Jobs cannot be claimed, trying again", metadata: ["error": "\(error)"])
+                        optimizer.logger.warning(
+                            "Jobs cannot be claimed, trying again", metadata: ["error": "\(error)"])
                         try? await Task.sleep(for: .milliseconds(200))
                     }
                 }
@@ -65,7 +66,8 @@ struct Worker: Service {
             outcome = await giveUp(job, error)
         }
         optimizer.event.recalculated(
-            outcome: outcome, lateMilliseconds: job.lateMilliseconds, seconds: (ContinuousClock.now - start) / .seconds(1))
+            outcome: outcome, lateMilliseconds: job.lateMilliseconds,
+            seconds: (ContinuousClock.now - start) / .seconds(1))
     }
 
     /// Reads after the claim, so that the data which woke the job is seen; solves; verifies; finishes in one transaction.
@@ -73,9 +75,11 @@ struct Worker: Service {
         var options = TransactionOptions.app(job.tenant)
         options.isolation = .repeatableRead
         options.readOnly = true
-        let work = try await optimizer.pool.transaction(options) { connection in try await Work.load(job, on: connection) }
+        let work = try await optimizer.pool.transaction(options) { connection in
+            try await Work.load(job, on: connection)
+        }
         try await failpoint("job.after_read")
-        guard let work else { return .fenced }   // the portfolio is gone, and its job with it
+        guard let work else { return .fenced }  // the portfolio is gone, and its job with it
         switch work.input {
         case .refused(let problem):
             return try await finish(job, work, nil, problem)
@@ -92,12 +96,15 @@ struct Worker: Service {
             }
             let key = AnswerKey(tenant: job.tenant, requestHash: work.requestHash, fingerprint: loaded.fingerprint)
             optimizer.answers[key] = solved
-            let record = ResultRecord(request: work.request, loaded: loaded, solved: solved, portfolioID: job.portfolioID)
+            let record = ResultRecord(
+                request: work.request, loaded: loaded, solved: solved, portfolioID: job.portfolioID)
             return try await finish(job, work, record, nil)
         }
     }
 
-    private func finish(_ job: ClaimedJob, _ work: Work, _ record: ResultRecord?, _ problem: Problem?) async throws -> RunOutcome {
+    private func finish(
+        _ job: ClaimedJob, _ work: Work, _ record: ResultRecord?, _ problem: Problem?
+    ) async throws -> RunOutcome {
         try await failpoint("job.before_finish")
         let outcome = try await optimizer.jobs.finish(
             job, requestHash: work.requestHash, record: record, problem: problem.map { "\($0.code) \($0.detail)" })

@@ -17,7 +17,8 @@ extension Optimizer {
     /// that was solved and the commit: such a change was fanned out while the portfolio could not be seen yet.
     /// - Throws: the database's errors.
     func record(
-        _ request: OptimizeRequest, _ loaded: LoadedPanel, _ solved: SolvedPortfolio, for principal: Principal, requestID: String
+        _ request: OptimizeRequest, _ loaded: LoadedPanel, _ solved: SolvedPortfolio, for principal: Principal,
+        requestID: String
     ) async throws -> RecordedPortfolio {
         let hash = request.computationHash
         let kept = request.kept.json.serialized()
@@ -29,10 +30,12 @@ extension Optimizer {
                     try await PortfolioStore.find(requestHash: hash, name: request.name ?? "", on: connection)
                 }
             let id = existing?.id ?? request.portfolioID ?? PortfolioID.make()
-            let settings = existing.map { $0.recalculation.changed(by: request.recalculation) }
+            let settings =
+                existing.map { $0.recalculation.changed(by: request.recalculation) }
                 ?? RecalculationSettings().changed(by: request.recalculation)
             let name = request.name ?? existing?.name ?? ""
-            let isChanged = existing.map { $0.requestHash != hash || $0.name != name || $0.recalculation != settings } ?? true
+            let isChanged =
+                existing.map { $0.requestHash != hash || $0.name != name || $0.recalculation != settings } ?? true
             if existing == nil {
                 try await PortfolioStore.insert(
                     id: id, name: name, request: kept, requestHash: hash, recalculation: settings, on: connection)
@@ -48,7 +51,8 @@ extension Optimizer {
             let (revision, isNew) = try await PortfolioStore.store(record, of: id, on: connection)
             guard isNew || isChanged else { return (RecordedPortfolio(id: id, revision: revision), Int64?.none) }
             try await PortfolioStore.audit(
-                actor: principal.subject, action: existing == nil ? "portfolio.create" : "portfolio.optimize", object: id,
+                actor: principal.subject, action: existing == nil ? "portfolio.create" : "portfolio.optimize",
+                object: id,
                 detail: ["revision": JSONValue(Int(revision)), "fingerprint": .string(loaded.fingerprint.hex)],
                 requestID: requestID, on: connection)
             return (RecordedPortfolio(id: id, revision: revision), try await PortfolioStore.want(id, on: connection))
@@ -69,11 +73,13 @@ extension ResultRecord {
         var body = response.result.objectValue ?? JSONObject()
         body["meta"] = [
             "version": .string(response.meta.version), "engine": .string(response.meta.engine),
-            "solve_ms": JSONValue(response.meta.solveMilliseconds), "periods_per_year": JSONValue(response.meta.periodsPerYear),
+            "solve_ms": JSONValue(response.meta.solveMilliseconds),
+            "periods_per_year": JSONValue(response.meta.periodsPerYear),
             "convention": .string(response.meta.convention.rawValue),
         ]
         self.init(
-            requestHash: request.computationHash, fingerprint: loaded.fingerprint, response: JSONValue.object(body).serialized(),
+            requestHash: request.computationHash, fingerprint: loaded.fingerprint,
+            response: JSONValue.object(body).serialized(),
             weights: (body["weights"] ?? .null).serialized(), metrics: (body["metrics"] ?? .null).serialized(),
             tick: loaded.tick ?? 0, engine: Optimizer.engine, solveMilliseconds: solved.solveMilliseconds)
     }
@@ -86,7 +92,8 @@ extension RecalculationSettings {
         var settings = self
         settings.isEnabled = wanted.enabled
         settings.quietMilliseconds = wanted.quietMilliseconds ?? quietMilliseconds
-        settings.maxWaitMilliseconds = wanted.maximumWaitMilliseconds ?? max(maxWaitMilliseconds, settings.quietMilliseconds)
+        settings.maxWaitMilliseconds =
+            wanted.maximumWaitMilliseconds ?? max(maxWaitMilliseconds, settings.quietMilliseconds)
         return settings
     }
 }
@@ -99,6 +106,7 @@ enum PortfolioID {
     static func make() -> String {
         var generator = SystemRandomNumberGenerator()
         return String(
-            decoding: (0..<14).map { _ in alphabet[Int(generator.next(upperBound: UInt64(alphabet.count)))] }, as: UTF8.self)
+            decoding: (0..<14).map { _ in alphabet[Int(generator.next(upperBound: UInt64(alphabet.count)))] },
+            as: UTF8.self)
     }
 }

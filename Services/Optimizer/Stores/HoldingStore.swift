@@ -98,7 +98,8 @@ enum HoldingStore {
             let acquired = try row.decode(PostgresDate.self, at: 2).daysSinceEpoch
             lots[try row.decode(String.self, at: 0), default: []].append(
                 Holdings.Lot(
-                    id: try row.decode(String.self, at: 1), acquired: CalendarDate(daysSinceEpoch: acquired) ?? .earliest,
+                    id: try row.decode(String.self, at: 1),
+                    acquired: CalendarDate(daysSinceEpoch: acquired) ?? .earliest,
                     quantity: try row.decode(String.self, at: 3), basisPerShare: try row.decode(String.self, at: 4)))
         }
         for row in try await connection.query(

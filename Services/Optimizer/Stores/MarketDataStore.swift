@@ -89,7 +89,8 @@ enum MarketDataStore {
         var outcome = PushOutcome(
             inserted: Int(try row.decode(Int64.self, at: 0)), updated: Int(try row.decode(Int64.self, at: 1)))
         outcome.outranked = try row.decode([Int64].self, at: 2).map { line in
-            RefusedRow(line: Int(line), rule: "outranked", detail: "A better source has another price; it is kept.", raw: nil)
+            RefusedRow(
+                line: Int(line), rule: "outranked", detail: "A better source has another price; it is kept.", raw: nil)
         }
         outcome.unchanged = rows.count - outcome.inserted - outcome.updated - outcome.outranked.count
         return outcome
@@ -128,7 +129,8 @@ enum MarketDataStore {
         return try rows.map { row in
             MarketDataRow(
                 assetSymbol: try row.decode(String.self, at: 0), timestamp: try instant(row, 1),
-                price: try number(row, 2) ?? JSONNumber(0), volume: try number(row, 3), simpleReturn: try number(row, 4),
+                price: try number(row, 2) ?? JSONNumber(0), volume: try number(row, 3),
+                simpleReturn: try number(row, 4),
                 createdAt: try instant(row, 5), interval: try row.decode(String.self, at: 6),
                 source: try row.decode(String.self, at: 7))
         }

@@ -64,7 +64,8 @@ enum PortfolioStore {
     /// A portfolio by its id; nil where the tenant has none.
     static func find(_ id: String, on connection: PostgresConnection) async throws -> StoredPortfolio? {
         let rows = try await connection.query(
-            "SELECT " + columns + " FROM ballast.portfolio WHERE tenant_id = ballast.current_tenant() AND portfolio_id = \(id)")
+            "SELECT " + columns
+                + " FROM ballast.portfolio WHERE tenant_id = ballast.current_tenant() AND portfolio_id = \(id)")
         return try rows.first.map { try portfolio($0) }
     }
 
@@ -137,7 +138,8 @@ enum PortfolioStore {
 
     /// Which symbols the portfolio depends on, and on which days.
     static func setAssets(
-        _ symbols: [String], from start: CalendarDate?, to end: CalendarDate?, of id: String, on connection: PostgresConnection
+        _ symbols: [String], from start: CalendarDate?, to end: CalendarDate?, of id: String,
+        on connection: PostgresConnection
     ) async throws {
         // One day more at the front: an asset that trades around the clock counts with the bar before the session.
         let first = start.map { PostgresDate(daysSinceEpoch: $0.daysSinceEpoch - 1) } ?? .negativeInfinity
@@ -222,7 +224,8 @@ enum PortfolioStore {
     }
 
     /// How a portfolio's job stands; nil where it never had one.
-    static func job(of id: String, on connection: PostgresConnection) async throws -> (state: String, problem: String?)? {
+    static func job(of id: String, on connection: PostgresConnection) async throws -> (state: String, problem: String?)?
+    {
         let rows = try await connection.query(
             """
             SELECT CASE WHEN parked_at IS NOT NULL THEN 'parked' WHEN lease_until > clock_timestamp() THEN 'running'
@@ -245,7 +248,8 @@ enum PortfolioStore {
 
     /// One more entry of the tenant's audit chain.
     static func audit(
-        actor: String, action: String, object: String, detail: JSONValue, requestID: String?, on connection: PostgresConnection
+        actor: String, action: String, object: String, detail: JSONValue, requestID: String?,
+        on connection: PostgresConnection
     ) async throws {
         _ = try await connection.query(
             """

@@ -57,12 +57,12 @@ public enum InteriorPointMethod {
                 run.isPolished = true
             }
         }
-        let polished = Polish(form).improve(outcome.point)
+        let polished = Polish(form, settings.deadline).improve(outcome.point)
         if let polished { consider(polished) }
         if !run.assessment.satisfies(settings) {
             // The point may be right and only its prices wrong.
             for x in [polished?.x, outcome.point.x].compactMap(\.self) where !run.assessment.satisfies(settings) {
-                if let recovered = PriceRecovery(form, at: x)?.recover(x) { consider(recovered) }
+                if let recovered = PriceRecovery(form, at: x, settings.deadline)?.recover(x) { consider(recovered) }
             }
         }
         return run

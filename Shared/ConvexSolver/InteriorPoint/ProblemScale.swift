@@ -9,7 +9,7 @@ struct ProblemScale: Sendable {
     /// Natural size of x: largest |right-hand side| / |row| of the equalities, else the smallest positive distance of an
     /// inequality or bound from the origin, else one.
     let reach: Double
-    /// Largest |q|, and a billionth of the largest P_jj times `reach`.
+    /// Largest |q|, and a millionth of the largest P_jj times `reach`.
     let slope: Double
     /// Largest objective term at the natural size.
     private let natural: Double
@@ -29,7 +29,7 @@ struct ProblemScale: Sendable {
     init(_ P: Matrix?, _ q: [Double], reach: Double) {
         self.reach = reach
         let diagonal = P?.diagonal ?? []
-        slope = max(Vector.normInfinity(q), 1e-9 * (diagonal.max() ?? 0) * reach)
+        slope = max(Vector.normInfinity(q), 1e-6 * (diagonal.max() ?? 0) * reach)
         natural = 0.5 * (diagonal.max() ?? 0) * reach * reach + Vector.normInfinity(q) * reach
     }
 

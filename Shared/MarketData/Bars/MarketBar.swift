@@ -19,8 +19,10 @@ public struct MarketBar: Sendable, Equatable {
     public var quality: QualityFlags
 
     public init(
-        symbol: String, interval: BarInterval, start: UTCTimestamp, open: DecimalNumber? = nil, high: DecimalNumber? = nil,
-        low: DecimalNumber? = nil, price: DecimalNumber, volume: DecimalNumber? = nil, statedReturn: DecimalNumber? = nil,
+        symbol: String, interval: BarInterval, start: UTCTimestamp, open: DecimalNumber? = nil,
+        high: DecimalNumber? = nil,
+        low: DecimalNumber? = nil, price: DecimalNumber, volume: DecimalNumber? = nil,
+        statedReturn: DecimalNumber? = nil,
         quality: QualityFlags = []
     ) {
         self.symbol = symbol

@@ -12,8 +12,9 @@ import WireFormat
 struct ConflictAnalysis {
     private let set: ConstraintSet
     private let deadline: SolverDeadline
-    /// Weights are looked for within this distance of zero once bounds are taken away.
-    private static let box = 1e3
+    /// Weights are looked for within the first distance of zero once bounds are taken away; within the next where rounding
+    /// does not let the program be solved so wide.
+    private static let boxes = [1e3, 1e2, 1e1]
     private static let tolerance = 1e-8
 
     init(_ set: ConstraintSet, deadline: SolverDeadline) {
@@ -114,7 +115,16 @@ struct ConflictAnalysis {
     private func elastic(
         _ chosen: [Int], relaxable: [Int], weights: (Int) -> Double
     ) throws(Problem) -> Elastic? {
-        var program = ElasticProgram(assets: set.assets.count, box: Self.box)
+        for box in Self.boxes {
+            if let found = try elastic(chosen, relaxable, weights, box) { return found }
+        }
+        return nil
+    }
+
+    private func elastic(
+        _ chosen: [Int], _ relaxable: [Int], _ weights: (Int) -> Double, _ box: Double
+    ) throws(Problem) -> Elastic? {
+        var program = ElasticProgram(assets: set.assets.count, box: box)
         let canGive = Set(relaxable)
         for index in chosen {
             program.add(set.constraints[index], index, cost: canGive.contains(index) ? weights(index) : nil)

@@ -13,18 +13,21 @@ public enum NearestName {
         return best.name
     }
 
-    /// Levenshtein's distance, in one row.
+    /// Optimal string alignment: Levenshtein's distance in which two neighbours that changed places count once, in three rows.
     private static func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
-        var row = Array(0...b.count)
+        var before: [Int] = []
+        var above = Array(0...b.count)
         for (i, x) in a.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
+            var row = [i + 1]
+            row.reserveCapacity(b.count + 1)
             for (j, y) in b.enumerated() {
-                let substituted = diagonal + (x == y ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(substituted, row[j] + 1, row[j + 1] + 1)
+                var distance = min(above[j] + (x == y ? 0 : 1), above[j + 1] + 1, row[j] + 1)
+                if i > 0, j > 0, x == b[j - 1], y == a[i - 1] { distance = min(distance, before[j - 1] + 1) }
+                row.append(distance)
             }
+            before = above
+            above = row
         }
-        return row[b.count]
+        return above[b.count]
     }
 }

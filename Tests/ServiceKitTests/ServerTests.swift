@@ -141,6 +141,16 @@ struct ServerTests {
         #expect(answer.hasSuffix("{\"finished\":true}"))
     }
 
+    @Test("a refused body: the answer arrives, then the connection is closed by the server")
+    func refusedBody() async throws {
+        let body = String(repeating: "x", count: 2 << 20)
+        let answer = try await LiveServer.with(register: Self.register) {
+            try await $0.exchange("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        }
+        #expect(answer.hasPrefix("HTTP/1.1 413 "), "\(answer.prefix(200))")
+        #expect(answer.contains("\"code\":\"REQ-204\""))
+    }
+
     @Test("the probe of the subcommand health reads the operations port")
     func probe() async throws {
         let answer = try await LiveServer.with(register: Self.register) { server in

@@ -26,7 +26,7 @@ struct TextTable {
             }
             return text.trimmingTrailingSpaces()
         }
-        let rule = widths.map { String(repeating: "-", count: $0) }.joined(separator: "  ")
+        let rule = widths.map { String(repeating: "-", count: $0) }.joined(separator: "  ").trimmingTrailingSpaces()
         return ([line(header), rule] + rows.map(line)).joined(separator: "\n")
     }
 }

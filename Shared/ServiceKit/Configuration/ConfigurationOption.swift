@@ -41,20 +41,26 @@ public struct ConfigurationRow: Sendable, Equatable {
     public let help: String
     public let isSecret: Bool
 
-    /// The table as text for `--help`: variable, default, meaning.
+    /// The table as text for `--help`: each variable, and below it its meaning and default in lines of 76 characters.
     public static func help(_ rows: [ConfigurationRow]) -> String {
-        let names = rows.map { $0.isSecret ? "\($0.variable)[_FILE]" : $0.variable }
-        let width = (names.map { $0.count }.max() ?? 0) + 2
         var text = "ENVIRONMENT:\n"
-        for (row, name) in zip(rows, names) {
-            let padding = String(repeating: " ", count: width - name.count)
+        for row in rows {
+            text += "  \(row.isSecret ? "\(row.variable)[_FILE]" : row.variable)\n"
             let standard =
                 switch row.defaultText {
                 case nil: " (required)"
                 case ""?: ""
                 case let value?: " (default: \(value))"
                 }
-            text += "  \(name)\(padding)\(row.help)\(standard)\n"
+            var line = "     "
+            for word in (row.help + standard).split(separator: " ") {
+                if line.count + word.count + 1 > 76 {
+                    text += line + "\n"
+                    line = "     "
+                }
+                line += " " + word
+            }
+            text += line + "\n"
         }
         return text
     }

@@ -53,6 +53,8 @@ final class RequestDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: Scheduled<Void>?
     private var requestsInProgress = 0
     private var isReadingBody = false
+    /// An answer said `Connection: close`.
+    private var isClosing = false
 
     init(_ guards: ServerGuards) { self.guards = guards }
 
@@ -85,15 +87,25 @@ final class RequestDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
         case .end:
             isReadingBody = false
             stop()
+            if isClosing && requestsInProgress == 0 { context.close(promise: nil) }
         }
         context.fireChannelRead(data)
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) {
+        switch unwrapOutboundIn(data) {
+        case .head(let head):
+            if head.headerFields[.connection]?.lowercased() == "close" { isClosing = true }
+        case .body: break
+        case .end:
             requestsInProgress -= 1
-            // Hummingbird's own handler watches the idle time between requests.
-            if requestsInProgress == 0, isReadingBody { start(guards.bodyDeadline, context) }
+            // While the rest of a refused body is on its way the connection stays: a reset would overtake the answer.
+            if isClosing && requestsInProgress == 0 && !isReadingBody {
+                let written = promise ?? context.eventLoop.makePromise(of: Void.self)
+                written.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+                context.writeAndFlush(data, promise: written)
+                return
+            }
         }
         context.write(data, promise: promise)
     }

@@ -38,10 +38,17 @@ public struct JSONObject: Sendable {
 
     /// Adds a member at the end. False, with nothing changed, where the name is already there.
     mutating func append(_ key: String, _ value: JSONValue) -> Bool {
-        guard position(of: key) == nil else { return false }
-        members.append((key, value))
-        if members.count > Self.searched {
-            if positions.isEmpty { reindex() } else { positions[ByteName(key)] = members.count - 1 }
+        if positions.isEmpty {
+            guard position(of: key) == nil else { return false }
+            members.append((key, value))
+            if members.count > Self.searched { reindex() }
+        } else {
+            let name = ByteName(key)
+            if let before = positions.updateValue(members.count, forKey: name) {
+                positions[name] = before
+                return false
+            }
+            members.append((key, value))
         }
         return true
     }
@@ -70,7 +77,16 @@ struct ByteName: Hashable {
     let name: String
     init(_ name: String) { self.name = name }
     static func == (a: ByteName, b: ByteName) -> Bool { a.name.utf8.elementsEqual(b.name.utf8) }
+    /// Eight bytes at a time. The hasher is seeded for each process, so nobody can prepare names that collide.
     func hash(into hasher: inout Hasher) {
-        for byte in name.utf8 { hasher.combine(byte) }
+        var word: UInt64 = 0
+        var count = 0
+        for byte in name.utf8 {
+            word = word << 8 | UInt64(byte)
+            count += 1
+            if count & 7 == 0 { hasher.combine(word) }
+        }
+        hasher.combine(word)
+        hasher.combine(count)
     }
 }

@@ -39,7 +39,16 @@ struct DurabilityTests {
             try await client.join("realtime:c", changes: [Client.binding()])
             var seen: [RealtimeChange] = []
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { for hour in 0..<rows { try await pool.insertPrice("C", hour: hour) } }
+                group.addTask {
+                    for hour in 0..<rows {
+                        do {
+                            try await pool.insertPrice("C", hour: hour)
+                        } catch {
+                            Issue.record("the writer failed: \(error)")
+                            throw error
+                        }
+                    }
+                }
                 for _ in 0..<20 {
                     for _ in 0..<Int.random(in: 1...15) { seen.append(try await client.nextChange()) }
                     client.connection.abort()
@@ -173,16 +182,16 @@ struct NotifierProcess: Sendable {
             else { return }
             line.yield(port)
         }
-        pipe.fileHandleForReading.readabilityHandler = { handle in
-            let data = handle.availableData
-            if data.isEmpty {
-                handle.readabilityHandler = nil
-                line.finish()
-            } else {
+        try process.run()
+        // A plain reader that owns the pipe until the process ends: Foundation's readability handler closes descriptors twice.
+        let output = Output(process: process, pipe: pipe)
+        DispatchQueue.global().async {
+            while let data = try? output.pipe.fileHandleForReading.read(upToCount: 4096), !data.isEmpty {
                 reader.append(data)
             }
+            line.finish()
+            output.process.waitUntilExit()
         }
-        try process.run()
         var ports: [Int] = []
         for await port in lines {
             ports.append(port)
@@ -195,6 +204,12 @@ struct NotifierProcess: Sendable {
         let (ops, port) = firstIsOps ? (ports[0], ports[1]) : (ports[1], ports[0])
         while !(await HealthProbe.isReady(host: "127.0.0.1", port: ops)) { await Task.yield() }
         return NotifierProcess(port: port, opsPort: ops, identifier: process.processIdentifier)
+    }
+
+    /// Used by the reading thread alone once it has been started.
+    private struct Output: @unchecked Sendable {
+        let process: Process
+        let pipe: Pipe
     }
 
     /// SIGKILL.

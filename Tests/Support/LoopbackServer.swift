@@ -80,9 +80,14 @@ public final class LoopbackServer: @unchecked Sendable {
         Thread.detachNewThread { [weak self] in
             while true {
                 let peer = accept(descriptor, nil, nil)
-                guard peer >= 0 else { return }
+                // The descriptor is closed here and nowhere else: its number may belong to somebody else the moment it is.
+                guard peer >= 0 else {
+                    close(descriptor)
+                    return
+                }
                 guard let server = self else {
                     close(peer)
+                    close(descriptor)
                     return
                 }
                 Thread.detachNewThread { server.serve(peer) }
@@ -96,7 +101,6 @@ public final class LoopbackServer: @unchecked Sendable {
     public func stop() {
         guard !isStopped.exchange(true, ordering: .acquiringAndReleasing) else { return }
         shutdown(descriptor, Int32(SHUT_RDWR))
-        close(descriptor)
         requestSink.finish()
         hangUpSink.finish()
     }

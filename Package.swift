@@ -161,18 +161,18 @@ let package = Package(
         tests("Realtime", ["Realtime", "WireFormat"]),
         tests("HTTPFetch", ["HTTPFetch"]),
         tests("PostgresClient", ["PostgresClient", logging]),
-        tests("WebSocketTransport", ["WebSocketTransport", hummingbird]),
+        tests("WebSocketTransport", ["WebSocketTransport", hummingbird, nioCore, nioPosix]),
         tests(
             "ServiceKit",
             [
                 "ServiceKit", "WireFormat", "PostgresClient", hummingbird, httpTypes, nioCore, nioPosix, coreMetrics, lifecycle,
                 logging,
             ]),
-        tests("ETL", ["ETL", "MarketData", "HTTPFetch", "PostgresClient", "WireFormat"]),
+        tests("ETL", ["ETL", "MarketData", "HTTPFetch", "PostgresClient", "ServiceKit", "WireFormat", logging]),
         tests(
             "StoreNotifier",
             [
-                "StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "ServiceKit", "WireFormat", logging,
+                "StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "ServiceKit", "WireFormat", logging, lifecycle,
             ]),
         tests(
             "Optimizer",

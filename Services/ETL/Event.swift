@@ -13,6 +13,7 @@ enum Event: Sendable {
     case rowsQuarantined(job: String, item: String, rules: [String: Int], first: QuarantinedRow)
     case rowsDropped(job: String, item: String, reasons: [String: Int])
     case barsMissing(job: String, item: String, count: Int, first: UTCTimestamp)
+    case scheduleServed(job: String)
     case jobElsewhere(job: String)
     case jobQuiet(job: String, until: String)
     case jobFailed(job: String, error: String, retryIn: Duration)
@@ -73,6 +74,8 @@ struct EventLog: Sendable {
             logger.notice(
                 "Bars missing",
                 metadata: ["job": "\(job)", "item": "\(item)", "count": "\(count)", "first": "\(first)"])
+        case .scheduleServed(let job):
+            logger.trace("Schedule served", metadata: ["job": "\(job)"])
         case .jobElsewhere(let job):
             logger.debug("Job runs elsewhere", metadata: ["job": "\(job)"])
         case .jobQuiet(let job, let until):
@@ -128,7 +131,7 @@ struct EventLog: Sendable {
         case .fetched(.waits(let host, let duration)):
             Timer(label: "ballast_etl_request_wait_seconds", dimensions: [("host", host)]).record(duration: duration)
         case .fetched(.breakerOpened(let host, _)): count("ballast_etl_breaker_opened_total", [("host", host)])
-        case .runStarted, .jobElsewhere, .jobQuiet: break
+        case .runStarted, .scheduleServed, .jobElsewhere, .jobQuiet: break
         }
     }
 }

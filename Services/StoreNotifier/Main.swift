@@ -24,7 +24,9 @@ struct StoreNotifierCommand: AsyncParsableCommand {
             let logger = Logger(label: "store-notifier")
             let pool = try configuration.databasePool(application: "ballast store-notifier", logger: logger)
             var tokens: JWTVerifier?
-            if let secret = try configuration.value(Options.jwtSecret) { tokens = try await JWTVerifier(secret: secret) }
+            if let secret = try configuration.value(Options.jwtSecret) {
+                tokens = try await JWTVerifier(secret: secret)
+            }
             let drain = DrainState()
             let notifier = Notifier.build(
                 settings, pool: pool, tokens: tokens, readiness: ReadinessChecks(drain: drain),
@@ -36,7 +38,8 @@ struct StoreNotifierCommand: AsyncParsableCommand {
     }
 
     struct Health: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Exit 0 when the running service is ready, 1 when not.")
+        static let configuration = CommandConfiguration(
+            abstract: "Exit 0 when the running service is ready, 1 when not.")
 
         func run() async throws {
             let configuration = ServiceKit.Configuration()

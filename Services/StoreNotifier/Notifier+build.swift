@@ -38,7 +38,8 @@ struct Notifier {
         let environment = SocketSession.Environment(
             hub: hub, topics: topics, source: source, cursors: cursors, gate: gate, observer: observer,
             refusalDelay: settings.joinRefusalDelay)
-        let upgrade = Upgrade(rules: settings.rules, gate: gate, observer: observer) { connection, identity, version, request in
+        let upgrade = Upgrade(rules: settings.rules, gate: gate, observer: observer) {
+            connection, identity, version, request in
             await SocketSession(
                 connection: connection, version: version, identity: identity, request: request, environment: environment
             ).run()

@@ -57,8 +57,10 @@ struct Assessment: Sendable {
             let price = r >= 0 ? low : high
             let isInside = low < point.x[j] && point.x[j] < high
             let terms = max(
-                curvature[j].magnitude, program.q[j].magnitude, equalityForce[j].magnitude, inequalityForce[j].magnitude)
-            let isRounding = r.magnitude <= 1e-13 * terms && (price - point.x[j]).magnitude > 1e3 * (1 + point.x[j].magnitude)
+                curvature[j].magnitude, program.q[j].magnitude, equalityForce[j].magnitude, inequalityForce[j].magnitude
+            )
+            let isRounding =
+                r.magnitude <= 1e-13 * terms && (price - point.x[j]).magnitude > 1e3 * (1 + point.x[j].magnitude)
             if price.isFinite, !isRounding {
                 bound += price * r
             } else {

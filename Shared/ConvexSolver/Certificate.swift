@@ -66,12 +66,14 @@ public struct FarkasCertificate: Sendable, Equatable {
             residual[j] += upper[j] - lower[j]
             guard residual[j].magnitude <= tolerance * max(scale[j], upper[j], lower[j]) else { return false }
         }
-        return true
+        // Right-hand sides computed as A x carry errors of the size of the terms of A x.
+        return margin > 1e-13 * (scale.max() ?? 0) * ProblemScale(program).reach
     }
 
     private func terms(_ program: QuadraticProgram) -> [Double] {
         let parts = [
-            (equality, program.b, -1.0), (inequality, program.h, -1), (lower, program.lower, 1), (upper, program.upper, -1),
+            (equality, program.b, -1.0), (inequality, program.h, -1), (lower, program.lower, 1),
+            (upper, program.upper, -1),
         ]
         return parts.flatMap { multipliers, values, sign in
             zip(multipliers, values).map { $0 == 0 ? 0 : sign * $0 * $1 }
@@ -83,6 +85,9 @@ public struct FarkasCertificate: Sendable, Equatable {
 public struct UnboundedRay: Sendable, Equatable {
     /// The direction d: Pd = 0, Ad = 0, Gd <= 0, within the bounds' recession cone, q'd < 0.
     public var direction: [Double]
+
+    /// A claim, to be checked with `proves`.
+    public init(direction: [Double]) { self.direction = direction }
 
     /// Whether the direction proves `program` unbounded (given one feasible point).
     public func proves(_ program: QuadraticProgram, tolerance: Double = 1e-9) -> Bool {
@@ -102,7 +107,9 @@ public struct UnboundedRay: Sendable, Equatable {
         }
         let equalities = program.A.multiplied(by: d)
         for i in equalities.indices {
-            guard equalities[i].magnitude <= tolerance * Vector.normInfinity(program.A.row(i)) * size else { return false }
+            guard equalities[i].magnitude <= tolerance * Vector.normInfinity(program.A.row(i)) * size else {
+                return false
+            }
         }
         let inequalities = program.G.multiplied(by: d)
         for i in inequalities.indices where program.h[i] < .infinity {

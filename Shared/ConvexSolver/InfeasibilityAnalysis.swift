@@ -63,7 +63,8 @@ struct InfeasibilityAnalysis {
         }
         var q = [Double](repeating: 0, count: n + 1)
         q[n] = 1
-        let phaseOne = QuadraticProgram(q: q, G: G, h: h, lower: program.lower + [0], upper: program.upper + [.infinity])
+        let phaseOne = QuadraticProgram(
+            q: q, G: G, h: h, lower: program.lower + [0], upper: program.upper + [.infinity])
         switch auxiliary(phaseOne) {
         case .interrupted(let status): return .interrupted(status)
         case .solved(let point):

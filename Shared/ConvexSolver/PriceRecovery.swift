@@ -82,7 +82,9 @@ struct PriceRecovery {
                 for (k, i) in passive.enumerated() { prices[i] += step * (trial[k] - prices[i]) }
                 settled = step >= 1
                 if !settled {
-                    let leaving = passive.filter { $0 >= m && prices[$0] <= 1e-300 + 1e-16 * Vector.normInfinity(prices) }
+                    let leaving = passive.filter {
+                        $0 >= m && prices[$0] <= 1e-300 + 1e-16 * Vector.normInfinity(prices)
+                    }
                     guard !leaving.isEmpty else { return prices }
                     for i in leaving { prices[i] = 0 }
                     passive.removeAll { leaving.contains($0) }

@@ -63,13 +63,16 @@ public enum PortfolioOptimization {
         return OptimizationResult(
             weights: found.weights,
             solution: OptimizeResponse.Solution(
-                status: "optimal", objectiveValue: point.objective, expectedReturn: point.expectedReturn, risk: point.risk,
+                status: "optimal", objectiveValue: point.objective, expectedReturn: point.expectedReturn,
+                risk: point.risk,
                 primalResidual: found.solver.primalResidual, dualResidual: found.solver.dualResidual,
                 dualityGap: found.solver.relativeGap, iterations: found.solver.iterations,
-                method: found.solver.isPolished ? "interior_point+active_set" : "interior_point", binding: binding.binding),
+                method: found.solver.isPolished ? "interior_point+active_set" : "interior_point",
+                binding: binding.binding),
             prices: prices.map { .init(constraint: $0.name, dual: $1) }, metrics: figures.metrics, risk: figures.risk,
             frontier: frontier,
-            riskContributions: StandardDeviation(RiskParameters(request)).contributions(weights: found.weights, panel: panel),
+            riskContributions: StandardDeviation(RiskParameters(request)).contributions(
+                weights: found.weights, panel: panel),
             periodsPerYear: periods, warnings: warnings)
     }
 
@@ -84,7 +87,10 @@ public enum PortfolioOptimization {
         guard let wanted = request.frontier else { return nil }
         let points = try EfficientFrontier(model: model).points(wanted.points, by: wanted.axis)
         if points.count < wanted.points {
-            let text = "All portfolios that the constraints allow have the same expected return: the frontier is one point."
+            let text =
+                points.count == 1
+                ? "No portfolio that the constraints allow returns more than the one of least risk: the frontier is one point."
+                : "\(wanted.points - points.count) points are left out: another of equal risk returns more."
             let place = JSONPointer(["efficient_frontier"])
             warnings.append(PortfolioWarning(code: "frontier_degenerate", pointer: place, detail: text))
         }

@@ -117,6 +117,11 @@ public final class WebSocketConnection: Sendable {
         }
     }
 
+    /// Drops the connection at once: no close frame, and what waits to be written is lost.
+    public func abort() {
+        channel.close(promise: nil)
+    }
+
     /// Waits until the socket is closed.
     public func closed() async {
         try? await channel.closeFuture.get()

@@ -112,20 +112,16 @@ struct UpgradableChannel: ServerChildChannel {
                             try WebSocketHandler.install(on: channel, configuration: configuration, isClient: false))
                     }
                 })
-            var pipeline = NIOUpgradableHTTPServerPipelineConfiguration(
-                upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration<Outcome>(
+            let keeper = NIOLoopBound(UpgradeHeadKeeper(), eventLoop: channel.eventLoop)
+            let outcome = try Self.install(
+                channel, keeper: keeper.value,
+                upgrade: NIOTypedHTTPServerUpgradeConfiguration<Outcome>(
                     upgraders: [upgrader],
                     notUpgradingCompletionHandler: { channel in
                         channel.eventLoop.makeCompletedFuture {
-                            try Self.continueAsHTTP(channel, configuration, logger)
+                            try Self.continueAsHTTP(channel, keeper.value, configuration, logger)
                         }
                     }))
-            pipeline.enablePipelining = false  // as Hummingbird: its own handler reads one request after the other
-            pipeline.decoderConfiguration.maxHeaderFieldSize = 16 << 10
-            pipeline.decoderConfiguration.maxHeaderListSize = 64 << 10
-            pipeline.decoderConfiguration.maxHeaderFieldCount = 200
-            let outcome = try channel.pipeline.syncOperations.configureUpgradableHTTPServerPipeline(
-                configuration: pipeline)
             let deadline = channel.eventLoop.scheduleTask(in: TimeAmount(configuration.handshakeTimeout)) {
                 channel.close(promise: nil)
             }
@@ -134,15 +130,42 @@ struct UpgradableChannel: ServerChildChannel {
         }
     }
 
+    /// NIO's pipeline for upgrades with our handler in between; no pipelining handler, as in Hummingbird, which reads one
+    /// request after the other by itself.
+    private static func install(
+        _ channel: any Channel, keeper: UpgradeHeadKeeper, upgrade: NIOTypedHTTPServerUpgradeConfiguration<Outcome>
+    ) throws -> EventLoopFuture<Outcome> {
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = 16 << 10
+        limits.maxHeaderListSize = 64 << 10
+        limits.maxHeaderFieldCount = 200
+        let encoder = HTTPResponseEncoder()
+        let decoder = ByteToMessageHandler(
+            HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
+        let errors = HTTPServerProtocolErrorHandler()
+        let upgrader = NIOTypedHTTPServerUpgradeHandler(
+            httpEncoder: encoder, extraHTTPHandlers: [decoder, errors, keeper], upgradeConfiguration: upgrade)
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(encoder)
+        try pipeline.addHandler(decoder)
+        try pipeline.addHandler(errors)
+        try pipeline.addHandler(keeper)
+        try pipeline.addHandler(upgrader)
+        return upgrader.upgradeResultFuture
+    }
+
     private static func continueAsHTTP(
-        _ channel: any Channel, _ configuration: WebSocketConfiguration, _ logger: Logger
+        _ channel: any Channel, _ keeper: UpgradeHeadKeeper, _ configuration: WebSocketConfiguration, _ logger: Logger
     ) throws -> Outcome {
         let pipeline = channel.pipeline.syncOperations
+        let replay = UpgradeHeadReplay()
+        try pipeline.addHandler(replay)
         try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
         try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: configuration.httpIdleTimeout, logger: logger))
-        return .http(
-            try AsyncHTTP(
-                wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
+        let http = try AsyncHTTP(
+            wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+        replay.replay(keeper)
+        return .http(http)
     }
 
     func handle(value: Value, logger: Logger) async {

@@ -1,5 +1,6 @@
 import Foundation
 import MarketData
+import TestSupport
 import Testing
 import WireFormat
 
@@ -206,18 +207,18 @@ import WireFormat
     }
 
     private func read(
-        _ source: PythSource, _ accounts: [JSONValue], slot: Int = 1_000,
+        _ source: PythSource, _ accounts: [String], slot: Int = 1_000,
         clocks: (Int64, Int64) = (1_700_000_030, 1_700_000_030),
         seen: String? = nil
     ) throws -> Result<SourcePage, SourceFailure> {
         let request = try #require(source.plan("accounts-0", from: seen, now: Fixture.lateEnough))
-        let body = RPCAnswer.multipleAccounts(
-            slot: slot, [RPCAnswer.clock(time: clocks.0)] + accounts + [RPCAnswer.clock(time: clocks.1)])
-        return source.read(SourceAnswer(body: body.bytes(), now: Fixture.lateEnough), to: request)
+        let body = SolanaAnswers.multipleAccounts(
+            slot: slot, [SolanaAnswers.clock(time: clocks.0)] + accounts + [SolanaAnswers.clock(time: clocks.1)])
+        return source.read(SourceAnswer(body: Array(body.utf8), now: Fixture.lateEnough), to: request)
     }
 
     @Test func `a full update becomes a row of its second, exact`() throws {
-        let page = try read(try pyth([Self.sol]), [RPCAnswer.account(PriceAccountBytes().bytes)]).get()
+        let page = try read(try pyth([Self.sol]), [SolanaAnswers.account(PriceAccountBytes().bytes)]).get()
         #expect(page.bars.map(\.price.description) == ["102.59321149"])
         #expect(page.bars.map(\.start.isoString) == ["2023-11-14T22:13:20Z"])
         #expect(page.bars.first?.volume == nil)
@@ -236,23 +237,24 @@ import WireFormat
         let strict = try source(PythSource.self, feed)
         var good = PriceAccountBytes()
         good.feed = [UInt8](repeating: 0xab, count: 32)
-        func rule(_ account: JSONValue) throws -> HardRule? {
+        func rule(_ account: String) throws -> HardRule? {
             try read(strict, [account]).get().quarantined.first?.rule
         }
-        #expect(try rule(RPCAnswer.account(good.bytes)) == nil)
-        #expect(try rule(RPCAnswer.account(good.bytes, owner: "11111111111111111111111111111112")) == .wrongOwner)
-        #expect(try rule(RPCAnswer.account(good.bytes, owner: "rec5EKMGg6MxZYaMdyBfgwp4d5rB9T1VQH5pJv5LtFJ")) == nil)
-        #expect(try rule(RPCAnswer.account(Array(good.bytes.dropLast()))) == .wrongAccountForm)
-        #expect(try rule(RPCAnswer.account(PriceAccountBytes().bytes)) == .wrongFeed)
+        #expect(try rule(SolanaAnswers.account(good.bytes)) == nil)
+        #expect(try rule(SolanaAnswers.account(good.bytes, owner: "11111111111111111111111111111112")) == .wrongOwner)
+        #expect(
+            try rule(SolanaAnswers.account(good.bytes, owner: "rec5EKMGg6MxZYaMdyBfgwp4d5rB9T1VQH5pJv5LtFJ")) == nil)
+        #expect(try rule(SolanaAnswers.account(Array(good.bytes.dropLast()))) == .wrongAccountForm)
+        #expect(try rule(SolanaAnswers.account(PriceAccountBytes().bytes)) == .wrongFeed)
         var other = good
         other.signatures = 5
-        #expect(try rule(RPCAnswer.account(other.bytes)) == .partialVerification)
+        #expect(try rule(SolanaAnswers.account(other.bytes)) == .partialVerification)
         other = good
         other.confidence = UInt64(good.price / 10)
-        #expect(try rule(RPCAnswer.account(other.bytes)) == .confidenceTooWide)
+        #expect(try rule(SolanaAnswers.account(other.bytes)) == .confidenceTooWide)
         other = good
         other.price = 0
-        #expect(try rule(RPCAnswer.account(other.bytes)) == .priceNotPositive)
+        #expect(try rule(SolanaAnswers.account(other.bytes)) == .priceNotPositive)
     }
 
     @Test func `wide confidence and tolerated partial verification are marked`() throws {
@@ -260,7 +262,7 @@ import WireFormat
         account.confidence = UInt64(account.price / 50)
         account.signatures = 5
         let source = try pyth([Self.sol], extra: [("accept_partial", true), ("interval", "1m")])
-        let page = try read(source, [RPCAnswer.account(account.bytes)]).get()
+        let page = try read(source, [SolanaAnswers.account(account.bytes)]).get()
         #expect(page.bars.first?.quality == [.wideConfidence, .partialVerification, .sampled])
         #expect(page.bars.first?.start.isoString == "2023-11-14T22:13:00Z")
     }
@@ -268,14 +270,15 @@ import WireFormat
     @Test func `stale and absent feeds are dropped, not stored`() throws {
         let source = try pyth([Self.sol, Self.usdc])
         let late = 1_700_000_000 + 181 as Int64
-        let page = try read(source, [RPCAnswer.account(PriceAccountBytes().bytes), .null], clocks: (late, late)).get()
+        let page = try read(source, [SolanaAnswers.account(PriceAccountBytes().bytes), "null"], clocks: (late, late))
+            .get()
         #expect(page.bars.isEmpty)
         #expect(page.dropped.map(\.reason) == [.stale, .absent])
     }
 
     @Test func `a torn read and an answer of an older node are asked again`() throws {
         let source = try pyth([Self.sol])
-        let account = RPCAnswer.account(PriceAccountBytes().bytes)
+        let account = SolanaAnswers.account(PriceAccountBytes().bytes)
         func failure(_ result: Result<SourcePage, SourceFailure>) -> SourceErrorClass? {
             if case .failure(let failure) = result { failure.errorClass } else { nil }
         }

@@ -11,17 +11,19 @@ struct AnswerTests {
         let result = try PortfolioOptimization.run(request, panel: panel)
         try Verification.check(request, panel: panel, result: result)
         let meta = OptimizeResponse.Meta(
-            version: "0", engine: PortfolioOptimization.engine, solveMilliseconds: 1, totalMilliseconds: 2, cached: false,
+            version: "0", engine: PortfolioOptimization.engine, solveMilliseconds: 1, totalMilliseconds: 2,
+            cached: false,
             requestID: "r", periodsPerYear: result.periodsPerYear, convention: request.convention)
         let response = result.response(
-            request: request, panel: panel, portfolioID: nil, timestamp: UTCTimestamp(microsecondsSinceEpoch: 0), revision: nil,
+            request: request, panel: panel, portfolioID: nil, timestamp: UTCTimestamp(microsecondsSinceEpoch: 0),
+            revision: nil,
             fingerprint: "f", meta: meta)
         return (request, response.json)
     }
 
     private func inlinePrices(assets: [String], days: Int) -> JSONValue {
         var numbers = RepeatableNumbers(seed: 99)
-        let dates = (0..<days).compactMap { CalendarDate(daysSinceEpoch: 18_000 + 7 * ($0 / 5) + $0 % 5 + 4)?.description }
+        let dates = (0..<days).compactMap { CalendarDate(daysSinceEpoch: 18_001 + 7 * ($0 / 5) + $0 % 5)?.description }
         let columns = assets.map { asset -> (String, JSONValue) in
             var price = 100.0
             let series = (0..<days).map { day -> JSONValue in
@@ -75,7 +77,7 @@ struct AnswerTests {
         let contributions = try #require(json["risk_contributions"]?.objectValue).members
         let sum = contributions.reduce(0) { $0 + ($1.value.doubleValue ?? .nan) }
         #expect(abs(sum - (try solution.number("risk"))) < 1e-12)
-        #expect(!json.serialized().contains("nan"))
+        #expect(!json.serialized().contains(":nan"))
     }
 
     @Test("a drawdown is compounded and starts at the first value")
@@ -97,7 +99,7 @@ struct AnswerTests {
             {"returns":{"dates":["2023-01-02","2023-01-03","2023-01-04"],"values":{"A":[0.1,-1.5,0.2]}},"objective":"MinRisk"}
             """#
         let (_, json) = try answer(text)
-        #expect(json["metrics"]?["max_drawdown"] == 1)
+        #expect(json["metrics"]?["max_drawdown"]?.doubleValue == 1)
         #expect(json["warnings"]?.arrayValue?.contains { $0["code"] == "total_loss" } == true)
     }
 }

@@ -13,7 +13,9 @@ struct MeanVarianceOracleTests {
         for record in records { try compare(record, panel) }
     }
 
-    @Test("bounds, groups, relative rows, long-short, turnover, least return", arguments: ["sp500_n10_T500", "sp500_n20_T1008"])
+    @Test(
+        "bounds, groups, relative rows, long-short, turnover, least return",
+        arguments: ["sp500_n10_T500", "sp500_n20_T1008"])
     func constrained(window: String) throws {
         let panel = try Oracle.panel(window)
         let cases = ["bounds", "groups", "all", "long_short", "turnover_per_asset", "turnover_total", "minimum_return"]
@@ -66,13 +68,16 @@ struct MeanVarianceOracleTests {
         #expect(miss >= -1e-8 - gap, "\(label): better by \(-miss), the certificate allows \(gap)")
         let solution = result.solution
         #expect(solution.status == "optimal")
-        #expect(solution.dualityGap <= 1e-9 && solution.primalResidual <= 1e-9 && solution.dualResidual <= 1e-9, "\(label)")
+        #expect(
+            solution.dualityGap <= 1e-9 && solution.primalResidual <= 1e-9 && solution.dualResidual <= 1e-9, "\(label)")
         #expect(abs(result.weights.reduce(0, +) - 1) <= 1e-12, "\(label)")
         #expect(Verification.faults(request, panel: panel, result: result) == [], "\(label)")
         let theirs = try record.numbers("weights")
         for (own, other) in zip(result.weights, theirs) {
             #expect(abs(own - other) < 2e-4, "\(label)")
-            if other < 1e-12, other > -1e-12, request.constraints.turnover == nil { #expect(own == 0, "\(label): \(own)") }
+            if other < 1e-12, other > -1e-12, request.constraints.turnover == nil {
+                #expect(own == 0, "\(label): \(own)")
+            }
         }
     }
 }

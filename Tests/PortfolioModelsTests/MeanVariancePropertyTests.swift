@@ -27,7 +27,9 @@ struct MeanVariancePropertyTests {
         for objective in Self.objectives {
             // l of Utility has the unit 1 / return.
             let one = try solve(try madePanel(plain), objective)
-            let other = try solve(try madePanel(plain.map { $0.map { scale * $0 } }), objective) { $0.riskAversion = 2 / scale }
+            let other = try solve(try madePanel(plain.map { $0.map { scale * $0 } }), objective) {
+                $0.riskAversion = 2 / scale
+            }
             for (a, b) in zip(one.weights, other.weights) { #expect(abs(a - b) < 1e-9, "\(objective)") }
         }
     }

@@ -43,7 +43,8 @@ enum Oracle {
         }
         let panel = try ReturnPanel.fromPrices(assets: tickers, dates: Array(dates), prices: series)
         let sum = panel.returns.storage.reduce(0, +)
-        guard let expected = entry["check"]?["sum_of_all_returns"]?.doubleValue, abs(sum - expected) < 1e-11 * abs(expected)
+        guard let expected = entry["check"]?["sum_of_all_returns"]?.doubleValue,
+            abs(sum - expected) < 1e-11 * abs(expected)
         else { throw Failure.malformed("the sum of returns of \(file)") }
         return panel
     }

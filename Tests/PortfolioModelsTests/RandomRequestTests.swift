@@ -5,7 +5,7 @@ import WireFormat
 /// Random problems of every shape: an answer that verifies, or a problem that the caller can act on; never a 500.
 @Suite("Random requests")
 struct RandomRequestTests {
-    @Test("are answered or refused for a reason", arguments: 0..<12)
+    @Test("are answered or refused for a reason", arguments: 0..<24)
     func random(batch: Int) throws {
         var outcomes: [String: Int] = [:]
         for index in 0..<25 {
@@ -20,15 +20,21 @@ struct RandomRequestTests {
             request.riskAversion = numbers.pick(3) == 0 ? 0 : 10 * abs(numbers.next())
             request.riskFreeRate = 0.5 * numbers.next()
             randomise(&request.constraints, panel.assets, &numbers)
-            if numbers.pick(4) == 0 { request.frontier = .init(points: 4, axis: numbers.pick(2) == 0 ? .risk : .expectedReturn) }
+            if numbers.pick(4) == 0 {
+                request.frontier = .init(points: 4, axis: numbers.pick(2) == 0 ? .risk : .expectedReturn)
+            }
             var outcome = "answered"
             if let problem = caught({
                 let result = try PortfolioOptimization.run(request, panel: panel)
                 try Verification.check(request, panel: panel, result: result)
             }) {
                 outcome = problem.code
-                #expect(["OPT-101", "OPT-203"].contains(problem.code), "seed \(seed): \(problem) \(request.json.serialized())")
-                if problem.code == "OPT-101" { #expect(problem.conflict?.isEmpty == false && problem.relaxation?.isEmpty == false) }
+                #expect(
+                    ["OPT-101", "OPT-203"].contains(problem.code),
+                    "seed \(seed): \(problem) \(request.json.serialized())")
+                if problem.code == "OPT-101" {
+                    #expect(problem.conflict?.isEmpty == false && problem.relaxation?.isEmpty == false)
+                }
             }
             outcomes[outcome, default: 0] += 1
         }
@@ -38,7 +44,9 @@ struct RandomRequestTests {
     private func randomise(
         _ constraints: inout ConstraintRequest, _ assets: [String], _ numbers: inout RepeatableNumbers
     ) {
-        if numbers.pick(2) == 0 { constraints.upperBound = .all(min(1, 1.5 / Double(assets.count) + 0.3 * abs(numbers.next()))) }
+        if numbers.pick(2) == 0 {
+            constraints.upperBound = .all(min(1, 1.5 / Double(assets.count) + 0.3 * abs(numbers.next())))
+        }
         if numbers.pick(4) == 0 { constraints.lowerBound = .byAsset([.init(assets[0], 0.1)]) }
         if numbers.pick(4) == 0 {
             constraints.short = 0.3
@@ -49,11 +57,15 @@ struct RandomRequestTests {
         if numbers.pick(3) == 0 {
             constraints.groups = [.init("G", Array(assets.prefix(1 + numbers.pick(assets.count))))]
             let level = abs(numbers.next())
-            constraints.groupLimits = [.init(group: "G", min: numbers.pick(2) == 0 ? level : nil, max: min(level + 0.1, 1))]
+            constraints.groupLimits = [
+                .init(group: "G", min: numbers.pick(2) == 0 ? level : nil, max: min(level + 0.1, 1))
+            ]
         }
         if numbers.pick(3) == 0 {
             let row = assets.map { ConstraintRequest.AssetValue($0, Double(numbers.pick(5)) - 2) }
-            constraints.linear = [.init(name: nil, coefficients: row, min: numbers.pick(4) == 0 ? 0 : nil, max: abs(numbers.next()))]
+            constraints.linear = [
+                .init(name: nil, coefficients: row, min: numbers.pick(4) == 0 ? 0 : nil, max: abs(numbers.next()))
+            ]
         }
         if numbers.pick(3) == 0 {
             let held = assets.map { ConstraintRequest.AssetValue($0, 1 / Double(assets.count)) }

@@ -33,11 +33,17 @@ struct ReturnPanelTests {
     @Test("too little is a data problem")
     func problems() {
         let d = dates(3)
-        #expect(problemCode { try ReturnPanel.fromPrices(assets: ["A"], dates: d, prices: [[nil, nil, nil]]) } == "DAT-003")
-        #expect(problemCode { try ReturnPanel.fromPrices(assets: ["A"], dates: d, prices: [[1, 2, nil]]) } == "DAT-002")
+        #expect(
+            problemCode { try ReturnPanel.fromPrices(assets: ["A"], dates: d, prices: [[nil, nil, nil]]) } == "DAT-003")
+        #expect(
+            problemCode { try ReturnPanel.fromPrices(assets: ["A"], dates: d, prices: [[1, 2, nil]]) } == "DAT-002")
         #expect(problemCode { try ReturnPanel.fromPrices(assets: ["A"], dates: d, prices: [[1, 0, 2]]) } == "DAT-004")
-        #expect(problemCode { try ReturnPanel.fromReturns(assets: ["A"], dates: d, returns: [[0.1, nil, nil]]) } == "DAT-002")
-        #expect(problemCode { try ReturnPanel.fromReturns(assets: ["A"], dates: d, returns: [[0.1, .infinity, 0]]) } == "DAT-004")
+        #expect(
+            problemCode { try ReturnPanel.fromReturns(assets: ["A"], dates: d, returns: [[0.1, nil, nil]]) }
+                == "DAT-002")
+        #expect(
+            problemCode { try ReturnPanel.fromReturns(assets: ["A"], dates: d, returns: [[0.1, .infinity, 0]]) }
+                == "DAT-004")
     }
 
     @Test("weekends make a seven-day year")
@@ -51,7 +57,8 @@ struct ReturnPanelTests {
     @Test("the bytes of a panel depend on everything in it")
     func bytes() throws {
         func made(_ name: String, _ first: Int, _ value: Double) throws -> [UInt8] {
-            try ReturnPanel.fromReturns(assets: [name], dates: dates(2, from: first), returns: [[value, 0.2]]).canonicalBytes
+            try ReturnPanel.fromReturns(assets: [name], dates: dates(2, from: first), returns: [[value, 0.2]])
+                .canonicalBytes
         }
         let plain = try made("A", 19_000, 0.1)
         #expect(plain == (try made("A", 19_000, 0.1)))

@@ -6,19 +6,23 @@ import WireFormat
 struct RiskMeasureTests {
     /// T = 20, from `shared/research/optimizer-features.md` section 7: figures of Riskfolio-Lib 7.4.0, alpha 0.1.
     static let golden = [
-        0.0120, -0.0085, 0.0034, -0.0210, 0.0156, 0.0071, -0.0132, 0.0098, -0.0047, 0.0203, -0.0310, 0.0065, 0.0012, -0.0154,
+        0.0120, -0.0085, 0.0034, -0.0210, 0.0156, 0.0071, -0.0132, 0.0098, -0.0047, 0.0203, -0.0310, 0.0065, 0.0012,
+        -0.0154,
         0.0189, -0.0023, 0.0041, -0.0176, 0.0110, 0.0007,
     ]
 
     static let goldenValues: [(RiskMeasureCode, Double, Double)] = [
-        (.mv, 0.0139905410, 1e-10), (.mad, 0.0112460000, 1e-10), (.msv, 0.0107305153, 1e-10), (.flpm, 0.0056850000, 1e-10),
-        (.slpm, 0.0108161429, 1e-10), (.valueAtRisk, 0.0210, 1e-12), (.cvar, 0.0260, 1e-12), (.evar, 0.0287875961, 1e-8),
+        (.mv, 0.0139905410, 1e-10), (.mad, 0.0112460000, 1e-10), (.msv, 0.0107305153, 1e-10),
+        (.flpm, 0.0056850000, 1e-10),
+        (.slpm, 0.0108161429, 1e-10), (.valueAtRisk, 0.0210, 1e-12), (.cvar, 0.0260, 1e-12),
+        (.evar, 0.0287875961, 1e-8),
         (.rlvar, 0.0293529109, 1e-8), (.tailGini, 0.0284997479, 1e-10), (.worstRealisation, 0.0310, 1e-12),
         (.gmd, 0.0161952632, 1e-10), (.range, 0.0513, 1e-12), (.valueAtRiskRange, 0.0399, 1e-12),
         (.cvarRange, 0.0456, 1e-12), (.tailGiniRange, 0.0484497126, 1e-10), (.evarRange, 0.0485953483, 1e-8),
         (.rlvarRange, 0.0492330168, 1e-8), (.maximumDrawdown, 0.0387, 1e-12), (.averageDrawdown, 0.0175, 1e-12),
         (.drawdownAtRisk, 0.0356, 1e-12), (.cdar, 0.03715, 1e-12), (.edar, 0.0377222548, 1e-8),
-        (.ulcerIndex, 0.0207428783, 1e-10), (.rldar, 0.0379208208, 1e-8), (.relativeMaximumDrawdown, 0.0385687622, 1e-10),
+        (.ulcerIndex, 0.0207428783, 1e-10), (.rldar, 0.0379208208, 1e-8),
+        (.relativeMaximumDrawdown, 0.0385687622, 1e-10),
         (.relativeAverageDrawdown, 0.0177944251, 1e-10), (.relativeCDaR, 0.0372421495, 1e-10),
         (.relativeUlcerIndex, 0.0209979366, 1e-10), (.kt, 2.911828e-4, 1e-10), (.skt, 2.524754e-4, 1e-10),
     ]
@@ -42,7 +46,9 @@ struct RiskMeasureTests {
         #expect(abs(EvenSemiMoment(parameters).value(of: Self.golden) - 3.670795e-4) < 1e-10)
     }
 
-    @Test("agrees with the oracle's values, ratios and contributions", .enabled(if: Oracle.isPresent), arguments: Oracle.windows)
+    @Test(
+        "agrees with the oracle's values, ratios and contributions", .enabled(if: Oracle.isPresent),
+        arguments: Oracle.windows)
     func oracle(window: String) throws {
         let panel = try Oracle.panel(window)
         var compared = 0
@@ -105,14 +111,18 @@ struct RiskMeasureTests {
             up[t] += step
             down[t] -= step
             let difference = (measure.value(of: up) - measure.value(of: down)) / (2 * step)
-            #expect(abs(slope[t] - difference) <= 2e-3 * (abs(difference) + slope.reduce(0) { max($0, abs($1)) }), "t = \(t)")
+            #expect(
+                abs(slope[t] - difference) <= 2e-3 * (abs(difference) + slope.reduce(0) { max($0, abs($1)) }),
+                "t = \(t)")
         }
     }
 
     @Test("is finite for odd series", arguments: RiskMeasureCode.allCases)
     func degenerate(code: RiskMeasureCode) throws {
         let measure = try #require(RiskMeasures.measure(code))
-        let series = [[], [0.01], [0, 0, 0], [0.02, 0.02], [-0.01, -0.01, -0.01], [1e-300, -1e-300], [1e3, -0.5, 2e3]]
+        let series = [
+            [], [0.01], [0, 0, 0], [0.02, 0.02], [-0.01, -0.01, -0.01], [1e-300, -1e-300], [1e3, -0.5, 2e3],
+        ]
         for x in series {
             #expect(measure.value(of: x).isFinite, "\(x)")
             #expect(measure.sensitivity(at: x).allSatisfy { $0.isFinite }, "\(x)")

@@ -36,17 +36,21 @@ struct VerificationTests {
             ("contributions that do not add up", { $0.riskContributions[0] += 1e-4 }),
             ("prices that prove nothing", { $0.prices = [] }),
             ("an infinite metric", { $0.metrics[0].value = .infinity }),
-            ("another volatility", { result in
-                for i in result.metrics.indices where result.metrics[i].name == "volatility" {
-                    result.metrics[i].value = 0.5
+            (
+                "another volatility",
+                { result in
+                    for i in result.metrics.indices where result.metrics[i].name == "volatility" {
+                        result.metrics[i].value = 0.5
+                    }
                 }
-            }),
+            ),
         ]
         for (what, tamper) in tampers {
             var wrong = result
             tamper(&wrong)
             #expect(Verification.faults(request, panel: panel, result: wrong) != [], "\(what)")
-            #expect(problemCode { try Verification.check(request, panel: panel, result: wrong) } == "SYS-301", "\(what)")
+            #expect(
+                problemCode { try Verification.check(request, panel: panel, result: wrong) } == "SYS-301", "\(what)")
         }
     }
 

@@ -33,6 +33,25 @@ import Testing
         #expect(pool.statistics.opened <= 2)
     }
 
+    @Test func `a backend that does not end its statement loses its connection, in bounded time`() async throws {
+        let database = try await TestDatabase.createEmpty()
+        var configuration = try database.configuration()
+        configuration.cancelTimeout = .milliseconds(300)
+        let pool = PostgresPool(configuration, size: 1, logger: TestPostgres.logger)
+        let pid = try await pool.query("SELECT pg_backend_pid()")[0].decode(Int.self, at: 0)
+        let sleeper = Task { try await pool.query("SELECT pg_sleep(30)") }
+        try await waitUntilRunning(pid, try database.adminPool())
+        #expect(kill(pid_t(pid), SIGSTOP) == 0)
+        defer { kill(pid_t(pid), SIGCONT) }
+        sleeper.cancel()
+        let error = try await withDeadline(.seconds(10)) {
+            await #expect(throws: PostgresError.self) { try await sleeper.value }
+        }
+        #expect(error?.kind == .cancelled)
+        let other = try await pool.query("SELECT pg_backend_pid()")[0].decode(Int.self, at: 0)
+        #expect(other != pid && pool.statistics.opened == 2)
+    }
+
     @Test func `a cancelled transaction is rolled back`() async throws {
         let database = try await TestDatabase.createEmpty()
         let pool = try database.pool(size: 1)

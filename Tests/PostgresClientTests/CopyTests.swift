@@ -1,5 +1,6 @@
 import Foundation
 import PostgresClient
+import Synchronization
 import TestSupport
 import Testing
 
@@ -134,6 +135,52 @@ import Testing
         #expect(pool.statistics.opened == 2)
     }
 
+    @Test func `a writer waits for a server that does not take its rows`() async throws {
+        let database = try await TestDatabase.createEmpty()
+        let (pool, admin) = (try database.pool(size: 1), try database.adminPool(size: 2))
+        _ = try await pool.pipeline([
+            "CREATE TABLE t (id int8, filler text)",
+            """
+            CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NEW; END $$
+            """,
+            "CREATE TRIGGER stall BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION stall()",
+        ])
+        let written = Counter()
+        try await admin.withConnection { holder in
+            _ = try await holder.query("SELECT pg_advisory_lock(7)")
+            let writer = Task {
+                try await pool.withConnection { connection in
+                    try await connection.copyIn("COPY t FROM STDIN (FORMAT binary)") { stream in
+                        var rows = CopyBinaryWriter()
+                        while true {
+                            for id in 0..<100 { rows.row(id, String(repeating: "x", count: 1000)) }
+                            try await stream.write(rows.take())
+                            written.add(100_000)
+                        }
+                    }
+                }
+            }
+            // Each question to the server is time in which an unchecked writer would go on.
+            @Sendable func bytesWhenSteady() async throws -> Int {
+                var last = -1
+                while true {
+                    for _ in 0..<100 { _ = try await admin.query("SELECT 1") }
+                    let now = written.value
+                    if now == last { return now }
+                    last = now
+                }
+            }
+            let bytes = try await withDeadline { try await bytesWhenSteady() }
+            #expect(bytes < 64 << 20)
+            writer.cancel()
+            let error = await #expect(throws: PostgresError.self) { try await writer.value }
+            #expect(error?.kind == .cancelled)
+        }
+        #expect(try await pool.query("SELECT count(*) FROM t")[0].decode(Int.self, at: 0) == 0)
+        #expect(pool.statistics.opened == 1)
+    }
+
     @Test func `a backend killed during COPY is a connection failure`() async throws {
         let database = try await TestDatabase.createEmpty()
         let pool = try database.pool(size: 1)
@@ -161,4 +208,13 @@ import Testing
         let error = #expect(throws: PostgresError.self) { try reader.next() }
         #expect(error?.kind == .decoding)
     }
+}
+
+/// A number that several tasks add to.
+private final class Counter: Sendable {
+    private let sum = Mutex(0)
+
+    var value: Int { sum.withLock { $0 } }
+
+    func add(_ amount: Int) { sum.withLock { $0 += amount } }
 }

@@ -124,4 +124,23 @@ import Testing
         #expect(applied.sorted().dropLast() == [0, 0, 0, 0])
         #expect(applied.max() == (try await migrator.status(connection(database))).known)
     }
+
+    @Test func `several databases of a new server at once: the roles are shared`() async throws {
+        let cluster = try await TestPostgres.Cluster()
+        let admin = try await PostgresConnection.connect(
+            PostgresConfiguration(url: cluster.url()), logger: TestPostgres.logger)
+        let names = (1...4).map { "d\($0)" }
+        for name in names { try await admin.execute("CREATE DATABASE \(identifier: name)") }
+        let migrator = Migrator(directory: RepositoryRoot.migrations)
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for name in names {
+                let configuration = try PostgresConfiguration(url: cluster.url(database: name))
+                group.addTask {
+                    let connection = try await PostgresConnection.connect(configuration, logger: TestPostgres.logger)
+                    return try await migrator.migrate(connection).count
+                }
+            }
+            for try await count in group { #expect(count > 0) }
+        }
+    }
 }

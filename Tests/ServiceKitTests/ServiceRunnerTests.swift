@@ -76,4 +76,59 @@ struct ServiceRunnerTests {
             try await ServiceRunner.run(services: [Failing()], drain: DrainState(), logger: logger)
         }
     }
+
+    @Test("a second signal ends the process at once")
+    func secondSignal() async {
+        await #expect(processExitsWith: .exitCode(1)) {
+            let (starts, started) = AsyncStream.makeStream(of: Void.self)
+            let drain = DrainState()
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            async let run: Void = ServiceRunner.run(
+                services: [Deaf(started: started)], drain: drain, limit: .seconds(600), logger: logger)
+            for await _ in starts { break }
+            kill(getpid(), SIGTERM)
+            while !drain.isDraining { await Task.yield() }
+            kill(getpid(), SIGTERM)
+            try await run
+        }
+    }
+
+    @Test("what does not even heed cancellation is ended by force after the grace")
+    func force() async {
+        await #expect(processExitsWith: .exitCode(1)) {
+            let (starts, started) = AsyncStream.makeStream(of: Void.self)
+            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            async let run: Void = ServiceRunner.run(
+                services: [Deaf(started: started)], drain: DrainState(), limit: .milliseconds(20),
+                grace: .milliseconds(20),
+                logger: logger)
+            for await _ in starts { break }
+            kill(getpid(), SIGTERM)
+            try await run
+        }
+    }
+
+    @Test("the failpoint crash leaves without cleaning up")
+    func crash() async {
+        await #expect(processExitsWith: .exitCode(137)) { try await Failpoints("x=crash@2").hitTwice("x") }
+    }
+}
+
+/// Heeds neither a graceful stop nor cancellation.
+private struct Deaf: Service {
+    let started: AsyncStream<Void>.Continuation
+    func run() async throws {
+        started.yield()
+        await withCheckedContinuation { (never: CheckedContinuation<Void, Never>) in
+            Self.kept.withLock { $0.append(never) }
+        }
+    }
+    private static let kept = Mutex<[CheckedContinuation<Void, Never>]>([])
+}
+
+extension Failpoints {
+    fileprivate func hitTwice(_ name: String) async throws {
+        try await hit(name)
+        try await hit(name)
+    }
 }

@@ -156,7 +156,7 @@ public final class Cluster: Sendable {
 
     // Orders come by standard input, one a line, and are answered by one line; end of file is the last order.
     private static let script = #"""
-        trap '' INT HUP TERM
+        trap '' INT HUP TERM PIPE
         bin=$1 port=$2 tls=$3 settings=$4
         dir=$(mktemp -d "${TMPDIR:-/tmp}/ballast-postgres.XXXXXX") || { echo "mktemp failed"; exit 1; }
         data=$dir/data

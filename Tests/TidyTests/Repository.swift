@@ -7,7 +7,8 @@ enum Repository {
 
     /// Folders that hold products, not sources.
     private static func isIgnored(_ name: String) -> Bool {
-        [".git", ".swiftpm", ".local", "__pycache__"].contains(name) || name.hasPrefix(".build")
+        [".git", ".swiftpm", ".local", ".hypothesis", ".schemathesis", "__pycache__"].contains(name)
+            || name.hasPrefix(".build")
             || name.hasPrefix(".venv")
             || name.hasSuffix(".xctest")
     }

@@ -18,7 +18,7 @@ struct SourceTests {
     @Test("nothing crashes on purpose where input can reach it, and nothing is left for later")
     func hasNoForbiddenWord() throws {
         // Written in halves, so that this file passes its own test.
-        let forbidden = ["try" + "!", "as" + "! ", "TO" + "DO", "FIX" + "ME", "Task.det" + "ached"]
+        let forbidden = ["try" + "!", "as" + "! ", "TO" + "DO", "FIX" + "ME"]
         for path in Repository.swiftSources(tests: true) {
             let text = try Repository.text(path)
             for word in forbidden where text.contains(word) { Issue.record("\(path) holds \(word)") }

@@ -1,4 +1,6 @@
 import Hummingbird
+import NIOCore
+import NIOPosix
 import Synchronization
 import Testing
 
@@ -169,6 +171,49 @@ struct WebSocketTransportTests {
             connection.send("still here")
             var messages = connection.messages.makeAsyncIterator()
             #expect(await messages.next() == .text("still here"))
+        }
+    }
+}
+
+extension WebSocketTransportTests {
+    @Test(
+        "requests that ask for other upgrades, or have a body, are answered as HTTP and harm nobody",
+        arguments: [
+            "GET /plain HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+            "GET /plain HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+            "GET /plain HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\nabc",
+            "GET /plain HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket, h2c\r\n\r\n",
+            "GET /plain HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /plain HTTP/1.1\r\nHost: h\r\n\r\n",
+        ])
+    func otherUpgrades(request: String) async throws {
+        try await Self.withServer(Self.echo) { port in
+            let answer = try await RawHTTP.exchange(port: port, request)
+            #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
+            let connection = try await WebSocketClient.connect(to: Self.url(port))
+            connection.send("alive")
+            var messages = connection.messages.makeAsyncIterator()
+            #expect(await messages.next() == .text("alive"))
+        }
+    }
+}
+
+/// One request in its own bytes.
+enum RawHTTP {
+    static func exchange(port: Int, _ request: String) async throws -> String {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: request))
+            var answer = ""
+            for try await buffer in inbound {
+                answer += String(buffer: buffer)
+                if answer.contains("http") { break }
+            }
+            return answer
         }
     }
 }

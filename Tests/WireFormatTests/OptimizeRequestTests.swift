@@ -103,79 +103,105 @@ struct OptimizeRequestTests {
         #expect(ModelName.named("Clasic") == nil)
     }
 
-    @Test("each fault is named by its pointer", arguments: [
-        (#"[]"#, "# wrong_type"),
-        (#"{}"#, "#/assets missing"),
-        (#"{"assets":[]}"#, "#/assets out_of_range"),
-        (#"{"assets":"AAPL"}"#, "#/assets wrong_type"),
-        (#"{"assets":["A",1]}"#, "#/assets/1 wrong_type"),
-        (#"{"assets":["A","B","A"]}"#, "#/assets/2 duplicate"),
-        (#"{"assets":["A",""]}"#, "#/assets/1 bad_format"),
-        (#"{"assets":["A"],"objectiv":"Sharpe"}"#, "#/objectiv unknown_member"),
-        (#"{"assets":["A"],"objective":"sharpe"}"#, "#/objective unknown_value"),
-        (#"{"assets":["A"],"model":"Clasic"}"#, "#/model unknown_value"),
-        (#"{"assets":["A"],"risk_measure":"CVAR"}"#, "#/risk_measure unknown_value"),
-        (#"{"assets":["A"],"start_date":"2023-02-30"}"#, "#/start_date bad_date"),
-        (#"{"assets":["A"],"start_date":20230101}"#, "#/start_date wrong_type"),
-        (#"{"assets":["A"],"start_date":"2023-02-03","end_date":"2023-02-02"}"#, "#/start_date contradiction"),
-        (#"{"assets":["A"],"risk_free_rate":"0.02"}"#, "#/risk_free_rate wrong_type"),
-        (#"{"assets":["A"],"risk_free_rate":1e999}"#, "#/risk_free_rate out_of_range"),
-        (#"{"assets":["A"],"risk_aversion":-1}"#, "#/risk_aversion out_of_range"),
-        (#"{"assets":["A"],"alpha":0}"#, "#/alpha out_of_range"),
-        (#"{"assets":["A"],"alpha":1}"#, "#/alpha out_of_range"),
-        (#"{"assets":["A"],"kappa":1}"#, "#/kappa out_of_range"),
-        (#"{"assets":["A"],"a_sim":1.5}"#, "#/a_sim wrong_type"),
-        (#"{"assets":["A"],"periods_per_year":0}"#, "#/periods_per_year out_of_range"),
-        (#"{"assets":["A"],"efficient_frontier":1}"#, "#/efficient_frontier out_of_range"),
-        (#"{"assets":["A"],"efficient_frontier":"yes"}"#, "#/efficient_frontier wrong_type"),
-        (#"{"assets":["A"],"efficient_frontier":{"by":"sharpe"}}"#, "#/efficient_frontier/by unknown_value"),
-        (#"{"assets":["A"],"portfolio_id":"a b"}"#, "#/portfolio_id bad_format"),
-        (#"{"assets":["A"],"store":"no"}"#, "#/store wrong_type"),
-        (#"{"assets":["A"],"store":false,"portfolio_id":"abcd"}"#, "#/portfolio_id contradiction"),
-        (#"{"assets":["A"],"recalculation":{"quiet_ms":9,"max_wait_ms":3}}"#, "#/recalculation/quiet_ms contradiction"),
-        (#"{"assets":["A"],"constraints":[]}"#, "#/constraints wrong_type"),
-        (#"{"assets":["A"],"constraints":{"uper_bound":1}}"#, "#/constraints/uper_bound unknown_member"),
-        (#"{"assets":["A"],"constraints":{"upper_bound":true}}"#, "#/constraints/upper_bound wrong_type"),
-        (#"{"assets":["A"],"constraints":{"upper_bound":{"B":1}}}"#, "#/constraints/upper_bound/B unknown_value"),
-        (#"{"assets":["A"],"constraints":{"lower_bound":0.5,"upper_bound":0.2}}"#, "#/constraints/lower_bound contradiction"),
-        (#"{"assets":["A","B"],"constraints":{"lower_bound":{"B":0.5},"upper_bound":0.2}}"#,
-         "#/constraints/lower_bound/B contradiction"),
-        (#"{"assets":["A"],"constraints":{"lower_bound":-0.5}}"#, "#/constraints/lower_bound contradiction"),
-        (#"{"assets":["A"],"constraints":{"groups":{"G":["A","A"]}}}"#, "#/constraints/groups/G/1 duplicate"),
-        (#"{"assets":["A"],"constraints":{"groups":{"G":"A"}}}"#, "#/constraints/groups/G wrong_type"),
-        (#"{"assets":["A"],"constraints":{"groups":{"G":["A"]},"group_constraints":{"H":{"min":0.1}}}}"#,
-         "#/constraints/group_constraints/H unknown_member"),
-        (#"{"assets":["A"],"constraints":{"groups":{"G":["A"]},"group_constraints":{"G":{"min":0.5,"max":0.1}}}}"#,
-         "#/constraints/group_constraints/G/min contradiction"),
-        (#"{"assets":["A"],"constraints":{"groups":{"G/1":["A"]},"group_constraints":{"G/1":{"maximum":1}}}}"#,
-         "#/constraints/group_constraints/G~11/maximum unknown_member"),
-        (#"{"assets":["A"],"constraints":{"linear":["A <= "]}}"#, "#/constraints/linear/0 bad_format"),
-        (#"{"assets":["A"],"constraints":{"linear":["TSLA <= 1"]}}"#, "#/constraints/linear/0 bad_format"),
-        (#"{"assets":["A"],"constraints":{"linear":[{"coefficients":{"A":1}}]}}"#, "#/constraints/linear/0/max missing"),
-        (#"{"assets":["A"],"constraints":{"linear":[{"coefficients":{"C":1},"max":1}]}}"#,
-         "#/constraints/linear/0/coefficients/C unknown_value"),
-        (#"{"assets":["A"],"constraints":{"budget":{"min":1}}}"#, "#/constraints/budget/max missing"),
-        (#"{"assets":["A"],"constraints":{"budget":{"min":1,"max":0.5}}}"#, "#/constraints/budget/min contradiction"),
-        (#"{"assets":["A"],"constraints":{"short":-1}}"#, "#/constraints/short out_of_range"),
-        (#"{"assets":["A"],"constraints":{"turnover":{"from":{"A":1}}}}"#, "#/constraints/turnover/total missing"),
-        (#"{"assets":["A"],"constraints":{"units":"monthly"}}"#, "#/constraints/units unknown_value"),
-    ])
+    @Test(
+        "each fault is named by its pointer",
+        arguments: [
+            (#"[]"#, "# wrong_type"),
+            (#"{}"#, "#/assets missing"),
+            (#"{"assets":[]}"#, "#/assets out_of_range"),
+            (#"{"assets":"AAPL"}"#, "#/assets wrong_type"),
+            (#"{"assets":["A",1]}"#, "#/assets/1 wrong_type"),
+            (#"{"assets":["A","B","A"]}"#, "#/assets/2 duplicate"),
+            (#"{"assets":["A",""]}"#, "#/assets/1 bad_format"),
+            (#"{"assets":["A"],"objectiv":"Sharpe"}"#, "#/objectiv unknown_member"),
+            (#"{"assets":["A"],"objective":"sharpe"}"#, "#/objective unknown_value"),
+            (#"{"assets":["A"],"model":"Clasic"}"#, "#/model unknown_value"),
+            (#"{"assets":["A"],"risk_measure":"CVAR"}"#, "#/risk_measure unknown_value"),
+            (#"{"assets":["A"],"start_date":"2023-02-30"}"#, "#/start_date bad_date"),
+            (#"{"assets":["A"],"start_date":20230101}"#, "#/start_date wrong_type"),
+            (#"{"assets":["A"],"start_date":"2023-02-03","end_date":"2023-02-02"}"#, "#/start_date contradiction"),
+            (#"{"assets":["A"],"risk_free_rate":"0.02"}"#, "#/risk_free_rate wrong_type"),
+            (#"{"assets":["A"],"risk_free_rate":1e999}"#, "#/risk_free_rate out_of_range"),
+            (#"{"assets":["A"],"risk_aversion":-1}"#, "#/risk_aversion out_of_range"),
+            (#"{"assets":["A"],"alpha":0}"#, "#/alpha out_of_range"),
+            (#"{"assets":["A"],"alpha":1}"#, "#/alpha out_of_range"),
+            (#"{"assets":["A"],"kappa":1}"#, "#/kappa out_of_range"),
+            (#"{"assets":["A"],"a_sim":1.5}"#, "#/a_sim wrong_type"),
+            (#"{"assets":["A"],"periods_per_year":0}"#, "#/periods_per_year out_of_range"),
+            (#"{"assets":["A"],"efficient_frontier":1}"#, "#/efficient_frontier out_of_range"),
+            (#"{"assets":["A"],"efficient_frontier":"yes"}"#, "#/efficient_frontier wrong_type"),
+            (#"{"assets":["A"],"efficient_frontier":{"by":"sharpe"}}"#, "#/efficient_frontier/by unknown_value"),
+            (#"{"assets":["A"],"portfolio_id":"a b"}"#, "#/portfolio_id bad_format"),
+            (#"{"assets":["A"],"store":"no"}"#, "#/store wrong_type"),
+            (#"{"assets":["A"],"store":false,"portfolio_id":"abcd"}"#, "#/portfolio_id contradiction"),
+            (
+                #"{"assets":["A"],"recalculation":{"quiet_ms":9,"max_wait_ms":3}}"#,
+                "#/recalculation/quiet_ms contradiction"
+            ),
+            (#"{"assets":["A"],"constraints":[]}"#, "#/constraints wrong_type"),
+            (#"{"assets":["A"],"constraints":{"uper_bound":1}}"#, "#/constraints/uper_bound unknown_member"),
+            (#"{"assets":["A"],"constraints":{"upper_bound":true}}"#, "#/constraints/upper_bound wrong_type"),
+            (#"{"assets":["A"],"constraints":{"upper_bound":{"B":1}}}"#, "#/constraints/upper_bound/B unknown_value"),
+            (
+                #"{"assets":["A"],"constraints":{"lower_bound":0.5,"upper_bound":0.2}}"#,
+                "#/constraints/lower_bound contradiction"
+            ),
+            (
+                #"{"assets":["A","B"],"constraints":{"lower_bound":{"B":0.5},"upper_bound":0.2}}"#,
+                "#/constraints/lower_bound/B contradiction"
+            ),
+            (#"{"assets":["A"],"constraints":{"lower_bound":-0.5}}"#, "#/constraints/lower_bound contradiction"),
+            (#"{"assets":["A"],"constraints":{"groups":{"G":["A","A"]}}}"#, "#/constraints/groups/G/1 duplicate"),
+            (#"{"assets":["A"],"constraints":{"groups":{"G":"A"}}}"#, "#/constraints/groups/G wrong_type"),
+            (
+                #"{"assets":["A"],"constraints":{"groups":{"G":["A"]},"group_constraints":{"H":{"min":0.1}}}}"#,
+                "#/constraints/group_constraints/H unknown_member"
+            ),
+            (
+                #"{"assets":["A"],"constraints":{"groups":{"G":["A"]},"group_constraints":{"G":{"min":0.5,"max":0.1}}}}"#,
+                "#/constraints/group_constraints/G/min contradiction"
+            ),
+            (
+                #"{"assets":["A"],"constraints":{"groups":{"G/1":["A"]},"group_constraints":{"G/1":{"maximum":1}}}}"#,
+                "#/constraints/group_constraints/G~11/maximum unknown_member"
+            ),
+            (#"{"assets":["A"],"constraints":{"linear":["A <= "]}}"#, "#/constraints/linear/0 bad_format"),
+            (#"{"assets":["A"],"constraints":{"linear":["TSLA <= 1"]}}"#, "#/constraints/linear/0 bad_format"),
+            (
+                #"{"assets":["A"],"constraints":{"linear":[{"coefficients":{"A":1}}]}}"#,
+                "#/constraints/linear/0/max missing"
+            ),
+            (
+                #"{"assets":["A"],"constraints":{"linear":[{"coefficients":{"C":1},"max":1}]}}"#,
+                "#/constraints/linear/0/coefficients/C unknown_value"
+            ),
+            (#"{"assets":["A"],"constraints":{"budget":{"min":1}}}"#, "#/constraints/budget/max missing"),
+            (
+                #"{"assets":["A"],"constraints":{"budget":{"min":1,"max":0.5}}}"#,
+                "#/constraints/budget/min contradiction"
+            ),
+            (#"{"assets":["A"],"constraints":{"short":-1}}"#, "#/constraints/short out_of_range"),
+            (#"{"assets":["A"],"constraints":{"turnover":{"from":{"A":1}}}}"#, "#/constraints/turnover/total missing"),
+            (#"{"assets":["A"],"constraints":{"units":"monthly"}}"#, "#/constraints/units unknown_value"),
+        ])
     func pointer(text: String, expected: String) throws {
         #expect(try faults(text) == [expected])
     }
 
-    @Test("what is not built yet is refused by name, never ignored", arguments: [
-        (#"{"assets":["A"],"model":"HRP"}"#, "#/model"),
-        (#"{"assets":["A"],"model":"Conditional Value at Risk (CVaR) Optimization"}"#, "#/model"),
-        (#"{"assets":["A"],"risk_measure":"CVaR"}"#, "#/risk_measure"),
-        (#"{"assets":["A"],"kelly":"exact"}"#, "#/kelly"),
-        (#"{"assets":["A"],"convention":"skfolio"}"#, "#/convention"),
-        (#"{"assets":["A"],"covariance_estimator":{"method":"ledoit"}}"#, "#/covariance_estimator/method"),
-        (#"{"assets":["A"],"mean_estimator":{"method":"hist","d":0.9}}"#, "#/mean_estimator/d"),
-        (#"{"assets":["A"],"views":{}}"#, "#/views"),
-        (#"{"assets":["A"],"constraints":{"max_risk":{"MV":0.01}}}"#, "#/constraints/max_risk"),
-        (#"{"assets":["A"],"constraints":{"cardinality":3}}"#, "#/constraints/cardinality"),
-    ])
+    @Test(
+        "what is not built yet is refused by name, never ignored",
+        arguments: [
+            (#"{"assets":["A"],"model":"HRP"}"#, "#/model"),
+            (#"{"assets":["A"],"model":"Conditional Value at Risk (CVaR) Optimization"}"#, "#/model"),
+            (#"{"assets":["A"],"risk_measure":"CVaR"}"#, "#/risk_measure"),
+            (#"{"assets":["A"],"kelly":"exact"}"#, "#/kelly"),
+            (#"{"assets":["A"],"convention":"skfolio"}"#, "#/convention"),
+            (#"{"assets":["A"],"covariance_estimator":{"method":"ledoit"}}"#, "#/covariance_estimator/method"),
+            (#"{"assets":["A"],"mean_estimator":{"method":"hist","d":0.9}}"#, "#/mean_estimator/d"),
+            (#"{"assets":["A"],"views":{}}"#, "#/views"),
+            (#"{"assets":["A"],"constraints":{"max_risk":{"MV":0.01}}}"#, "#/constraints/max_risk"),
+            (#"{"assets":["A"],"constraints":{"cardinality":3}}"#, "#/constraints/cardinality"),
+        ])
     func notBuilt(text: String, place: String) throws {
         #expect(try faults(text) == ["\(place) not_supported_yet"])
     }
@@ -189,9 +215,10 @@ struct OptimizeRequestTests {
     @Test("all faults come in one answer")
     func several() throws {
         let found = try faults(#"{"assets":["A","A"],"alpha":2,"objective":"x","foo":1}"#)
-        #expect(Set(found) == [
-            "#/assets/1 duplicate", "#/alpha out_of_range", "#/objective unknown_value", "#/foo unknown_member",
-        ])
+        #expect(
+            Set(found) == [
+                "#/assets/1 duplicate", "#/alpha out_of_range", "#/objective unknown_value", "#/foo unknown_member",
+            ])
     }
 
     @Test("an inline panel decodes, nulls are missing")
@@ -205,19 +232,30 @@ struct OptimizeRequestTests {
         #expect(chosen.assets == ["B"])
     }
 
-    @Test("faults of an inline panel", arguments: [
-        (#""returns":{"values":{"A":[]}}"#, "#/returns/dates missing"),
-        (#""returns":{"dates":["2023-01-03"],"values":{}}"#, "#/returns/values out_of_range"),
-        (#""returns":{"dates":["2023-01-03"],"values":{"A":[1,2]}}"#, "#/returns/values/A length_mismatch"),
-        (#""returns":{"dates":["2023-01-03","2023-01-03"],"values":{"A":[1,2]}}"#, "#/returns/dates/1 duplicate"),
-        (#""returns":{"dates":["2023-01-04","2023-01-03"],"values":{"A":[1,2]}}"#, "#/returns/dates/1 out_of_range"),
-        (#""returns":{"dates":["2023-01-04"],"values":{"A":["x"]}}"#, "#/returns/values/A/0 wrong_type"),
-        (#""prices":{"dates":["2023-01-04"],"values":{"A":[0]}}"#, "#/prices/values/A/0 out_of_range"),
-        (#""prices":{"dates":["2023-01-04"],"values":{"A":[1]}},"assets":["B"]"#, "#/assets/0 contradiction"),
-        (#""prices":{"dates":["2023-01-04"],"values":{"A":[1]}},"store":true"#, "#/store contradiction"),
-        (#""prices":{"dates":["2023-01-04"],"values":{"A":[1]}},"portfolio_id":"abcd""#, "#/portfolio_id contradiction"),
-        (#""returns":{"dates":[],"values":{"A":[]}},"prices":{"dates":[],"values":{"A":[]}}"#, "#/prices contradiction"),
-    ])
+    @Test(
+        "faults of an inline panel",
+        arguments: [
+            (#""returns":{"values":{"A":[]}}"#, "#/returns/dates missing"),
+            (#""returns":{"dates":["2023-01-03"],"values":{}}"#, "#/returns/values out_of_range"),
+            (#""returns":{"dates":["2023-01-03"],"values":{"A":[1,2]}}"#, "#/returns/values/A length_mismatch"),
+            (#""returns":{"dates":["2023-01-03","2023-01-03"],"values":{"A":[1,2]}}"#, "#/returns/dates/1 duplicate"),
+            (
+                #""returns":{"dates":["2023-01-04","2023-01-03"],"values":{"A":[1,2]}}"#,
+                "#/returns/dates/1 out_of_range"
+            ),
+            (#""returns":{"dates":["2023-01-04"],"values":{"A":["x"]}}"#, "#/returns/values/A/0 wrong_type"),
+            (#""prices":{"dates":["2023-01-04"],"values":{"A":[0]}}"#, "#/prices/values/A/0 out_of_range"),
+            (#""prices":{"dates":["2023-01-04"],"values":{"A":[1]}},"assets":["B"]"#, "#/assets/0 contradiction"),
+            (#""prices":{"dates":["2023-01-04"],"values":{"A":[1]}},"store":true"#, "#/store contradiction"),
+            (
+                #""prices":{"dates":["2023-01-04"],"values":{"A":[1]}},"portfolio_id":"abcd""#,
+                "#/portfolio_id contradiction"
+            ),
+            (
+                #""returns":{"dates":[],"values":{"A":[]}},"prices":{"dates":[],"values":{"A":[]}}"#,
+                "#/prices contradiction"
+            ),
+        ])
     func inlineFaults(members: String, expected: String) throws {
         #expect(try faults("{\(members)}") == [expected])
     }
@@ -233,18 +271,20 @@ struct LinearTextTests {
         return try OptimizeRequest(json: json).constraints.linear.first
     }
 
-    @Test("sums, factors, both sides, groups", arguments: [
-        ("AAPL + MSFT <= 0.4", [("AAPL", 1.0), ("MSFT", 1)], nil, 0.4),
-        ("2*AAPL - 0.5 MSFT >= 0.1", [("AAPL", 2), ("MSFT", -0.5)], 0.1, nil),
-        ("AAPL == MSFT", [("AAPL", 1), ("MSFT", -1)], 0, 0),
-        ("0.1 <= Tech <= 0.4", [("Tech", 1)], 0.1, 0.4),
-        ("0.9 >= AAPL + 0.1 >= 0.2", [("AAPL", 1)], 0.1, 0.8),
-        ("BRK-B <= 0.1", [("BRK-B", 1)], nil, 0.1),
-        ("BRK - AAPL <= 1e-1", [("BRK", 1), ("AAPL", -1)], nil, 0.1),
-        ("2*E5 <= 1", [("E5", 2)], nil, 1),
-        ("\"AAPL\"+0.2<=MSFT+0.5", [("AAPL", 1), ("MSFT", -1)], nil, 0.3),
-        ("- AAPL <= -0.1", [("AAPL", -1)], nil, -0.1),
-    ] as [(String, [(String, Double)], Double?, Double?)])
+    @Test(
+        "sums, factors, both sides, groups",
+        arguments: [
+            ("AAPL + MSFT <= 0.4", [("AAPL", 1.0), ("MSFT", 1)], nil, 0.4),
+            ("2*AAPL - 0.5 MSFT >= 0.1", [("AAPL", 2), ("MSFT", -0.5)], 0.1, nil),
+            ("AAPL == MSFT", [("AAPL", 1), ("MSFT", -1)], 0, 0),
+            ("0.1 <= Tech <= 0.4", [("Tech", 1)], 0.1, 0.4),
+            ("0.9 >= AAPL + 0.1 >= 0.2", [("AAPL", 1)], 0.1, 0.8),
+            ("BRK-B <= 0.1", [("BRK-B", 1)], nil, 0.1),
+            ("BRK - AAPL <= 1e-1", [("BRK", 1), ("AAPL", -1)], nil, 0.1),
+            ("2*E5 <= 1", [("E5", 2)], nil, 1),
+            ("\"AAPL\"+0.2<=MSFT+0.5", [("AAPL", 1), ("MSFT", -1)], nil, 0.3),
+            ("- AAPL <= -0.1", [("AAPL", -1)], nil, -0.1),
+        ] as [(String, [(String, Double)], Double?, Double?)])
     func parses(text: String, terms: [(String, Double)], low: Double?, high: Double?) throws {
         let row = try #require(try parse(text))
         #expect(row.coefficients.map { $0.asset } == terms.map { $0.0 })
@@ -255,11 +295,15 @@ struct LinearTextTests {
         }
     }
 
-    @Test("refuses what is no constraint", arguments: [
-        "", "AAPL", "AAPL <= ", "<= 0.4", "AAPL + <= 0.4", "0.1 <= 0.4", "AAPL < 0.4", "AAPL <= 0.1 <= 0.2 <= 0.3", "TSLA <= 0.1",
-        "AAPL * MSFT <= 0.1", "AAPL - AAPL <= 0.1", "0.5 <= AAPL <= 0.4", "\"AAPL <= 0.4", "AAPL <= 0.1 == 0.2", "1..2 AAPL <= 1",
-        "AAPLX <= 0.1",
-    ])
+    @Test(
+        "refuses what is no constraint",
+        arguments: [
+            "", "AAPL", "AAPL <= ", "<= 0.4", "AAPL + <= 0.4", "0.1 <= 0.4", "AAPL < 0.4", "AAPL <= 0.1 <= 0.2 <= 0.3",
+            "TSLA <= 0.1",
+            "AAPL * MSFT <= 0.1", "AAPL - AAPL <= 0.1", "0.5 <= AAPL <= 0.4", "\"AAPL <= 0.4", "AAPL <= 0.1 == 0.2",
+            "1..2 AAPL <= 1",
+            "AAPLX <= 0.1",
+        ])
     func refuses(text: String) throws {
         #expect(throws: Problem.self) { try parse(text) }
     }

@@ -52,13 +52,14 @@ stop_pid() { # pid, seconds until SIGKILL
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# The first free port from the wanted one on; ports given out in this run are not given twice.
+# The first free port from the wanted one on, in $port. Wanted ports lie below 32768: from there on, outgoing connections borrow
+# ports, which then cannot be listened on although nobody answers. A port given out in this run is not given twice.
 taken_ports=" "
-free_port() { # wanted; answers in $port
+free_port() {
     port=$1
     while [[ $taken_ports == *" $port "* ]] || ! port_is_free "$port"; do
         port=$((port + 1))
-        ((port < 65000)) || die "no free port from $1 on"
+        ((port < 32768)) || die "no free port from $1 on"
     done
     taken_ports+="$port "
 }

@@ -51,6 +51,7 @@ struct JobLoop: Sendable {
                 }
                 attempt = 0
                 try await runs.setPosition(job: job.name, Checkpoint(item: Self.scheduleItem, position: now.isoString))
+                events.emit(.scheduleServed(job: job.name))
             } catch is CancellationError {
                 return
             } catch {

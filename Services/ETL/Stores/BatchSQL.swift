@@ -65,14 +65,15 @@ enum BatchSQL {
             FROM chained c
             LEFT JOIN LATERAL (
                 SELECT p.price FROM public.market_data p
-                WHERE p.asset_symbol = c.asset_symbol AND p."interval" = c."interval"
+                WHERE (c.old_price IS NULL OR c.revised OR c.lag_moved)
+                    AND p.asset_symbol = c.asset_symbol AND p."interval" = c."interval"
                     AND p."timestamp" < c."timestamp" AND p."timestamp" > coalesce(c.lag_time, '-infinity')
                 ORDER BY p."timestamp" DESC LIMIT 1
             ) before ON true
         ), wanted AS (
             SELECT b.*,
                 CASE
-                    WHEN NOT (accepted OR base_moved) THEN old_return
+                    WHEN NOT (old_price IS NULL OR revised OR base_moved) THEN old_return
                     WHEN base IS NULL THEN coalesce(stated_return, old_return)
                     ELSE \(simpleReturn(of: "price", on: "base"))
                 END AS new_return
@@ -82,7 +83,7 @@ enum BatchSQL {
                 (asset_symbol, "interval", "timestamp", price, volume, "return", source, run_id, quality)
             SELECT asset_symbol, "interval", "timestamp", price, volume, new_return, \(source), \(run), quality
             FROM wanted
-            WHERE accepted AND (old_price IS NULL OR revised)
+            WHERE old_price IS NULL OR revised
             ORDER BY asset_symbol, "interval", "timestamp"
             ON CONFLICT (asset_symbol, "interval", "timestamp") DO UPDATE
             SET price = excluded.price, volume = excluded.volume, "return" = excluded."return", source = excluded.source,
@@ -98,15 +99,15 @@ enum BatchSQL {
             FROM wanted w
             CROSS JOIN LATERAL (
                 SELECT p.asset_symbol, p."interval", p."timestamp", p.price, p."return" FROM public.market_data p
-                WHERE p.asset_symbol = w.asset_symbol AND p."interval" = w."interval"
+                WHERE w.moved AND p.asset_symbol = w.asset_symbol AND p."interval" = w."interval"
                     AND p."timestamp" > w."timestamp" AND p."timestamp" < coalesce(w.lead_time, 'infinity')
                 ORDER BY p."timestamp" LIMIT 1
             ) f
-            WHERE w.moved AND f."return" IS DISTINCT FROM \(simpleReturn(of: "f.price", on: "w.price"))
+            WHERE f."return" IS DISTINCT FROM \(simpleReturn(of: "f.price", on: "w.price"))
             UNION ALL
             SELECT asset_symbol, "interval", "timestamp", new_return
             FROM wanted
-            WHERE old_price IS NOT NULL AND NOT (accepted AND revised) AND new_return IS DISTINCT FROM old_return
+            WHERE old_price IS NOT NULL AND NOT revised AND new_return IS DISTINCT FROM old_return
         ), rechained AS (
             UPDATE public.market_data t SET "return" = f.new_return, run_id = \(run)
             FROM followers f

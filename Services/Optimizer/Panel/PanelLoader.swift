@@ -54,7 +54,8 @@ enum PanelLoader {
         let panel = try ReturnPanel.fromAligned(aligned)
         return LoadedPanel(
             panel: panel, fingerprint: PanelFingerprint(panel), tick: revision.tick, snapshot: revision.snapshot.text,
-            symbols: Set(assets.flatMap { $0.symbols }).sorted(), warnings: [])
+            symbols: Set(assets.flatMap { $0.symbols }).sorted(),
+            warnings: WindowWarnings.of(series, aligned, request))
     }
 
     // MARK: What the data can be refused for

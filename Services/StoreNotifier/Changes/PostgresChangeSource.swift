@@ -138,5 +138,6 @@ final class PostgresChangeSource: ChangeSource {
 
 extension TransactionOptions {
     /// As the feed, reading.
-    static let reading = TransactionOptions(role: .feed, readOnly: true, statementTimeout: .seconds(60), maximumAttempts: 2)
+    static let reading = TransactionOptions(
+        role: .feed, readOnly: true, statementTimeout: .seconds(60), maximumAttempts: 2)
 }

@@ -47,7 +47,7 @@ actor SocketSession {
         id = String(UInt64.random(in: 0 ... .max), radix: 36)
         let subscriber = request.parameter("subscriber").flatMap { $0.isEmpty || $0.utf8.count > 200 ? nil : $0 }
         acknowledgements = subscriber.map { name in
-            return AcknowledgementLedger(
+            AcknowledgementLedger(
                 subscriber: "ws:\(identity.tenant):\(identity.principal.subject):\(name)", connection: connection,
                 store: environment.cursors)
         }

@@ -28,7 +28,8 @@ final class Upgrade: Sendable {
 
     init(
         rules: Rules, gate: Gate, observer: Observer,
-        open: @escaping @Sendable (WebSocketConnection, Identity, RealtimeVersion, WebSocketUpgradeRequest) async -> Void
+        open:
+            @escaping @Sendable (WebSocketConnection, Identity, RealtimeVersion, WebSocketUpgradeRequest) async -> Void
     ) {
         self.rules = rules
         self.gate = gate
@@ -47,7 +48,8 @@ final class Upgrade: Sendable {
         guard request.headers.allSatisfy({ $0.value.utf8.count <= rules.longestHeader }) else {
             return await refuse(431, "Header value is too long")
         }
-        if !rules.allowedOrigins.isEmpty, let origin = request.header("origin"), !rules.allowedOrigins.contains(origin) {
+        if !rules.allowedOrigins.isEmpty, let origin = request.header("origin"), !rules.allowedOrigins.contains(origin)
+        {
             return await refuse(403, "Origin is not allowed")
         }
         guard count < rules.mostConnections else { return await refuse(429, "Too many connected users") }

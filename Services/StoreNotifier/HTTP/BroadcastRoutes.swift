@@ -16,7 +16,8 @@ struct BroadcastRoutes: Sendable {
             router.post("\(base)") { request, _ in try await batch(request) }
             router.post("\(base)/{topic}/events/{event}") { request, context in
                 try await single(
-                    request, topic: try context.parameters.require("topic"), event: try context.parameters.require("event"))
+                    request, topic: try context.parameters.require("topic"),
+                    event: try context.parameters.require("event"))
             }
             router.on("\(base)", method: .options) { _, _ in cors(Response(status: .noContent)) }
             router.on("\(base)/{topic}/events/{event}", method: .options) { _, _ in cors(Response(status: .noContent)) }
@@ -32,7 +33,8 @@ struct BroadcastRoutes: Sendable {
         guard messages.count <= Self.mostMessages else {
             return cors(
                 Response(
-                    json: ["message": "Too many messages to broadcast, please reduce the batch size"], status: .tooManyRequests))
+                    json: ["message": "Too many messages to broadcast, please reduce the batch size"],
+                    status: .tooManyRequests))
         }
         var broadcasts: [UserBroadcast] = []
         for message in messages {
@@ -53,7 +55,9 @@ struct BroadcastRoutes: Sendable {
         guard isJSON || request.mediaType == "application/octet-stream" else {
             return cors(Response(json: ["message": "Unsupported Media Type"], status: .unsupportedMediaType))
         }
-        let payload = isJSON ? try await request.jsonBody(limit: 5_000_000).bytes() : try await request.bodyBytes(limit: 5_000_000)
+        let payload =
+            isJSON
+            ? try await request.jsonBody(limit: 5_000_000).bytes() : try await request.bodyBytes(limit: 5_000_000)
         let (topic, event) = (
             FormEncoding.decodeComponent(topic[...], plusIsSpace: false),
             FormEncoding.decodeComponent(event[...], plusIsSpace: false)
@@ -72,7 +76,9 @@ struct BroadcastRoutes: Sendable {
         if let header = request.headers[.authorization], header.lowercased().hasPrefix("bearer ") {
             credential = String(header.dropFirst(7))
         }
-        guard let identity = try? await gate.identify(credential), identity.principal.allows(.dataRead) else { return nil }
+        guard let identity = try? await gate.identify(credential), identity.principal.allows(.dataRead) else {
+            return nil
+        }
         return identity.tenant
     }
 

@@ -174,7 +174,9 @@ final class Hub: Sendable {
     /// Where a channel is that is behind; nil when it is not.
     func backlogStart(_ subscription: Subscription) -> Position? {
         state.withLock { state in
-            guard case .behind(let position)? = state.members[ObjectIdentifier(subscription)]?.progress else { return nil }
+            guard case .behind(let position)? = state.members[ObjectIdentifier(subscription)]?.progress else {
+                return nil
+            }
             return position
         }
     }
@@ -185,7 +187,8 @@ final class Hub: Sendable {
         state.withLock { state in
             let id = ObjectIdentifier(subscription)
             guard case .behind? = state.members[id]?.progress, let live = state.live else { return true }
-            state.members[id]?.progress = position == live ? .live : position > live ? .ahead(position) : .behind(position)
+            state.members[id]?.progress =
+                position == live ? .live : position > live ? .ahead(position) : .behind(position)
             if let ledger = subscription.acknowledgements, let entry = state.durable[ObjectIdentifier(ledger)] {
                 state.ping(entry)
             }

@@ -25,7 +25,8 @@ struct Equilibration: Sendable {
                 }
             }
         }
-        let curvature = program.P.map { P in (0..<n).reduce(0.0) { max($0, P[$1, $1] * columns[$1] * columns[$1]) } } ?? 0
+        let curvature =
+            program.P.map { P in (0..<n).reduce(0.0) { max($0, P[$1, $1] * columns[$1] * columns[$1]) } } ?? 0
         let slope = (0..<n).reduce(0.0) { max($0, program.q[$1].magnitude * columns[$1]) }
         objective = Self.powerOfTwo(1 / max(curvature, slope))
         self.columns = columns

@@ -50,7 +50,8 @@ public enum InteriorPointMethod {
         if case .interrupted = outcome.reason { return run }
         guard settings.polishes, run.assessment.merit < 1e-2 else { return run }
         func consider(_ candidate: Iterate) {
-            let assessment = Assessment(program, scale, presolve.expand(equilibration.unscale(candidate)), exactly: true)
+            let assessment = Assessment(
+                program, scale, presolve.expand(equilibration.unscale(candidate)), exactly: true)
             if assessment.merit <= max(run.assessment.merit, 1e-13) {
                 run.assessment = assessment
                 run.isPolished = true
@@ -68,7 +69,9 @@ public enum InteriorPointMethod {
     }
 
     /// Turns a run into the answer: the status follows from what was measured, not from how the loop felt.
-    private static func conclude(_ program: QuadraticProgram, _ run: Run, _ settings: SolverSettings) -> QuadraticSolution {
+    private static func conclude(
+        _ program: QuadraticProgram, _ run: Run, _ settings: SolverSettings
+    ) -> QuadraticSolution {
         if case .interrupted(let status) = run.reason { return QuadraticSolution(run, status: status) }
         if run.assessment.satisfies(settings) { return QuadraticSolution(run, status: .optimal) }
         let analysis = InfeasibilityAnalysis(program, settings)
@@ -91,11 +94,13 @@ extension QuadraticSolution {
     init(_ run: InteriorPointMethod.Run, status: SolverStatus) {
         let assessment = run.assessment
         self.init(
-            status: status, x: assessment.point.x, equalityDuals: assessment.point.y, inequalityDuals: assessment.point.z,
+            status: status, x: assessment.point.x, equalityDuals: assessment.point.y,
+            inequalityDuals: assessment.point.z,
             lowerDuals: assessment.lowerDuals, upperDuals: assessment.upperDuals,
             primalObjective: assessment.primalObjective, dualObjective: assessment.dualObjective,
             primalResidual: assessment.primalResidual, dualResidual: assessment.dualResidual,
-            relativeGap: assessment.relativeGap, iterations: run.iterations, isPolished: run.isPolished, certificate: nil)
+            relativeGap: assessment.relativeGap, iterations: run.iterations, isPolished: run.isPolished,
+            certificate: nil)
     }
 
     /// The answer to a contradictory program: no point, the certificate's multipliers as prices.

@@ -33,7 +33,6 @@ struct PrimalDualLoop {
         var iteration = 0
         while true {
             let residuals = Residuals(form, point, scale)
-            if debugTrace { print("it \(iteration) p \(residuals.relativePrimal) d \(residuals.relativeDual) g \(residuals.relativeGap) mu \(point.mu) |x| \(Vector.normInfinity(point.x)) |y| \(Vector.normInfinity(point.y)) |z| \(Vector.normInfinity(point.z))") }
             if let reason = termination.check(form, point, residuals, iteration: iteration) {
                 return Outcome(point: termination.best ?? point, last: point, reason: reason, iterations: iteration)
             }
@@ -42,7 +41,6 @@ struct PrimalDualLoop {
                     point: termination.best ?? point, last: point, reason: .breakdown, iterations: iteration)
             }
             let (primal, dual) = steps(from: point, along: direction, fraction: 0.995)
-            if debugTrace { print("   steps \(primal) \(dual)") }
             point.move(direction, primal: primal, dual: dual)
             iteration += 1
         }
@@ -97,9 +95,8 @@ struct PrimalDualLoop {
     private func failure() -> Outcome {
         let zeros = { (count: Int) in [Double](repeating: 0, count: count) }
         let point = Iterate(
-            x: zeros(form.variables), y: zeros(form.equalities), z: zeros(form.inequalities), s: zeros(form.inequalities))
+            x: zeros(form.variables), y: zeros(form.equalities), z: zeros(form.inequalities),
+            s: zeros(form.inequalities))
         return Outcome(point: point, last: point, reason: .breakdown, iterations: 0)
     }
 }
-
-nonisolated(unsafe) public var debugTrace = false

@@ -3,7 +3,7 @@ import LinearAlgebra
 /// What "small" means for a program: sizes that residuals and gaps are compared with.
 ///
 /// A gap is relative to the objective's own terms. Where these vanish at the optimum (a riskless portfolio, a solution at
-/// the origin) it is relative to a thousandth of the terms without cancellation, and to a billionth of what they would be at
+/// the origin) it is relative to a thousandth of the terms without cancellation, or to 1e-5 of what the largest would be at
 /// the natural size of x.
 struct ProblemScale: Sendable {
     /// Natural size of x: largest |right-hand side| / |row| of the equalities, else the smallest positive distance of an
@@ -11,7 +11,7 @@ struct ProblemScale: Sendable {
     let reach: Double
     /// Largest |q|, and a billionth of the largest P_jj times `reach`.
     let slope: Double
-    /// Objective terms at the natural size.
+    /// Largest objective term at the natural size.
     private let natural: Double
     /// Whether the objective is zero, so that any feasible point is optimal, at no price.
     var isFeasibilityProblem: Bool { natural == 0 }
@@ -30,7 +30,7 @@ struct ProblemScale: Sendable {
         self.reach = reach
         let diagonal = P?.diagonal ?? []
         slope = max(Vector.normInfinity(q), 1e-9 * (diagonal.max() ?? 0) * reach)
-        natural = diagonal.reduce(0) { $0 + 0.5 * $1 * reach * reach } + q.reduce(0) { $0 + $1.magnitude * reach }
+        natural = 0.5 * (diagonal.max() ?? 0) * reach * reach + Vector.normInfinity(q) * reach
     }
 
     /// The size of the objective at x, given its two terms.
@@ -40,7 +40,7 @@ struct ProblemScale: Sendable {
             let curvature = P.map { $0.storage[j + j * $0.rows] } ?? 0
             terms += 0.5 * curvature * x[j] * x[j] + (q[j] * x[j]).magnitude
         }
-        return max((quadratic + linear).magnitude, quadratic, linear.magnitude, 1e-3 * terms, 1e-9 * natural)
+        return max((quadratic + linear).magnitude, quadratic, linear.magnitude, 1e-3 * terms, 1e-5 * natural)
     }
 
     private static func distances(_ rows: Matrix, _ right: [Double]) -> [Double] {

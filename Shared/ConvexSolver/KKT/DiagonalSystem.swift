@@ -17,7 +17,8 @@ struct DiagonalSystem {
         guard inverse.allSatisfy({ $0 > 0 && $0.isFinite }) else { return nil }
         for j in inverse.indices { inverse[j] = 1 / inverse[j] }
         var complement = Matrix(rows: rows.rows, columns: rows.rows)
-        complement.syrk(rows.scaled(rows: [Double](repeating: 1, count: rows.rows), columns: inverse.map { $0.squareRoot() }))
+        complement.syrk(
+            rows.scaled(rows: [Double](repeating: 1, count: rows.rows), columns: inverse.map { $0.squareRoot() }))
         for i in 0..<form.rows { complement[form.equalities + i, form.equalities + i] += 1 / weights[i] }
         var scale = complement.diagonal
         guard scale.allSatisfy({ $0 > 0 && $0.isFinite }) else { return nil }

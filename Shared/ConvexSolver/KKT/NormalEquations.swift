@@ -31,7 +31,9 @@ struct NormalEquations {
         var schurScale = complement.diagonal
         guard schurScale.allSatisfy({ $0 > 0 && $0.isFinite }) else { return nil }
         for i in schurScale.indices { schurScale[i] = 1 / schurScale[i].squareRoot() }
-        guard let schur = Self.factorise(complement, schurScale, regularisation: [1e-15, 1e-12, 1e-9]) else { return nil }
+        guard let schur = Self.factorise(complement, schurScale, regularisation: [1e-15, 1e-12, 1e-9]) else {
+            return nil
+        }
         self.schurScale = schurScale
         self.schur = schur
     }

@@ -81,12 +81,14 @@ enum LAPACK {
         var size = 0.0
         var integerSize: Int32 = 0
         _ = LAPACKE_dsyevr_work(
-            columnMajor, job, range, lower, order, &copy, order, 0, 0, 0, 0, 0, &found, &values, &vectors.storage, order,
+            columnMajor, job, range, lower, order, &copy, order, 0, 0, 0, 0, 0, &found, &values, &vectors.storage,
+            order,
             &support, &size, -1, &integerSize, -1)
         var work = [Double](repeating: 0, count: max(Int(size), 1))
         var integerWork = [Int32](repeating: 0, count: max(Int(integerSize), 1))
         let info = LAPACKE_dsyevr_work(
-            columnMajor, job, range, lower, order, &copy, order, 0, 0, 0, 0, 0, &found, &values, &vectors.storage, order,
+            columnMajor, job, range, lower, order, &copy, order, 0, 0, 0, 0, 0, &found, &values, &vectors.storage,
+            order,
             &support, &work, Int32(work.count), &integerWork, Int32(integerWork.count))
         if info < 0 { throw .invalidArgument(position: Int(-info)) }
         if info > 0 || Int(found) != n { throw .noConvergence(code: Int(info)) }

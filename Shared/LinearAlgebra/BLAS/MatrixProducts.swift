@@ -57,7 +57,7 @@ extension Matrix {
 
     /// self = scale op(A) op(B) + beta self.
     public mutating func gemm(
-        _ a: Matrix, transposed transposeA: Bool = false, _ b: Matrix, transposed transposeB: Bool = false,
+        _ a: Matrix, _ b: Matrix, transposeFirst transposeA: Bool = false, transposeSecond transposeB: Bool = false,
         scale alpha: Double = 1, beta: Double = 0
     ) {
         let inner = transposeA ? a.rows : a.columns

@@ -25,7 +25,9 @@ public enum OpenBLASKernel {
 
     /// The newest kernel family that a processor with these features runs, or nil if the fallback is all there is.
     static func suggestion(_ features: Set<String>) -> String? {
-        if features.isSuperset(of: ["avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl", "fma"]) { return "SkylakeX" }
+        if features.isSuperset(of: ["avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl", "fma"]) {
+            return "SkylakeX"
+        }
         if features.isSuperset(of: ["avx2", "fma"]) { return "Haswell" }
         if features.contains("avx") { return "Sandybridge" }
         return nil
@@ -54,7 +56,8 @@ public enum OpenBLASKernel {
     /// Initialises the library's dispatch table once more, if it has one.
     private static func reselect(_ kernel: String) -> String {
         typealias Call = @convention(c) () -> Void
-        guard let quit = dlsym(nil, "gotoblas_dynamic_quit"), let initialise = dlsym(nil, "gotoblas_dynamic_init") else {
+        guard let quit = dlsym(nil, "gotoblas_dynamic_quit"), let initialise = dlsym(nil, "gotoblas_dynamic_init")
+        else {
             return current()
         }
         setenv("OPENBLAS_CORETYPE", kernel, 1)

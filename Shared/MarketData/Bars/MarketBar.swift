@@ -17,6 +17,21 @@ public struct MarketBar: Sendable, Equatable {
     /// The return as the source states it; the stored one is computed wherever the bar before is known.
     public var statedReturn: DecimalNumber?
     public var quality: QualityFlags
+
+    public init(
+        symbol: String, interval: BarInterval, start: UTCTimestamp, open: DecimalNumber? = nil, high: DecimalNumber? = nil,
+        low: DecimalNumber? = nil, price: DecimalNumber, volume: DecimalNumber? = nil, statedReturn: DecimalNumber? = nil,
+        quality: QualityFlags = []
+    ) {
+        self.symbol = symbol
+        self.interval = interval
+        self.start = start
+        (self.open, self.high, self.low) = (open, high, low)
+        self.price = price
+        self.volume = volume
+        self.statedReturn = statedReturn
+        self.quality = quality
+    }
 }
 
 /// Soft findings about a stored bar: kept, and marked.

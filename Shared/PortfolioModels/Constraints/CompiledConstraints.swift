@@ -45,7 +45,9 @@ struct CompiledConstraints: Sendable {
             case .atLeast(let a): inequalities.append((Self.sparse(a.map { -$0 }), -constraint.level, index))
             case .hinge(let hinge):
                 var row: [(Int, Double)] = hinge.linear == 0 ? [] : (0..<n).map { ($0, hinge.linear) }
-                for (k, owner) in hinges.enumerated() where owner.constraint == index { row.append((n + k, hinge.weight)) }
+                for (k, owner) in hinges.enumerated() where owner.constraint == index {
+                    row.append((n + k, hinge.weight))
+                }
                 let right = constraint.level + hinge.linear * hinge.reference.reduce(0, +)
                 inequalities.append((row, right, index))
                 for (k, owner) in hinges.enumerated() where owner.constraint == index {

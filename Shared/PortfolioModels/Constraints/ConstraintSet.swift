@@ -47,7 +47,8 @@ struct ConstraintSet: Sendable {
         func build() -> ([NamedConstraint], [PortfolioWarning]) {
             var warnings: [PortfolioWarning] = []
             let all =
-                budgets() + bounds() + groups(&warnings) + linear(&warnings) + exposures() + turnover() + minimumReturn()
+                budgets() + bounds() + groups(&warnings) + linear(&warnings) + exposures() + turnover()
+                + minimumReturn()
             return (all, warnings)
         }
 
@@ -136,7 +137,8 @@ struct ConstraintSet: Sendable {
             let named = request.groups.first { $0.name == group }?.assets ?? []
             let kept = Set(request.members(of: group, among: assets))
             let lost = named.filter { !kept.contains($0) }
-            let names = lost.prefix(5).map { Problem.echo($0) }.joined(separator: ", ") + (lost.count > 5 ? ", ..." : "")
+            let names =
+                lost.prefix(5).map { Problem.echo($0) }.joined(separator: ", ") + (lost.count > 5 ? ", ..." : "")
             let code = kept.isEmpty ? "group_not_applied" : "group_cut"
             if kept.isEmpty {
                 let who = named.isEmpty ? "It has no members." : "None of its members (\(names)) is among the assets."
@@ -167,7 +169,8 @@ struct ConstraintSet: Sendable {
                 if let level = row.min, row.min == row.max {
                     result.append(
                         NamedConstraint(
-                            name: name, pointer: pointer, kind: .equal(coefficients), level: level, isStructural: false))
+                            name: name, pointer: pointer, kind: .equal(coefficients), level: level, isStructural: false)
+                    )
                     continue
                 }
                 if let level = row.min {
@@ -213,7 +216,8 @@ struct ConstraintSet: Sendable {
                 result.append(
                     NamedConstraint(
                         name: "turnover.per_asset", pointer: place("turnover", "per_asset"),
-                        kind: .bounds(lower: reference.map { $0 - most }, upper: reference.map { $0 + most }), level: most,
+                        kind: .bounds(lower: reference.map { $0 - most }, upper: reference.map { $0 + most }),
+                        level: most,
                         isStructural: false))
             }
             if let most = turnover.total {
@@ -231,7 +235,8 @@ struct ConstraintSet: Sendable {
             let scale = request.isAnnual ? periodsPerYear : 1
             return [
                 NamedConstraint(
-                    name: "min_return", pointer: place("min_return"), kind: .atLeast(mean.map { $0 * scale }), level: least,
+                    name: "min_return", pointer: place("min_return"), kind: .atLeast(mean.map { $0 * scale }),
+                    level: least,
                     isStructural: false)
             ]
         }

@@ -33,7 +33,17 @@ struct EfficientFrontier {
             }
         }
         result.append(last)
-        return result.sorted { $0.risk < $1.risk }
+        return efficient(result)
+    }
+
+    /// The points without those that a later one beats: of equal risk up to rounding, and a lower return.
+    private func efficient(_ points: [Point]) -> [Point] {
+        var kept: [Point] = []
+        for point in points.reversed() {
+            if let next = kept.last, point.risk >= next.risk - 1e-9 * max(next.risk, 1e-3 * model.unit) { continue }
+            kept.append(point)
+        }
+        return kept.reversed()
     }
 
     /// The least risk at a return, and d variance / d return there.

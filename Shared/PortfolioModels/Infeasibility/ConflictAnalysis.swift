@@ -25,7 +25,7 @@ struct ConflictAnalysis {
     /// - Throws: `SYS-201` if the deadline passes first.
     func problem() throws(Problem) -> Problem {
         let all = Array(set.constraints.indices)
-        let whole = try elastic(all, relaxable: all, weights: { _ in 1 })
+        let whole = try elastic(all, relaxable: all, weights: { self.rowWeight($0) })
         guard let whole, whole.total > Self.tolerance else {
             return Problem(.unstable, "The constraints are so tight that rounding decides whether they can hold.")
         }
@@ -54,7 +54,8 @@ struct ConflictAnalysis {
         let errors = conflict.map { index in
             Violation(
                 set.constraints[index].pointer, .other("conflict"),
-                "\(set.constraints[index].name) cannot hold together with the others.", limit: set.constraints[index].level)
+                "\(set.constraints[index].name) cannot hold together with the others.",
+                limit: set.constraints[index].level)
         }
         return Problem(.infeasible, detail, errors: errors, conflict: names, relaxation: relaxations)
     }
@@ -90,8 +91,13 @@ struct ConflictAnalysis {
         }
     }
 
+    /// What turns a row's slack into one of weights.
+    private func rowWeight(_ index: Int) -> Double {
+        if case .bounds = set.constraints[index].kind { 1 } else { weight(index) }
+    }
+
     private func isInfeasible(_ chosen: [Int]) throws(Problem) -> Bool {
-        guard let found = try elastic(chosen, relaxable: chosen, weights: { _ in 1 }) else { return false }
+        guard let found = try elastic(chosen, relaxable: chosen, weights: { self.rowWeight($0) }) else { return false }
         return found.total > Self.tolerance
     }
 
@@ -121,7 +127,8 @@ struct ConflictAnalysis {
         }
         switch found.status {
         case .optimal: break
-        case .deadline, .cancelled: throw Problem(.deadline, "The deadline passed while a conflict was being explained.")
+        case .deadline, .cancelled:
+            throw Problem(.deadline, "The deadline passed while a conflict was being explained.")
         default: return nil
         }
         var slacks = [Double](repeating: 0, count: set.constraints.count)

@@ -50,7 +50,8 @@ public struct PortfolioMetrics: Sendable {
             .init("volatility", volatility),
             .init("sharpe_ratio", ratio("sharpe_ratio", excess, volatility, least: noise, "the volatility is zero")),
             .init("max_drawdown", drawdown),
-            .init("sortino_ratio", ratio("sortino_ratio", excess, downside, least: noise, "no return is below the rate")),
+            .init(
+                "sortino_ratio", ratio("sortino_ratio", excess, downside, least: noise, "no return is below the rate")),
             .init("calmar_ratio", ratio("calmar_ratio", expected, drawdown, least: 1e-13, "there is no drawdown")),
             .init("downside_deviation", downside),
             .init("semi_deviation", root * measured(.msv)),

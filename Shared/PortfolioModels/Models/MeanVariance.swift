@@ -48,7 +48,8 @@ struct MeanVariance: Sendable {
     ///   - riskFreeRate: per period.
     ///   - riskAversion: l of Utility.
     /// - Throws: `OPT-101` infeasible, `OPT-203` where the ratio has no positive maximum, `OPT-201/202`, `SYS-201`.
-    func solve(_ objective: ObjectiveName, riskFreeRate: Double, riskAversion: Double) throws(Problem) -> ModelSolution {
+    func solve(_ objective: ObjectiveName, riskFreeRate: Double, riskAversion: Double) throws(Problem) -> ModelSolution
+    {
         switch objective {
         case .minimumRisk: try minimumRisk()
         case .utility: try utility(riskAversion)
@@ -62,12 +63,12 @@ struct MeanVariance: Sendable {
         var compiled = CompiledConstraints(constraints)
         if let level { compiled.require(scaledMean, atLeast: level / unit) }
         let program = compiled.program(quadratic: doubled(1), linear: zeros)
-        let found = try run(program)
+        let found = try run(program, floor: 1e-5)
         let weights = WeightCleanup.clean(found.x, compiled, constraints)
         let risk = deviation(weights) / unit
         let price = level == nil ? 0 : (found.inequalityDuals.last ?? 0)
         // d sigma / d level = unit * z / (2 sigma') with sigma' in units.
-        let scale = risk > 0 ? unit / (2 * risk) : 0
+        let scale = risk > 1e-9 ? unit / (2 * risk) : 0
         return ModelSolution(
             weights: weights, solver: found, prices: prices(found, compiled, scale: scale), returnPrice: price * unit)
     }
@@ -78,7 +79,7 @@ struct MeanVariance: Sendable {
         let size = max(largest, aversion * unit, .leastNormalMagnitude.squareRoot())
         let program = compiled.program(
             quadratic: aversion > 0 ? doubled(aversion * unit / size) : nil, linear: scaledMean.map { -$0 / size })
-        let found = try run(program)
+        let found = try run(program, floor: 1e-6)
         return ModelSolution(
             weights: WeightCleanup.clean(found.x, compiled, constraints), solver: found,
             prices: prices(found, compiled, scale: unit * size), returnPrice: 0)
@@ -89,7 +90,8 @@ struct MeanVariance: Sendable {
         let compiled = CompiledConstraints(constraints)
         let largest = scaledMean.reduce(0) { max($0, abs($1)) }
         let size = largest > 0 ? largest : 1
-        let found = try run(compiled.program(quadratic: nil, linear: scaledMean.map { -$0 / size }))
+        let found = try run(
+            compiled.program(quadratic: nil, linear: scaledMean.map { -$0 / size }), floor: 1e-6)
         return ModelSolution(
             weights: WeightCleanup.clean(found.x, compiled, constraints), solver: found,
             prices: prices(found, compiled, scale: unit * size), returnPrice: 0)
@@ -106,7 +108,8 @@ struct MeanVariance: Sendable {
                 errors: [
                     Violation(
                         JSONPointer(["risk_free_rate"]), .other("no_excess_return"),
-                        "The largest expected return is \(excess + rate) per period, the rate \(rate).", limit: excess + rate,
+                        "The largest expected return is \(excess + rate) per period, the rate \(rate).",
+                        limit: excess + rate,
                         value: rate)
                 ])
             problem.extensions["best_excess_return"] = JSONValue(excess)
@@ -114,22 +117,32 @@ struct MeanVariance: Sendable {
         }
         var compiled = CompiledConstraints(constraints, homogenised: true)
         compiled.normalise(scaledMean, charge: rate / unit, level: excess / unit)
-        let found = try run(compiled.program(quadratic: doubled(1), linear: zeros))
-        let scale = found.x[compiled.scaleColumn]
-        guard scale > 0, scale.isFinite else {
-            throw Problem(.ratioUndefined, "The ratio grows without limit: a portfolio without risk beats the rate.")
+        let found: QuadraticSolution
+        do {
+            found = try run(compiled.program(quadratic: doubled(1), linear: zeros), floor: 0)
+        } catch {
+            // The least variance tells a risk of zero from a numerical failure.
+            if error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue,
+                try minimumRisk(atLeast: rate + 1e-6 * excess).isRiskless(self)
+            {
+                throw Self.unlimitedRatio
+            }
+            throw error
         }
+        let scale = found.x[compiled.scaleColumn]
+        guard scale > 0, scale.isFinite else { throw Self.unlimitedRatio }
         let weights = WeightCleanup.clean(found.x.map { $0 / scale }, compiled, constraints)
         let risk = deviation(weights) / unit
-        guard risk > 1e-10 else {
-            throw Problem(.ratioUndefined, "The ratio grows without limit: a portfolio without risk beats the rate.")
-        }
+        guard risk > 1e-5 * max(excess / unit, 1e-2) else { throw Self.unlimitedRatio }
         let ratio = (dot(mean, weights) - rate) / (risk * unit)
         // The price z of a row a'y <= h k belongs to dS/dh = z S / (2 k sigma'^2), sigma' in units.
         return ModelSolution(
             weights: weights, solver: found,
             prices: prices(found, compiled, scale: ratio / (2 * scale * risk * risk)), returnPrice: 0)
     }
+
+    private static let unlimitedRatio = Problem(
+        .ratioUndefined, "The ratio grows without limit: a portfolio without risk beats the rate.")
 
     // MARK: Parts
 
@@ -160,15 +173,29 @@ struct MeanVariance: Sendable {
         return prices
     }
 
-    private func run(_ program: QuadraticProgram) throws(Problem) -> QuadraticSolution {
-        let found: QuadraticSolution
+    /// Solves a program and turns whatever is no solution into a problem.
+    ///
+    /// Where rounding stops the solver just short of its own tolerance of 1e-10, the answer still stands if residuals and gap
+    /// are within 1e-9, the gap relative to `floor` where the objective is smaller than that: a risk of zero has no relative
+    /// accuracy.
+    private func run(_ program: QuadraticProgram, floor: Double) throws(Problem) -> QuadraticSolution {
+        var found: QuadraticSolution
         do {
             found = try InteriorPointMethod.solve(program, settings: SolverSettings(deadline: deadline))
         } catch {
             throw Problem(.internalError, "The program could not be formed.")
         }
+        let residual = max(found.primalResidual, found.dualResidual)
+        // A purely quadratic objective is a variance: zero bounds it from below whatever the prices say.
+        let isVariance = program.P != nil && program.q.allSatisfy { $0 == 0 }
+        let bound = isVariance ? max(found.dualObjective, 0) : found.dualObjective
+        let gap = abs(found.primalObjective - bound) / max(floor, abs(found.primalObjective), abs(bound))
         switch found.status {
         case .optimal: return found
+        case .iterationLimit where residual <= 1e-9 && gap <= 1e-9,
+            .numericalFailure where residual <= 1e-9 && gap <= 1e-9:
+            found.relativeGap = gap
+            return found
         case .primalInfeasible: throw try ConflictAnalysis(constraints, deadline: deadline).problem()
         case .dualInfeasible: throw Problem(.unbounded, "The objective improves without limit under these constraints.")
         case .iterationLimit:
@@ -176,9 +203,8 @@ struct MeanVariance: Sendable {
         case .deadline: throw Problem(.deadline, "The deadline passed after \(found.iterations) iterations.")
         case .cancelled: throw Problem(.deadline, "The calculation was cancelled.")
         case .numericalFailure:
-            let residual = max(found.primalResidual, found.dualResidual)
             throw Problem(
-                .unstable, "Rounding stopped the solver at gap \(found.relativeGap) and residual \(residual).")
+                .unstable, "Rounding stopped the solver at gap \(gap) and residual \(residual).")
         }
     }
 }

@@ -10,4 +10,7 @@ struct ModelSolution: Sendable {
     var prices: [Double]
     /// d variance / d level of a required return, where one was required.
     var returnPrice: Double
+
+    /// Whether its risk cannot be told from zero.
+    func isRiskless(_ model: MeanVariance) -> Bool { model.deviation(weights) <= 1e-6 * model.unit }
 }

@@ -42,7 +42,8 @@ public struct ReturnPanel: Sendable, Equatable {
 
     /// Periods a year where the request does not say: 365 where a date falls on a weekend, else 252.
     public var periodsPerYear: Double {
-        dates.contains { $0.weekday > 5 } ? TradingCalendar.sevenDay.periodsPerYear : TradingCalendar.weekday.periodsPerYear
+        dates.contains { $0.weekday > 5 }
+            ? TradingCalendar.sevenDay.periodsPerYear : TradingCalendar.weekday.periodsPerYear
     }
 
     /// The panel's bytes in a fixed order, for a fingerprint: symbols, dates, then returns by column, little-endian.
@@ -54,7 +55,9 @@ public struct ReturnPanel: Sendable, Equatable {
             bytes.append(0)
         }
         func append(_ word: UInt64) {
-            for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
+            for shift in stride(from: UInt64(0), to: 64, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: word >> shift))
+            }
         }
         for date in dates { append(UInt64(bitPattern: Int64(date.daysSinceEpoch))) }
         for value in returns.storage { append((value == 0 ? 0 : value).bitPattern) }
@@ -82,9 +85,11 @@ extension ReturnPanel {
         for (column, series) in prices.enumerated() {
             let complete = kept.compactMap { series[$0] }
             for row in 1..<complete.count {
-                guard complete[row] > 0, complete[row - 1] > 0, complete[row].isFinite, complete[row - 1].isFinite else {
+                guard complete[row] > 0, complete[row - 1] > 0, complete[row].isFinite, complete[row - 1].isFinite
+                else {
                     throw Problem(
-                        .invalidPrice, "\(Problem.echo(assets[column])) has a price on \(dates[kept[row]]) that is not positive.")
+                        .invalidPrice,
+                        "\(Problem.echo(assets[column])) has a price on \(dates[kept[row]]) that is not positive.")
                 }
                 returns[row - 1, column] = complete[row] / complete[row - 1] - 1
             }

@@ -65,7 +65,9 @@ enum TailCoefficients {
             } else {
                 weight = (level[i + 1] - (i == 0 ? 0 : level[i - 1])) * level[i] / (alpha * alpha)
             }
-            for (rank, c) in conditional(alpha: level[i], count: count).enumerated() { coefficients[rank] += weight * c }
+            for (rank, c) in conditional(alpha: level[i], count: count).enumerated() {
+                coefficients[rank] += weight * c
+            }
         }
         return coefficients
     }

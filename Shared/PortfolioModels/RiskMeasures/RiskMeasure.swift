@@ -77,7 +77,15 @@ extension RiskMeasure {
     ///   - panel: the returns, T x N.
     /// - Returns: N contributions per period.
     public func contributions(weights: [Double], panel: ReturnPanel) -> [Double] {
-        let slope = sensitivity(at: panel.portfolioReturns(weights))
+        let x = panel.portfolioReturns(weights)
+        // A series of rounding errors has no direction: a portfolio without risk has no contributions.
+        let terms = weights.indices.reduce(0.0) { largest, asset in
+            weights[asset] == 0 ? largest : panel.column(asset).reduce(largest) { max($0, abs(weights[asset] * $1)) }
+        }
+        guard SeriesMath.centred(x).contains(where: { abs($0) > 1e-11 * terms }) else {
+            return weights.map { _ in 0 }
+        }
+        let slope = sensitivity(at: x)
         let scale = 1 / Double(Self.degree ?? 1)
         return weights.indices.map { asset in
             guard weights[asset] != 0 else { return 0 }

@@ -43,7 +43,9 @@ public enum RiskMeasures {
     ]
 
     /// The measure of a code, or nil if the registry lacks it (a test sees to it that it never does).
-    public static func measure(_ code: RiskMeasureCode, _ parameters: RiskParameters = RiskParameters()) -> (any RiskMeasure)? {
+    public static func measure(
+        _ code: RiskMeasureCode, _ parameters: RiskParameters = RiskParameters()
+    ) -> (any RiskMeasure)? {
         for type in all where type.code == code { return type.init(parameters) }
         return nil
     }

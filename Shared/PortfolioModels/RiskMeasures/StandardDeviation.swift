@@ -21,6 +21,6 @@ public struct StandardDeviation: RiskMeasure {
         let deviations = SeriesMath.centred(x)
         let divisor = SeriesMath.degreesOfFreedom(x)
         let risk = SeriesMath.rootMeanSquare(deviations, divisor: divisor)
-        return deviations.map { risk > 0 ? $0 / (divisor * risk) : 0 }
+        return SeriesMath.throughMean(deviations.map { risk > 0 ? $0 / (divisor * risk) : 0 })
     }
 }

@@ -47,7 +47,7 @@ struct OptimalityBound {
             // the deviation.
             direction = slopes.map { -$0 }
             factor = deviation
-            size = max(deviation * deviation, 1e-7 * typical * typical)
+            size = max(deviation * deviation, 1e-5 * typical * typical)
         case .utility:
             direction = zip(means, slopes).map { $0 - 2 * request.riskAversion * $1 }
             factor = 1
@@ -68,7 +68,9 @@ struct OptimalityBound {
         var now = 0.0
         for i in w.indices { now += direction[i] * w[i] }
         // The linearised ratio stands at the rate rather than at zero, the deviation's at its own value: both are d'w.
-        relativeGap = (bound - now) / max(size, .leastNormalMagnitude)
+        // A variance cannot fall below zero, whatever the prices fail to prove.
+        let most = request.objective == .minimumRisk ? deviation * deviation / 2 : .infinity
+        relativeGap = min(bound - now, most) / max(size, .leastNormalMagnitude)
     }
 
     private static func bound(_ direction: [Double], _ rules: RequestRules, _ prices: [String: Double]) -> Double {

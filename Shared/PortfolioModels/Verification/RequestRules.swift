@@ -15,14 +15,18 @@ struct RequestRules {
         func value(at w: [Double]) -> Double {
             var sum = 0.0
             for i in w.indices { sum += coefficients[i] * w[i] }
-            if let reference { for i in w.indices where w[i] < reference[i] { sum += hingeWeight * (reference[i] - w[i]) } }
+            if let reference {
+                for i in w.indices where w[i] < reference[i] { sum += hingeWeight * (reference[i] - w[i]) }
+            }
             return sum
         }
 
         /// The size of the terms that are added up, for rounding.
         func size(at w: [Double]) -> Double {
             var sum = 1e-300
-            for i in w.indices { sum += (abs(coefficients[i]) + hingeWeight) * abs(w[i]) + hingeWeight * abs(reference?[i] ?? 0) }
+            for i in w.indices {
+                sum += (abs(coefficients[i]) + hingeWeight) * abs(w[i]) + hingeWeight * abs(reference?[i] ?? 0)
+            }
             return sum
         }
     }

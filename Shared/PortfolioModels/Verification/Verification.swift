@@ -30,7 +30,7 @@ public enum Verification {
         let rules = RequestRules(request, panel: panel, periodsPerYear: result.periodsPerYear)
         faults += rules.violations(of: result.weights)
         faults += figures(request, panel, result)
-        faults += contributions(result)
+        faults += contributions(panel, result)
         let gap = OptimalityBound(request, panel: panel, result: result, rules: rules).relativeGap
         if !(gap <= largestGap) { faults.append("the prices prove optimality only to \(gap)") }
         faults += frontier(result)
@@ -56,7 +56,9 @@ public enum Verification {
         if !reported.allSatisfy({ $0.isFinite }) { faults.append("a figure of the solution is not finite") }
         let named = result.metrics + result.risk
         for figure in named where !(figure.value?.isFinite ?? true) { faults.append("\(figure.name) is not finite") }
-        if !(result.prices + solution.binding).allSatisfy({ $0.dual.isFinite }) { faults.append("a price is not finite") }
+        if !(result.prices + solution.binding).allSatisfy({ $0.dual.isFinite }) {
+            faults.append("a price is not finite")
+        }
         if !(solution.primalResidual <= 1e-8 && solution.dualResidual <= 1e-8 && solution.dualityGap <= 1e-8) {
             faults.append("the solver's own residuals are large")
         }
@@ -90,14 +92,16 @@ public enum Verification {
         func annual(_ name: String) -> Double? { result.metrics.first { $0.name == name }?.value }
         compare("metrics.expected_return", annual("expected_return") ?? .nan, series.mean * result.periodsPerYear, unit)
         compare(
-            "metrics.volatility", annual("volatility") ?? .nan, series.deviation * result.periodsPerYear.squareRoot(), unit)
+            "metrics.volatility", annual("volatility") ?? .nan, series.deviation * result.periodsPerYear.squareRoot(),
+            unit)
         return faults
     }
 
-    private static func contributions(_ result: OptimizationResult) -> [String] {
+    private static func contributions(_ panel: ReturnPanel, _ result: OptimizationResult) -> [String] {
+        let rounding = 1e-10 * PlainSeries(panel, result.weights).largest
         let sum = result.riskContributions.reduce(0, +)
         let size = result.riskContributions.reduce(0) { $0 + abs($1) }
-        guard abs(sum - result.solution.risk) > 1e-9 * max(size, result.solution.risk) else { return [] }
+        guard !(abs(sum - result.solution.risk) <= 1e-9 * max(size, result.solution.risk) + rounding) else { return [] }
         return ["the risk contributions add up to \(sum), the risk is \(result.solution.risk)"]
     }
 

@@ -129,13 +129,15 @@ extension PostgresConnection {
     @discardableResult
     fileprivate func endCopy(failing reason: String?) async throws(PostgresError) -> Int {
         var exchange = Exchange(isShielded: reason != nil)
-        if reason != nil { exchange.deadline = .now + configuration.cancelTimeout }
         try begin(shielded: true)
+        // A server that is stuck on a row reads no more: it would not see the failure either.
+        if reason != nil { requestCancel(&exchange) }
         do throws(PostgresError) {
             while try !link.endCopy(failing: reason) { try await waitForRoom(&exchange) }
             while try !link.flush() { try await waitForRoom(&exchange) }
         } catch {
             markBroken()
+            await finish(&exchange)
             throw error
         }
         return try await drain(&exchange)?.affectedRows ?? 0

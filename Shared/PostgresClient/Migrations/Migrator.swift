@@ -111,7 +111,7 @@ public struct Migrator: Sendable {
             } catch {
                 _ = try? await connection.run(["ROLLBACK"], shielded: true)
                 if error.kind == .usage { throw .brokeTransaction(version: file.version, name: file.name) }
-                guard error.sqlState == .lockNotAvailable || error.isSerializationFailure, attempt < 60 else {
+                guard error.passesByItself, attempt < 60 else {
                     throw .database(version: file.version, error)
                 }
             }
@@ -177,5 +177,14 @@ public struct Migrator: Sendable {
 extension Migrator.Applied {
     init(_ file: MigrationFile) {
         self.init(version: file.version, name: file.name, checksum: file.checksum)
+    }
+}
+
+extension PostgresError {
+    /// A lock that was held, or another database of the same server being migrated: roles are shared, and both create them.
+    fileprivate var passesByItself: Bool {
+        sqlState == .lockNotAvailable || isSerializationFailure
+            || (isUniqueViolation && schema == "pg_catalog")
+            || (sqlState?.category == "XX" && message.contains("concurrently"))
     }
 }

@@ -42,9 +42,15 @@ public enum HealthProbe {
         }
     }
 
-    /// Whether `/readyz` answers 200.
+    /// Whether `/readyz` answers 200. An address that means every interface is asked on loopback.
     public static func isReady(host: String, port: Int) async -> Bool {
-        (try? await get(host: host, port: port, path: "/readyz").status) == 200
+        let host =
+            switch host {
+            case "0.0.0.0": "127.0.0.1"
+            case "::": "::1"
+            default: host
+            }
+        return (try? await get(host: host, port: port, path: "/readyz").status) == 200
     }
 
     /// Our own ops server sends bodies of known length, so there is no chunked form to undo.

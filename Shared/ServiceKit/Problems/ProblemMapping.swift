@@ -60,10 +60,17 @@ extension Problem {
         case 405: self.init(.methodNotAllowed, detail ?? "The method is not among the allowed ones.")
         case 406: self.init(.notAcceptable, detail ?? "No form of the answer is acceptable.")
         case 408: self.init(.requestTimeout, detail ?? "The request did not arrive in time.")
+        case 409: self.init(.wrongState, detail ?? "The state does not allow this.")
+        case 412: self.init(.preconditionFailed, detail ?? "The precondition does not hold.")
         case 413: self.init(.bodyTooLarge, detail ?? "The body is larger than what is taken.")
         case 415: self.init(.unsupportedMediaType, detail ?? "The media type is not taken here.")
+        case 422: self.init(.invalidValue, detail ?? "A value is not allowed.")
+        case 428: self.init(.preconditionRequired, detail ?? "A precondition is required.")
+        case 429: self.init(.rateLimited, detail ?? "Try again later.")
         case 431: self.init(.headTooLarge, detail ?? "The head is larger than what is taken.")
+        case 501: self.init(.notImplemented, detail ?? "This is not built yet.")
         case 503: self.init(.overloaded, detail ?? "Try again later.")
+        case 504: self.init(.deadline, detail ?? "There was no result within the deadline.")
         default: return nil
         }
         if status.code == 400 { self.status = 400 }

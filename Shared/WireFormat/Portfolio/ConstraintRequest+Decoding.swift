@@ -132,7 +132,8 @@ extension ConstraintRequest {
                 at: place.appending("coefficients"), reader.faults)
             inner.finish()
             linear.append(
-                Linear(name: name, coefficients: coefficients.map { AssetValue($0.key, $0.value) }, min: low, max: high))
+                Linear(name: name, coefficients: coefficients.map { AssetValue($0.key, $0.value) }, min: low, max: high)
+            )
         }
     }
 

@@ -34,7 +34,9 @@ enum LinearExpression {
             let bounds = [sides[0].constant - sides[1].constant, sides[2].constant - sides[1].constant]
             let low = signs[0] == .atMost ? bounds[0] : bounds[1]
             let high = signs[0] == .atMost ? bounds[1] : bounds[0]
-            guard low <= high else { throw Failure(description: "The lower end \(low) is above the upper end \(high).") }
+            guard low <= high else {
+                throw Failure(description: "The lower end \(low) is above the upper end \(high).")
+            }
             guard !sides[1].terms.isEmpty else { throw Failure(description: "The constraint names no asset.") }
             return ConstraintRequest.Linear(name: nil, coefficients: sides[1].terms, min: low, max: high)
         default:
@@ -122,7 +124,9 @@ enum LinearExpression {
             let hasStar = take("*")
             skipSpaces()
             if let name = try name() { return side.add(sign * number, name) }
-            if hasStar { throw Failure(description: at == characters.count ? "A name is missing at the end." : unknown()) }
+            if hasStar {
+                throw Failure(description: at == characters.count ? "A name is missing at the end." : unknown())
+            }
             side.constant += sign * number
         }
 
@@ -140,14 +144,17 @@ enum LinearExpression {
                 let quoted = Array(characters[(at + 1)..<end])
                 guard names.contains(quoted) else {
                     throw Failure(
-                        description: "\"\(Problem.echo(String(quoted)))\" is neither an asset nor a group of this request.")
+                        description:
+                            "\"\(Problem.echo(String(quoted)))\" is neither an asset nor a group of this request.")
                 }
                 at = end + 1
                 return String(quoted)
             }
             for name in names where !name.isEmpty && starts(with: name) {
                 let end = at + name.count
-                if end < characters.count, characters[end].isLetter || characters[end].isNumber || characters[end] == "_" {
+                if end < characters.count,
+                    characters[end].isLetter || characters[end].isNumber || characters[end] == "_"
+                {
                     continue
                 }
                 at = end
@@ -161,7 +168,8 @@ enum LinearExpression {
             while at < characters.count {
                 let c = characters[at]
                 let isExponentSign = (c == "+" || c == "-") && at > start && "eE".contains(characters[at - 1])
-                guard c.isASCII, c.isNumber || c == "." || isExponentSign || (at > start && "eE".contains(c) && exponent(at))
+                guard c.isASCII,
+                    c.isNumber || c == "." || isExponentSign || (at > start && "eE".contains(c) && exponent(at))
                 else { break }
                 at += 1
             }

@@ -88,15 +88,18 @@ extension OptimizeRequest {
         riskMeasure = reader.choice("risk_measure", of: RiskMeasureCode.self) ?? implied ?? .mv
         objective = reader.choice("objective", of: ObjectiveName.self) ?? .sharpe
         if model != .classic {
-            reader.fault("model", .other("not_supported_yet"), "\(model.rawValue) is not supported yet; supported: Classic.")
+            reader.fault(
+                "model", .other("not_supported_yet"), "\(model.rawValue) is not supported yet; supported: Classic.")
         }
         if riskMeasure != .mv {
             let detail = "Optimising \(riskMeasure.rawValue) is not supported yet; supported: MV. "
             let name = reader.has("risk_measure") ? "risk_measure" : "model"
-            reader.fault(name, .other("not_supported_yet"), detail + "The answer's risk lists it for the weights found.")
+            reader.fault(
+                name, .other("not_supported_yet"), detail + "The answer's risk lists it for the weights found.")
         }
         if let kelly = reader.choice("kelly", of: KellyMode.self), kelly != .none {
-            reader.fault("kelly", .other("not_supported_yet"), "kelly \(kelly.rawValue) is not supported yet; supported: none.")
+            reader.fault(
+                "kelly", .other("not_supported_yet"), "kelly \(kelly.rawValue) is not supported yet; supported: none.")
         }
         convention = reader.choice("convention", of: Convention.self) ?? .riskfolio
         if convention != .riskfolio {
@@ -181,7 +184,8 @@ extension OptimizeRequest {
                 enabled: enabled, quietMilliseconds: quiet, maximumWaitMilliseconds: longest)
         }
         let isInline = reader.has("returns") || reader.has("prices")
-        for (name, isAsked) in [("portfolio_id", portfolioID != nil), ("recalculation", recalculation != nil)] where isAsked {
+        for (name, isAsked) in [("portfolio_id", portfolioID != nil), ("recalculation", recalculation != nil)]
+        where isAsked {
             if isInline { reader.fault(name, .contradiction, "A request with an inline panel stores nothing.") }
             if !isInline, !store { reader.fault(name, .contradiction, "A request with store false keeps nothing.") }
         }

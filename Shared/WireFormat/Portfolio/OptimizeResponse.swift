@@ -84,7 +84,8 @@ public struct OptimizeResponse: Sendable, Equatable {
         public var missing: MissingReport
 
         public init(
-            start: CalendarDate, end: CalendarDate, observations: Int, assets: Int, revision: Int64?, fingerprint: String,
+            start: CalendarDate, end: CalendarDate, observations: Int, assets: Int, revision: Int64?,
+            fingerprint: String,
             missing: MissingReport
         ) {
             self.start = start

@@ -10,6 +10,7 @@ struct Optimizer: Sendable {
     let pool: PostgresPool
     let solver: SolverPool
     let answers: ResultCache<AnswerKey, SolvedPortfolio>
+    let prices = PriceCache()
     let jobs: JobQueue
     let fanOut: FanOut
     let event: Event

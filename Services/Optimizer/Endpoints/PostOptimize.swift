@@ -52,12 +52,13 @@ struct PostOptimize: Endpoint {
 extension Optimizer {
     /// The panel: the request's own, or stored prices in one snapshot.
     func load(_ request: OptimizeRequest, for principal: Principal) async throws -> LoadedPanel {
+        let prices = prices
         if let inline = request.panel { return try PanelLoader.inline(inline, of: request) }
         var options = TransactionOptions.app(principal.tenant)
         options.isolation = .repeatableRead
         options.readOnly = true
         return try await pool.transaction(options) { connection in
-            try await PanelLoader.stored(request, on: connection)
+            try await PanelLoader.stored(request, prices: prices, on: connection)
         }
     }
 

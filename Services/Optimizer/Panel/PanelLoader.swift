@@ -31,26 +31,29 @@ enum PanelLoader {
 
     /// Stored prices of the request's assets in its window, within the caller's REPEATABLE READ transaction.
     /// - Throws: `DAT-001` for names nobody knows, `DAT-002` for too little history, `DAT-003` where the assets share no days.
-    static func stored(_ request: OptimizeRequest, on connection: PostgresConnection) async throws -> LoadedPanel {
+    static func stored(
+        _ request: OptimizeRequest, prices: PriceCache, on connection: PostgresConnection
+    ) async throws -> LoadedPanel {
         let revision = try await PriceStore.revision(on: connection)
         let assets = try await AssetStore.resolve(
             request.assets, from: request.startDate, to: request.endDate, on: connection)
         try await refuseUnknown(assets, on: connection)
         try refuseTwice(assets)
-        let series: [PriceSeries]
+        let histories: [String: PriceCache.History]
         do {
-            series = try await PriceStore.series(
-                of: assets, from: request.startDate, to: request.endDate, on: connection)
+            histories = try await prices.histories(of: assets.flatMap { $0.symbols }, at: revision, on: connection)
         } catch let error as PostgresError where error.sqlState?.rawValue == "22003" {
             throw Problem(.invalidPrice, "A stored price is beyond the range of numbers that can be computed with.")
         }
+        let series = PriceStore.series(
+            of: assets, from: request.startDate, to: request.endDate, histories: histories)
         try refuseEmpty(series, request)
         let aligned = AlignedPrices(series)
         guard !aligned.dates.isEmpty else { throw noCommonDays(series) }
         guard aligned.dates.count > fewestReturns else { throw tooShort(aligned, series) }
         let panel = try ReturnPanel.fromAligned(aligned)
         return LoadedPanel(
-            panel: panel, fingerprint: PanelFingerprint(panel), tick: revision.tick, snapshot: revision.snapshot,
+            panel: panel, fingerprint: PanelFingerprint(panel), tick: revision.tick, snapshot: revision.snapshot.text,
             symbols: Set(assets.flatMap { $0.symbols }).sorted(),
             warnings: WindowWarnings.of(series, aligned, request))
     }

@@ -76,7 +76,7 @@ struct Worker: Service {
         options.isolation = .repeatableRead
         options.readOnly = true
         let work = try await optimizer.pool.transaction(options) { connection in
-            try await Work.load(job, on: connection)
+            try await Work.load(job, prices: optimizer.prices, on: connection)
         }
         try await failpoint("job.after_read")
         guard let work else { return .fenced }  // the portfolio is gone, and its job with it
@@ -124,7 +124,9 @@ struct Worker: Service {
         var currentFingerprint: [UInt8]?
         var input: Input
 
-        static func load(_ job: ClaimedJob, on connection: PostgresConnection) async throws -> Work? {
+        static func load(
+            _ job: ClaimedJob, prices: PriceCache, on connection: PostgresConnection
+        ) async throws -> Work? {
             guard let portfolio = try await PortfolioStore.find(job.portfolioID, on: connection) else { return nil }
             let current = try await PortfolioStore.currentFingerprint(of: job.portfolioID, on: connection)
             let request = try OptimizeRequest(json: try StrictJSON.parse(portfolio.request, limits: .stored))
@@ -133,7 +135,7 @@ struct Worker: Service {
                 currentFingerprint: current?.requestHash == portfolio.requestHash ? current?.fingerprint : nil,
                 input: .refused(Problem(.internalError, "")))
             do {
-                work.input = .panel(try await PanelLoader.stored(request, on: connection))
+                work.input = .panel(try await PanelLoader.stored(request, prices: prices, on: connection))
             } catch let problem as Problem where !problem.retryable {
                 work.input = .refused(problem)
             }

@@ -7,12 +7,22 @@ struct ResolvedAsset: Sendable, Equatable {
     var name: String
     /// The symbol of market_data whose series this is; FB's is META.
     var symbol: String
-    /// All symbols whose rows belong to the series: the symbol and the names it had before.
-    var symbols: [String]
+    /// Symbols whose rows belong to the series on the days on which they were its name.
+    var formerNames: [FormerName]
     /// Trades around the clock.
     var isContinuous: Bool
     /// Whether any of the symbols is in the database at all.
     var isKnown: Bool
+
+    /// A name that meant the asset from its first day to the day before its end.
+    struct FormerName: Sendable, Equatable {
+        var symbol: String
+        var firstDay: Int
+        var endDay: Int
+    }
+
+    /// All symbols whose rows may belong to the series.
+    var symbols: [String] { [symbol] + formerNames.map { $0.symbol } }
 }
 
 /// Assets and the names they have had.
@@ -25,9 +35,10 @@ enum AssetStore {
         let last = PostgresDate(daysSinceEpoch: (end ?? .latest).daysSinceEpoch)
         let rows = try await connection.query(
             """
-            SELECT w.name, c.symbol, ARRAY(
-                    SELECT c.symbol UNION SELECT l.alias FROM ballast.asset_alias l WHERE l.symbol = c.symbol ORDER BY 1
-                ) AS symbols,
+            SELECT w.name, c.symbol,
+                ARRAY(SELECT l.alias FROM ballast.asset_alias l WHERE l.symbol = c.symbol ORDER BY l.valid_from, l.alias) AS former,
+                ARRAY(SELECT l.valid_from FROM ballast.asset_alias l WHERE l.symbol = c.symbol ORDER BY l.valid_from, l.alias) AS since,
+                ARRAY(SELECT l.valid_to FROM ballast.asset_alias l WHERE l.symbol = c.symbol ORDER BY l.valid_from, l.alias) AS until,
                 coalesce(a.calendar = '24/7', false) AS continuous,
                 EXISTS (SELECT FROM ballast.asset k WHERE k.symbol = c.symbol OR k.symbol IN (
                     SELECT l.alias FROM ballast.asset_alias l WHERE l.symbol = c.symbol)) AS known
@@ -42,11 +53,21 @@ enum AssetStore {
             ORDER BY w.place
             """)
         return try rows.map { row in
-            ResolvedAsset(
+            let names = try row.decode([String].self, at: 2)
+            let since = try row.decode([PostgresDate].self, at: 3)
+            let until = try row.decode([PostgresDate].self, at: 4)
+            return ResolvedAsset(
                 name: try row.decode(String.self, at: 0), symbol: try row.decode(String.self, at: 1),
-                symbols: try row.decode([String].self, at: 2), isContinuous: try row.decode(Bool.self, at: 3),
-                isKnown: try row.decode(Bool.self, at: 4))
+                formerNames: zip(names, zip(since, until)).map { name, days in
+                    ResolvedAsset.FormerName(symbol: name, firstDay: bounded(days.0), endDay: bounded(days.1))
+                },
+                isContinuous: try row.decode(Bool.self, at: 5), isKnown: try row.decode(Bool.self, at: 6))
         }
+    }
+
+    /// Infinite dates, cut to the calendar.
+    private static func bounded(_ date: PostgresDate) -> Int {
+        min(max(date.daysSinceEpoch, CalendarDate.earliest.daysSinceEpoch), CalendarDate.latest.daysSinceEpoch + 1)
     }
 
     /// Every name a request may use, for suggestions; the first 20,000.

@@ -3,98 +3,109 @@ import WireFormat
 
 /// Daily prices, read in a form that becomes a matrix without a row object a price.
 enum PriceStore {
-    /// The series of each asset between two days, both included; a nil bound is open.
-    ///
-    /// Where a day has several rows the latest counts; where a symbol and one of its former names both have the day, the symbol's
-    /// own row does. A former name counts only on the days on which it was the name.
-    static func series(
-        of assets: [ResolvedAsset], from start: CalendarDate?, to end: CalendarDate?, on connection: PostgresConnection
-    ) async throws -> [PriceSeries] {
-        let mixed = assets.contains { $0.isContinuous } && assets.contains { !$0.isContinuous }
-        let from = assets.map { asset in
-            // The session of the first day takes a round-the-clock bar of the day before.
-            PostgresTimestamp(
-                microsecondsSinceEpoch: microseconds(start ?? .earliest, plus: mixed && asset.isContinuous ? -1 : 0))
-        }
-        let to = PostgresTimestamp(microsecondsSinceEpoch: microseconds(end ?? .latest, plus: 1))
+    /// The newest tick of the change log and the snapshot of the running transaction: which data it sees.
+    static func revision(on connection: PostgresConnection) async throws -> DataRevision {
         let rows = try await connection.query(
             """
-            WITH member AS (
-                SELECT w.place, w.symbol, w.start, \(to) AS stop, 0 AS rank
-                FROM unnest(\(assets.map { $0.symbol }), \(from)) WITH ORDINALITY AS w (symbol, start, place)
-                UNION ALL
-                SELECT w.place, l.alias,
-                    greatest(w.start, l.valid_from::timestamp AT TIME ZONE 'UTC'),
-                    least(\(to), l.valid_to::timestamp AT TIME ZONE 'UTC'), 1
-                FROM unnest(\(assets.map { $0.symbol }), \(from)) WITH ORDINALITY AS w (symbol, start, place)
-                JOIN ballast.asset_alias l ON l.symbol = w.symbol
-            )
-            SELECT m.place, s.at, s.price
-            FROM member m CROSS JOIN LATERAL (
+            SELECT (SELECT max(tick) FROM rt.tick), pg_current_snapshot()::text,
+                pg_postmaster_start_time()::text || '/' || pg_relation_filenode('public.market_data'::regclass)::text
+            """)
+        guard let row = rows.first, let snapshot = Snapshot(try row.decode(String.self, at: 1)) else {
+            throw PostgresError(.decoding, "no snapshot")
+        }
+        return DataRevision(
+            tick: try row.decode(Int64?.self, at: 0) ?? 0, snapshot: snapshot, world: try row.decode(String.self, at: 2)
+        )
+    }
+
+    /// The whole histories of some symbols; absent where a symbol has no daily price. Where a day has several rows the latest counts.
+    static func histories(
+        of symbols: [String], on connection: PostgresConnection
+    ) async throws -> [String: PriceCache.History] {
+        let rows = try await connection.query(
+            """
+            SELECT w.symbol, s.at, s.price
+            FROM unnest(\(symbols)) AS w (symbol) CROSS JOIN LATERAL (
                 SELECT array_agg(d."timestamp") AS at, array_agg(d.price) AS price
                 FROM (
                     SELECT "timestamp", price::float8 AS price FROM public.market_data
-                    WHERE asset_symbol = m.symbol AND "interval" = '1d' AND "timestamp" >= m.start AND "timestamp" < m.stop
-                    ORDER BY "timestamp"
+                    WHERE asset_symbol = w.symbol AND "interval" = '1d' ORDER BY "timestamp"
                 ) d
             ) s
-            WHERE s.at IS NOT NULL ORDER BY m.place, m.rank
+            WHERE s.at IS NOT NULL
             """)
-        var series = assets.map { PriceSeries(asset: $0.name, isContinuous: $0.isContinuous, days: [], prices: []) }
+        var histories: [String: PriceCache.History] = [:]
         for row in rows {
-            let place = try row.decode(Int64.self, at: 0)
-            let instants = try row.decode([PostgresTimestamp].self, at: 1)
-            let prices = try row.decode([Double].self, at: 2)
-            guard let at = series.indices.first(where: { $0 + 1 == place }) else { continue }
-            let read = daily(instants, prices)
-            series[at] = series[at].days.isEmpty ? filled(series[at], read) : merged(series[at], with: read)
+            histories[try row.decode(String.self, at: 0)] = daily(
+                try row.decode([PostgresTimestamp].self, at: 1), try row.decode([Double].self, at: 2))
         }
-        return series
+        return histories
+    }
+
+    /// The series of each asset between two days, both included; a nil bound is open.
+    ///
+    /// A former name counts only on the days on which it was the name, and only where the symbol itself has no price.
+    static func series(
+        of assets: [ResolvedAsset], from start: CalendarDate?, to end: CalendarDate?,
+        histories: [String: PriceCache.History]
+    ) -> [PriceSeries] {
+        let mixed = assets.contains { $0.isContinuous } && assets.contains { !$0.isContinuous }
+        let last = (end ?? .latest).daysSinceEpoch
+        return assets.map { asset in
+            // The session of the first day takes a round-the-clock bar of the day before.
+            let first = (start ?? .earliest).daysSinceEpoch - (mixed && asset.isContinuous ? 1 : 0)
+            var own = cut(histories[asset.symbol], first, last)
+            for name in asset.formerNames {
+                let other = cut(histories[name.symbol], max(first, name.firstDay), min(last, name.endDay - 1))
+                if !other.days.isEmpty { own = merged(own, with: other) }
+            }
+            return PriceSeries(asset: asset.name, isContinuous: asset.isContinuous, days: own.days, prices: own.prices)
+        }
     }
 
     /// One price a day: the latest of each.
-    private static func daily(_ instants: [PostgresTimestamp], _ prices: [Double]) -> (days: [Int], prices: [Double]) {
-        var days: [Int] = []
-        var kept: [Double] = []
-        days.reserveCapacity(instants.count)
-        kept.reserveCapacity(instants.count)
-        for (instant, price) in zip(instants, prices) {
-            let day = UTCTimestamp(microsecondsSinceEpoch: instant.microsecondsSinceEpoch).date.daysSinceEpoch
-            if days.last == day {
-                kept[kept.count - 1] = price
+    private static func daily(_ instants: [PostgresTimestamp], _ prices: [Double]) -> PriceCache.History {
+        var history = PriceCache.History()
+        history.days.reserveCapacity(instants.count)
+        history.prices.reserveCapacity(instants.count)
+        for index in 0..<min(instants.count, prices.count) {
+            let microseconds = instants[index].microsecondsSinceEpoch
+            let day = UTCTimestamp(microsecondsSinceEpoch: microseconds).date.daysSinceEpoch
+            if history.days.last == day {
+                history.prices[history.prices.count - 1] = prices[index]
             } else {
-                days.append(day)
-                kept.append(price)
+                history.days.append(day)
+                history.prices.append(prices[index])
             }
         }
-        return (days, kept)
+        return history
     }
 
-    private static func filled(_ series: PriceSeries, _ read: (days: [Int], prices: [Double])) -> PriceSeries {
-        var series = series
-        series.days = read.days
-        series.prices = read.prices
-        return series
+    /// The days from `first` to `last`.
+    private static func cut(_ history: PriceCache.History?, _ first: Int, _ last: Int) -> PriceCache.History {
+        guard let history, first <= last else { return PriceCache.History() }
+        let from = position(of: first, in: history.days)
+        let to = position(of: last + 1, in: history.days)
+        if from == 0, to == history.days.count { return history }
+        return PriceCache.History(days: Array(history.days[from..<to]), prices: Array(history.prices[from..<to]))
     }
 
-    /// The days of `other` that `series` lacks, put in their places.
-    private static func merged(_ series: PriceSeries, with other: (days: [Int], prices: [Double])) -> PriceSeries {
+    /// The first position whose day is at least `day`.
+    private static func position(of day: Int, in days: [Int]) -> Int {
+        var low = 0
+        var high = days.count
+        while low < high {
+            let middle = (low + high) / 2
+            if days[middle] < day { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// The days of `other` that `history` lacks, put in their places.
+    private static func merged(_ history: PriceCache.History, with other: PriceCache.History) -> PriceCache.History {
         var byDay = Dictionary(zip(other.days, other.prices), uniquingKeysWith: { _, last in last })
-        for (day, price) in zip(series.days, series.prices) { byDay[day] = price }
-        var result = series
-        result.days = byDay.keys.sorted()
-        result.prices = result.days.compactMap { byDay[$0] }
-        return result
-    }
-
-    private static func microseconds(_ date: CalendarDate, plus days: Int) -> Int64 {
-        Int64(date.daysSinceEpoch + days) * 86_400_000_000
-    }
-
-    /// The newest tick of the change log and the snapshot of the running transaction: which data it sees.
-    static func revision(on connection: PostgresConnection) async throws -> (tick: Int64, snapshot: String) {
-        let rows = try await connection.query("SELECT (SELECT max(tick) FROM rt.tick), pg_current_snapshot()::text")
-        guard let row = rows.first else { return (0, "") }
-        return (try row.decode(Int64?.self, at: 0) ?? 0, try row.decode(String.self, at: 1))
+        for (day, price) in zip(history.days, history.prices) { byDay[day] = price }
+        let days = byDay.keys.sorted()
+        return PriceCache.History(days: days, prices: days.compactMap { byDay[$0] })
     }
 }

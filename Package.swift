@@ -99,7 +99,8 @@ let package = Package(
 
         // Pure libraries.
         library("WireFormat"),
-        library("LinearAlgebra", ["COpenBLAS", realModule], house + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
+        library(
+            "LinearAlgebra", ["COpenBLAS", realModule], house + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
         library("ConvexSolver", ["LinearAlgebra"], numeric),
         library("PortfolioModels", ["ConvexSolver", "LinearAlgebra", "WireFormat", ordered, realModule], numeric),
         library("Reallocation", ["ConvexSolver", "LinearAlgebra", "WireFormat"], numeric),
@@ -111,7 +112,10 @@ let package = Package(
         library("PostgresClient", ["CLibPQ", logging, lifecycle, crypto, deque, heap], house),
         library(
             "WebSocketTransport",
-            [hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes, logging, deque]),
+            [
+                hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes,
+                logging, deque,
+            ]),
         library(
             "ServiceKit",
             [
@@ -123,14 +127,16 @@ let package = Package(
         .executableTarget(
             name: "ETL",
             dependencies: [
-                "MarketData", "HTTPFetch", "PostgresClient", "WireFormat", "ServiceKit", hummingbird, lifecycle, logging, metrics,
+                "MarketData", "HTTPFetch", "PostgresClient", "WireFormat", "ServiceKit", hummingbird, lifecycle,
+                logging, metrics,
                 arguments, configuration, crypto,
             ],
             path: "Services/ETL", swiftSettings: safe),
         .executableTarget(
             name: "StoreNotifier",
             dependencies: [
-                "Realtime", "WebSocketTransport", "PostgresClient", "WireFormat", "ServiceKit", hummingbird, hummingbirdCore,
+                "Realtime", "WebSocketTransport", "PostgresClient", "WireFormat", "ServiceKit", hummingbird,
+                hummingbirdCore,
                 lifecycle, logging, metrics, coreMetrics, arguments, configuration,
             ],
             path: "Services/StoreNotifier", swiftSettings: safe),
@@ -138,13 +144,16 @@ let package = Package(
             name: "Optimizer",
             dependencies: [
                 "PortfolioModels", "ConvexSolver", "LinearAlgebra", "Reallocation", "Realtime", "WebSocketTransport",
-                "PostgresClient", "HTTPFetch", "WireFormat", "ServiceKit", hummingbird, lifecycle, logging, metrics, arguments,
+                "PostgresClient", "HTTPFetch", "WireFormat", "ServiceKit", hummingbird, lifecycle, logging, metrics,
+                arguments,
                 configuration, crypto, ordered, nioCore, httpTypes,
             ],
             path: "Services/Optimizer", swiftSettings: numeric),
         .executableTarget(
             name: "CommandLineTool",
-            dependencies: ["PortfolioModels", "PostgresClient", "HTTPFetch", "WireFormat", "ServiceKit", arguments, logging],
+            dependencies: [
+                "PortfolioModels", "PostgresClient", "HTTPFetch", "WireFormat", "ServiceKit", arguments, logging,
+            ],
             path: "Services/CommandLine", swiftSettings: safe),
 
         // Tests.
@@ -165,19 +174,22 @@ let package = Package(
         tests(
             "ServiceKit",
             [
-                "ServiceKit", "WireFormat", "PostgresClient", hummingbird, httpTypes, nioCore, nioPosix, coreMetrics, lifecycle,
+                "ServiceKit", "WireFormat", "PostgresClient", hummingbird, httpTypes, nioCore, nioPosix, coreMetrics,
+                lifecycle,
                 logging,
             ]),
         tests("ETL", ["ETL", "MarketData", "HTTPFetch", "PostgresClient", "ServiceKit", "WireFormat", logging]),
         tests(
             "StoreNotifier",
             [
-                "StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "ServiceKit", "WireFormat", logging, lifecycle,
+                "StoreNotifier", "Realtime", "WebSocketTransport", "PostgresClient", "ServiceKit", "WireFormat",
+                logging, lifecycle,
             ]),
         tests(
             "Optimizer",
             [
-                "Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver", "LinearAlgebra",
+                "Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver",
+                "LinearAlgebra",
                 hummingbird, httpTypes, nioCore, nioEmbedded,
             ]),
         tests("CommandLineTool", ["CommandLineTool", "ServiceKit", "WireFormat", arguments]),

@@ -120,7 +120,8 @@ struct JSONSerializerTests {
     @Test(
         "doubles read back exactly",
         arguments: [
-            0.1, 1 / 3, 1e-7, 123456789.125, .leastNonzeroMagnitude, 1.7976931348623157e308, 0, -0.0, 1, 1e21, 2.2250738585072014e-308,
+            0.1, 1 / 3, 1e-7, 123456789.125, .leastNonzeroMagnitude, 1.7976931348623157e308, 0, -0.0, 1, 1e21,
+            2.2250738585072014e-308,
             0.30000000000000004,
         ] as [Double])
     func doubles(value: Double) throws {

@@ -59,8 +59,7 @@ CONF
     fi
     cluster_is_up && return
     step "Starting PostgreSQL on port $1"
-    # The descriptor of our lock must not live on in the server.
-    as_cluster_user "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -o "-p $1" -w -t 120 start 9>&- >/dev/null ||
+    (close_inherited && as_cluster_user "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -o "-p $1" -w -t 120 start >/dev/null) ||
         { as_cluster_user tail -20 "$folder/log" >&2; die "PostgreSQL did not start"; }
 }
 
@@ -70,6 +69,6 @@ stop_cluster() {
 }
 
 restart_cluster() { # smart | fast | immediate: the last is a crash, with recovery at the next start
-    as_cluster_user "$(postgres_bin)/pg_ctl" -D "$(cluster_folder)/data" -l "$(cluster_folder)/log" -o "-p $database_port" \
-        -m "$1" -w -t 120 restart 9>&- >/dev/null
+    (close_inherited && as_cluster_user "$(postgres_bin)/pg_ctl" -D "$(cluster_folder)/data" -l "$(cluster_folder)/log" \
+        -o "-p $database_port" -m "$1" -w -t 120 restart >/dev/null)
 }

@@ -40,6 +40,18 @@ running_pid() {
 # True when the executable was rebuilt since the process started.
 is_outdated() { [[ $(readlink "/proc/$1/exe") == *' (deleted)' ]]; }
 
+# For a process that outlives the script: whoever called us may wait until nobody holds its descriptors any more.
+close_inherited() {
+    local fd
+    for fd in /proc/"$BASHPID"/fd/*; do
+        fd=${fd##*/}
+        case $fd in
+            0 | 1 | 2 | 255) ;; # 255 is bash's own
+            *) eval "exec $fd>&-" 2>/dev/null || true ;;
+        esac
+    done
+}
+
 stop_pid() { # pid, seconds until SIGKILL
     kill -TERM "$1" 2>/dev/null || return 0
     local tenths=$(($2 * 10))

@@ -14,7 +14,8 @@ final class Subscriber {
     }
 
     deinit {
-        if process.isRunning { process.terminate() }
+        // Not SIGTERM: the client inherits our signal mask, and while it lives `swift test` waits for its output to end.
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
     }
 
     /// Starts it and waits until it is subscribed. Nil where no Python with the package `realtime` is named by BALLAST_TEST_PYTHON.

@@ -28,7 +28,9 @@ async def main():
 
     channel.on_postgres_changes("INSERT", schema="ballast", table="portfolio_result", callback=changed)
     await channel.subscribe(state)
-    await asyncio.sleep(600)
+    parent = os.getppid()
+    while os.getppid() == parent:  # ends with whoever started it
+        await asyncio.sleep(1)
 
 
 asyncio.run(main())

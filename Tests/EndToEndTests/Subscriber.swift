@@ -29,14 +29,16 @@ final class Subscriber {
         let output = Pipe()
         process.standardOutput = output
         let (chunks, arrived) = AsyncStream<Data>.makeStream()
-        output.fileHandleForReading.readabilityHandler = { handle in
-            let data = handle.availableData
-            if data.isEmpty {
-                handle.readabilityHandler = nil
-                arrived.finish()
-            } else {
+        // A reader with a descriptor of its own: Foundation's readability handler closes descriptors twice.
+        let descriptor = dup(output.fileHandleForReading.fileDescriptor)
+        DispatchQueue.global().async {
+            let pipe = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+            while true {
+                let data = pipe.availableData
+                if data.isEmpty { break }
                 arrived.yield(data)
             }
+            arrived.finish()
         }
         try process.run()
         let subscriber = Subscriber(process: process, chunks: chunks)

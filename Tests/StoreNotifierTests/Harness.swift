@@ -21,6 +21,8 @@ struct RunningNotifier: Sendable {
         _ database: TestDatabase, configure: (inout Notifier.Settings) -> Void = { _ in },
         _ body: @escaping @Sendable (RunningNotifier) async throws -> R
     ) async throws -> R {
+        await NotifierSlots.shared.take()
+        defer { Task { await NotifierSlots.shared.give() } }
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let (opsPorts, opsPort) = AsyncStream.makeStream(of: Int.self)
         var settings = Notifier.Settings()
@@ -83,6 +85,28 @@ struct RunningNotifier: Sendable {
     }
 }
 
+/// Each notifier has some ten sessions, and the test server has two hundred: so many notifiers at a time.
+actor NotifierSlots {
+    static let shared = NotifierSlots(6)
+
+    private var free: Int
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    init(_ count: Int) { free = count }
+
+    func take() async {
+        if free > 0 {
+            free -= 1
+        } else {
+            await withCheckedContinuation { waiting.append($0) }
+        }
+    }
+
+    func give() {
+        if waiting.isEmpty { free += 1 } else { waiting.removeFirst().resume() }
+    }
+}
+
 /// A client that speaks the protocol word by word. Used by one task.
 final class Client: @unchecked Sendable {  // one task at a time
     let connection: WebSocketConnection
@@ -96,7 +120,10 @@ final class Client: @unchecked Sendable {  // one task at a time
         messages = connection.messages.makeAsyncIterator()
     }
 
-    struct Ended: Error {}
+    /// The connection ended, and how.
+    struct Ended: Error {
+        var closure: WebSocketClosure?
+    }
 
     @discardableResult
     func send(_ event: String, _ topic: String, joinRef: String? = nil, payload: JSONValue = [:]) -> String {
@@ -116,7 +143,7 @@ final class Client: @unchecked Sendable {  // one task at a time
         while let message = await messages.next() {
             if case .text(let text) = message { return try version.decode(text) }
         }
-        throw Ended()
+        throw Ended(closure: connection.closure)
     }
 
     /// The next message of an event; others are skipped.
@@ -131,12 +158,14 @@ final class Client: @unchecked Sendable {  // one task at a time
         while let message = await messages.next() {
             if case .binary(let bytes) = message { return bytes }
         }
-        throw Ended()
+        throw Ended(closure: connection.closure)
     }
 
     /// The next change.
     func nextChange() async throws -> RealtimeChange {
-        guard let change = RealtimeChange(payload: try await next("postgres_changes").payload) else { throw Ended() }
+        guard let change = RealtimeChange(payload: try await next("postgres_changes").payload) else {
+            throw Ended(closure: connection.closure)
+        }
         return change
     }
 

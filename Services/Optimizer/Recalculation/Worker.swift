@@ -184,13 +184,14 @@ struct Worker: Service {
         return "failed"
     }
 
-    /// Repeats until it works or the lease would be over anyway. Runs apart from the task, which may be cancelled already.
+    /// Repeats until it works or the lease would be over anyway. Runs in a task of its own: the caller's may be cancelled already.
     private func insist(_ body: @escaping @Sendable () async throws -> Void) async {
-        await Task.detached {
+        let unstructured = Task {
             let end = ContinuousClock.now + .seconds(15)
             while ContinuousClock.now < end {
                 do { return try await body() } catch { try? await Task.sleep(for: .milliseconds(200)) }
             }
-        }.value
+        }
+        await unstructured.value
     }
 }

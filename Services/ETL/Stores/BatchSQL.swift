@@ -15,7 +15,13 @@ enum BatchSQL {
         """
 
     /// One collector writes at a time, so that returns are chained on what is really stored.
-    static let lock: SQL = "SELECT pg_advisory_xact_lock(hashtextextended('ballast.etl.market_data', 0))"
+    ///
+    /// And every row is looked up by the key: a planner that has no statistics yet takes market_data for tiny, scans it once
+    /// for each staged row, and is not done after minutes. The penalty on scans would call the just-in-time compiler; off too.
+    static let lock: SQL = """
+        SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
+            pg_advisory_xact_lock(hashtextextended('ballast.etl.market_data', 0))::text
+        """
 
     /// Simple return on a base price: exact numerics, independent of how many zeros either was written with.
     private static func simpleReturn(of price: SQL, on base: SQL) -> SQL {

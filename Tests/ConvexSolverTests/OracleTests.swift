@@ -6,7 +6,7 @@ import Testing
 
 /// Certified optima of real windows: `optimization.WINDOW.json` of the shared oracle.
 @Suite(
-    "Certified mean-variance optima", .enabled(if: SharedFolder.url("oracle/windows.json") != nil, "no shared folder"))
+    "Certified mean-variance optima", .enabled(if: SharedFolder.url("oracle/windows.json") != nil, "no ../shared"))
 struct OracleTests {
     static let windows = ["sp500_n10_T500", "sp500_n10_T1008", "sp500_n20_T500", "sp500_n20_T1008"]
 

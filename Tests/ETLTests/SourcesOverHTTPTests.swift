@@ -53,7 +53,7 @@ import WireFormat
         #expect(try await collecting.table() == expected)
     }
 
-    @Test(.enabled(if: SharedFolder.url("fixtures/coinbase-candles") != nil))
+    @Test(.enabled(if: SharedFolder.url("fixtures/coinbase-candles") != nil, "no ../shared"))
     func `the recorded Coinbase days go into the table, the open one does not`() async throws {
         let collecting = try await Collecting()
         let url = try #require(SharedFolder.url("fixtures/coinbase-candles/btc-usd-1d-newest-first.json"))

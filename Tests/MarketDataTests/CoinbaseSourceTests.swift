@@ -15,7 +15,9 @@ import WireFormat
             window: FetchWindow(from: try time(from), to: end, end: end, hasHistory: false))
     }
 
-    @Test(.enabled(if: Fixture.isAvailable("coinbase-candles")), arguments: Fixture.cases("coinbase-candles"))
+    @Test(
+        .enabled(if: Fixture.isAvailable("coinbase-candles"), "no ../shared"),
+        arguments: Fixture.cases("coinbase-candles"))
     func `every recorded answer is read as expected`(_ fixture: Fixture) throws {
         let source = try coinbase(fixture.file.contains("-1h") ? "1h" : "1d")
         var request = SourceRequest(item: "BTC-USD", target: .get(url: ""))

@@ -5,7 +5,7 @@ import Testing
 import WireFormat
 
 @Suite struct `Pyth accounts` {
-    @Test(.enabled(if: Fixture.isAvailable("pyth-accounts")), arguments: Fixture.cases("pyth-accounts"))
+    @Test(.enabled(if: Fixture.isAvailable("pyth-accounts"), "no ../shared"), arguments: Fixture.cases("pyth-accounts"))
     func `every recorded account is decoded to its last field`(_ fixture: Fixture) throws {
         let text = String(decoding: try fixture.body(), as: UTF8.self).filter { !$0.isWhitespace }
         let bytes = [UInt8](try #require(Data(base64Encoded: text)))
@@ -92,7 +92,7 @@ import WireFormat
 }
 
 @Suite struct `Solana RPC` {
-    @Test(.enabled(if: Fixture.isAvailable("solana-rpc")), arguments: Fixture.cases("solana-rpc"))
+    @Test(.enabled(if: Fixture.isAvailable("solana-rpc"), "no ../shared"), arguments: Fixture.cases("solana-rpc"))
     func `every recorded answer is read as expected`(_ fixture: Fixture) throws {
         let answer = try fixture.answer()
         let rows = fixture.expected["rows"]?.arrayValue ?? []

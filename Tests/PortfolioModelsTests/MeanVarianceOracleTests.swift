@@ -3,7 +3,7 @@ import PortfolioModels
 import Testing
 import WireFormat
 
-@Suite("Mean-variance against certified answers", .enabled(if: Oracle.isPresent))
+@Suite("Mean-variance against certified answers", .enabled(if: Oracle.isPresent, "no ../shared"))
 struct MeanVarianceOracleTests {
     @Test("all four objectives on every window", arguments: Oracle.windows)
     func objectives(window: String) throws {

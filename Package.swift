@@ -159,7 +159,9 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["PostgresClient", "ServiceKit", "WireFormat", hummingbird, httpTypes, nioCore, logging],
+            dependencies: [
+                "LinearAlgebra", "PostgresClient", "ServiceKit", "WireFormat", hummingbird, httpTypes, nioCore, logging,
+            ],
             path: "Tests/Support", swiftSettings: house),
         tests("WireFormat", ["WireFormat"]),
         tests("LinearAlgebra", ["LinearAlgebra"]),

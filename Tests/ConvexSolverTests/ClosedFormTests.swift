@@ -1,5 +1,6 @@
 import ConvexSolver
 import LinearAlgebra
+import TestSupport
 import Testing
 
 @Suite("Programs with a known solution")

@@ -1,5 +1,6 @@
 import ConvexSolver
 import LinearAlgebra
+import TestSupport
 
 /// Random programs whose outcome is known by construction.
 struct ProgramGenerator {

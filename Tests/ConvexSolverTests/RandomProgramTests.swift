@@ -1,5 +1,6 @@
 import ConvexSolver
 import LinearAlgebra
+import TestSupport
 import Testing
 
 @Suite("Random programs")

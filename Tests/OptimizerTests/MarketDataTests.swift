@@ -1,5 +1,7 @@
 import HTTPTypes
+import Hummingbird
 import PostgresClient
+import ServiceKit
 import TestSupport
 import Testing
 import WireFormat
@@ -8,10 +10,16 @@ import WireFormat
 
 @Suite("Market data")
 struct MarketDataTests {
-    private func push(_ service: ServiceUnderTest, _ body: String, as type: String) async throws -> JSONValue {
-        let answer = try await service.client.send(
+    private func send(
+        _ service: ServiceUnderTest, _ body: String, as type: String
+    ) async throws -> RouterClient<RouterResponder<BallastRequestContext>>.Answer {
+        try await service.client.send(
             .post, "/api/market-data", headers: [.authorization: "Bearer \(service.key)", .contentType: type],
             body: body)
+    }
+
+    private func push(_ service: ServiceUnderTest, _ body: String, as type: String) async throws -> JSONValue {
+        let answer = try await send(service, body, as: type)
         try #require(answer.status == 200, "\(answer.text)")
         return try #require(answer.json)
     }
@@ -89,6 +97,9 @@ struct MarketDataTests {
         try await ServiceUnderTest.with { service in
             let wrongType = try await service.call(.post, "/api/market-data", [:])
             #expect(wrongType.status == 415)
+            for body in ["{}\n", "price\n[1]\n", "\n\n"] {
+                #expect(try await send(service, body, as: "application/x-ndjson").status == 422)
+            }
             #expect(try await service.call(.get, "/api/market-data/NOPE").status == 404)
             #expect(try await service.call(.get, "/api/market-data/NOPE?start=2023-02-30").status == 422)
         }

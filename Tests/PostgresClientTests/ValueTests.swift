@@ -28,7 +28,7 @@ import Testing
 
     @Test func `integers, booleans and bytes`() async throws {
         let connection = try await connection()
-        var generator = SeededGenerator(seed: 1)
+        var generator = SplitMix64(seed: 1)
         try await roundTrip(
             [Int.min, -1, 0, 1, .max] + (0..<300).map { _ in Int.random(in: .min ... .max, using: &generator) },
             on: connection)
@@ -45,7 +45,7 @@ import Testing
 
     @Test func `doubles keep every bit`() async throws {
         let connection = try await connection()
-        var generator = SeededGenerator(seed: 2)
+        var generator = SplitMix64(seed: 2)
         let doubles =
             [0, -0.0, 1.5, .infinity, -.infinity, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 0.1]
             + (0..<400).map { _ in Double(bitPattern: UInt64.random(in: .min ... .max, using: &generator)) }.filter {
@@ -61,7 +61,7 @@ import Testing
 
     @Test func `text of any script, empty and long`() async throws {
         let connection = try await connection()
-        var generator = SeededGenerator(seed: 3)
+        var generator = SplitMix64(seed: 3)
         let scalars = (0..<200).map { _ -> String in
             let length = Int.random(in: 0...60, using: &generator)
             return String(
@@ -79,7 +79,7 @@ import Testing
 
     @Test func `numerics keep every digit, as the server prints them`() async throws {
         let connection = try await connection()
-        var generator = SeededGenerator(seed: 4)
+        var generator = SplitMix64(seed: 4)
         let fixed = [
             "0", "0.0", "0.000000", "1", "-1", "10000", "9999", "10001", "0.0001", "0.00001", "-0.1",
             "123456789.987654321", "100000000",
@@ -126,7 +126,7 @@ import Testing
 
     @Test func `moments, dates and identifiers`() async throws {
         let connection = try await connection()
-        var generator = SeededGenerator(seed: 5)
+        var generator = SplitMix64(seed: 5)
         // From the year -4712 to 294276 is what timestamptz holds; 4713 BC = -210866803200 s.
         try await roundTrip(
             [.infinity, .negativeInfinity, .init(microsecondsSinceEpoch: 0), .init(microsecondsSinceEpoch: -1)]
@@ -189,20 +189,5 @@ import Testing
         #expect(text == "x" && wideInteger == 5 && integer == 300)
         let wide = try await connection().query("SELECT 70000::int4")[0]
         #expect(throws: PostgresError.self) { try wide.decode(Int16.self, at: 0) }
-    }
-}
-
-/// Reproducible random numbers (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

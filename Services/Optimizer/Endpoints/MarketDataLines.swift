@@ -21,9 +21,11 @@ struct MarketDataLines {
         latest = UTCTimestamp(microsecondsSinceEpoch: now.microsecondsSinceEpoch + 86_400_000_000)
     }
 
-    /// One JSON object a line; empty lines are skipped.
+    /// One JSON object a line; empty lines are skipped. A body of which no line has a member of a row is not market data:
+    /// it is refused as a whole, where a row with a fault is set aside.
     mutating func readNDJSON(_ bytes: [UInt8]) throws(Problem) {
         var number = 0
+        var isMarketData = false
         for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
             number += 1
             let text = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
@@ -36,7 +38,14 @@ struct MarketDataLines {
                 refuse(number, "not_json", error.description, .string(Self.excerpt(text)), nil)
                 continue
             }
+            if let object = json.objectValue { isMarketData = isMarketData || Self.columns.contains { object[$0] != nil } }
             take(json, line: number)
+        }
+        if !isMarketData {
+            let first = refused.first.map { " Line \($0.line): \($0.detail)" } ?? ""
+            throw Problem(
+                .invalidValue,
+                "No line of the body is a row, which is an object with asset_symbol, timestamp and price.\(first)")
         }
     }
 

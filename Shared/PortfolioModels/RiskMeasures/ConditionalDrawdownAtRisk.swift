@@ -6,22 +6,13 @@ public import WireFormat
 /// CVaR(-DD)
 /// ```
 /// with DD as in `DrawdownSeries`. Source: A. Chekhlov, S. Uryasev, M. Zabarankin (2005), Drawdown Measure in Portfolio Optimization, IJTAF 8(1).
-public struct ConditionalDrawdownAtRisk: RiskMeasure {
+public struct ConditionalDrawdownAtRisk: DrawdownTailMeasure {
     public static let code = RiskMeasureCode.cdar
     public static let title = "Conditional drawdown at risk"
     public static let degree: Int? = 1
+    public static let isCompounded = false
 
-    private let tail: ConditionalValueAtRisk
+    public let tail: ConditionalValueAtRisk
 
     public init(_ parameters: RiskParameters) { tail = ConditionalValueAtRisk(parameters) }
-
-    public func value(of x: [Double]) -> Double {
-        let series = DrawdownSeries(x, compounded: false)
-        return tail.value(of: series.asReturns)
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        let series = DrawdownSeries(x, compounded: false)
-        return series.throughReturns(tail.sensitivity(at: series.asReturns).map { -$0 })
-    }
 }

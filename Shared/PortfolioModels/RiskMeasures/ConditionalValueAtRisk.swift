@@ -6,7 +6,7 @@ public import WireFormat
 /// CVaR(x) = VaR + sum_{i<=k} (x_(k) - x_(i)) / (alpha T),  k = ceil(alpha T)
 /// ```
 /// with `x_(1) <= ... <= x_(T)`. Source: R.T. Rockafellar, S. Uryasev (2000), Optimization of Conditional Value-at-Risk, Journal of Risk 2(3).
-public struct ConditionalValueAtRisk: RiskMeasure {
+public struct ConditionalValueAtRisk: OrderedWeightedAverage {
     public static let code = RiskMeasureCode.cvar
     public static let title = "Conditional value at risk"
     public static let degree: Int? = 1
@@ -15,15 +15,7 @@ public struct ConditionalValueAtRisk: RiskMeasure {
 
     public init(_ parameters: RiskParameters) { alpha = parameters.alpha }
 
-    public func value(of x: [Double]) -> Double {
-        OrderStatistics(x).sum(coefficients(x))
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        OrderStatistics(x).spread(coefficients(x))
-    }
-
-    private func coefficients(_ x: [Double]) -> [Double] {
-        TailCoefficients.conditional(alpha: alpha, count: x.count)
+    public func coefficients(count: Int) -> [Double] {
+        TailCoefficients.conditional(alpha: alpha, count: count)
     }
 }

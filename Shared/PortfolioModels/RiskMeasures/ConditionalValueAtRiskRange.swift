@@ -6,24 +6,16 @@ public import WireFormat
 /// CVRG(x) = CVaR(x) + CVaR(-x)
 /// ```
 /// Source: D. Cajas (2021), OWA Portfolio Optimization: A Disciplined Convex Programming Framework, SSRN 3988927.
-public struct ConditionalValueAtRiskRange: RiskMeasure {
+public struct ConditionalValueAtRiskRange: RangeMeasure {
     public static let code = RiskMeasureCode.cvarRange
     public static let title = "Conditional value at risk range"
     public static let degree: Int? = 1
 
-    private let losses: ConditionalValueAtRisk
-    private let gains: ConditionalValueAtRisk
+    public let losses: ConditionalValueAtRisk
+    public let gains: ConditionalValueAtRisk
 
     public init(_ parameters: RiskParameters) {
         losses = ConditionalValueAtRisk(parameters)
         gains = ConditionalValueAtRisk(parameters.gainSide)
-    }
-
-    public func value(of x: [Double]) -> Double {
-        losses.value(of: x) + gains.value(of: x.map { -$0 })
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        zip(losses.sensitivity(at: x), gains.sensitivity(at: x.map { -$0 })).map { $0 - $1 }
     }
 }

@@ -6,7 +6,7 @@ public import WireFormat
 /// GMD(x) = sum_i 2 (2i - 1 - T) / (T (T - 1)) x_(i),  x_(1) <= ... <= x_(T)
 /// ```
 /// Source: S. Yitzhaki (1982), Stochastic Dominance, Mean Variance, and Gini's Mean Difference, American Economic Review 72(1).
-public struct GiniMeanDifference: RiskMeasure {
+public struct GiniMeanDifference: OrderedWeightedAverage {
     public static let code = RiskMeasureCode.gmd
     public static let title = "Gini mean difference"
     public static let degree: Int? = 1
@@ -15,14 +15,10 @@ public struct GiniMeanDifference: RiskMeasure {
 
     public func value(of x: [Double]) -> Double {
         // On deviations: the coefficients add up to zero, and a level shift must not cost digits.
-        OrderStatistics(SeriesMath.centred(x)).sum(coefficients(x.count))
+        OrderStatistics(SeriesMath.centred(x)).sum(coefficients(count: x.count))
     }
 
-    public func sensitivity(at x: [Double]) -> [Double] {
-        OrderStatistics(x).spread(coefficients(x.count))
-    }
-
-    private func coefficients(_ count: Int) -> [Double] {
+    public func coefficients(count: Int) -> [Double] {
         guard count > 1 else { return [Double](repeating: 0, count: count) }
         let pairs = Double(count) * Double(count - 1)
         return (1...count).map { 2 * Double(2 * $0 - 1 - count) / pairs }

@@ -6,22 +6,13 @@ public import WireFormat
 /// VaR(-DD)
 /// ```
 /// with DD as in `DrawdownSeries`. Source: A. Chekhlov, S. Uryasev, M. Zabarankin (2005), Drawdown Measure in Portfolio Optimization, IJTAF 8(1).
-public struct RelativeDrawdownAtRisk: RiskMeasure {
+public struct RelativeDrawdownAtRisk: DrawdownTailMeasure {
     public static let code = RiskMeasureCode.relativeDrawdownAtRisk
     public static let title = "Drawdown at risk of compounded value"
     public static let degree: Int? = nil
+    public static let isCompounded = true
 
-    private let tail: ValueAtRisk
+    public let tail: ValueAtRisk
 
     public init(_ parameters: RiskParameters) { tail = ValueAtRisk(parameters) }
-
-    public func value(of x: [Double]) -> Double {
-        let series = DrawdownSeries(x, compounded: true)
-        return tail.value(of: series.asReturns)
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        let series = DrawdownSeries(x, compounded: true)
-        return series.throughReturns(tail.sensitivity(at: series.asReturns).map { -$0 })
-    }
 }

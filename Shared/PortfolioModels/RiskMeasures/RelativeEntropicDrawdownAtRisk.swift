@@ -6,22 +6,13 @@ public import WireFormat
 /// EVaR(-DD)
 /// ```
 /// with DD as in `DrawdownSeries`. Source: D. Cajas (2021), Entropic Portfolio Optimization: a Disciplined Convex Programming Framework, SSRN 3792520.
-public struct RelativeEntropicDrawdownAtRisk: RiskMeasure {
+public struct RelativeEntropicDrawdownAtRisk: DrawdownTailMeasure {
     public static let code = RiskMeasureCode.relativeEDaR
     public static let title = "Entropic drawdown at risk of compounded value"
     public static let degree: Int? = nil
+    public static let isCompounded = true
 
-    private let tail: EntropicValueAtRisk
+    public let tail: EntropicValueAtRisk
 
     public init(_ parameters: RiskParameters) { tail = EntropicValueAtRisk(parameters) }
-
-    public func value(of x: [Double]) -> Double {
-        let series = DrawdownSeries(x, compounded: true)
-        return tail.value(of: series.asReturns)
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        let series = DrawdownSeries(x, compounded: true)
-        return series.throughReturns(tail.sensitivity(at: series.asReturns).map { -$0 })
-    }
 }

@@ -6,22 +6,13 @@ public import WireFormat
 /// max_t DD_t
 /// ```
 /// with DD as in `DrawdownSeries`. Source: A. Chekhlov, S. Uryasev, M. Zabarankin (2005), Drawdown Measure in Portfolio Optimization, IJTAF 8(1).
-public struct RelativeMaximumDrawdown: RiskMeasure {
+public struct RelativeMaximumDrawdown: DrawdownTailMeasure {
     public static let code = RiskMeasureCode.relativeMaximumDrawdown
     public static let title = "Maximum drawdown of compounded value"
     public static let degree: Int? = nil
+    public static let isCompounded = true
 
-    private let tail: WorstRealisation
+    public let tail: WorstRealisation
 
     public init(_ parameters: RiskParameters) { tail = WorstRealisation(parameters) }
-
-    public func value(of x: [Double]) -> Double {
-        let series = DrawdownSeries(x, compounded: true)
-        return tail.value(of: series.asReturns)
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        let series = DrawdownSeries(x, compounded: true)
-        return series.throughReturns(tail.sensitivity(at: series.asReturns).map { -$0 })
-    }
 }

@@ -6,24 +6,16 @@ public import WireFormat
 /// RVRG(x) = RLVaR(x) + RLVaR(-x)
 /// ```
 /// Source: D. Cajas (2021), OWA Portfolio Optimization: A Disciplined Convex Programming Framework, SSRN 3988927.
-public struct RelativisticValueAtRiskRange: RiskMeasure {
+public struct RelativisticValueAtRiskRange: RangeMeasure {
     public static let code = RiskMeasureCode.rlvarRange
     public static let title = "Relativistic value at risk range"
     public static let degree: Int? = 1
 
-    private let losses: RelativisticValueAtRisk
-    private let gains: RelativisticValueAtRisk
+    public let losses: RelativisticValueAtRisk
+    public let gains: RelativisticValueAtRisk
 
     public init(_ parameters: RiskParameters) {
         losses = RelativisticValueAtRisk(parameters)
         gains = RelativisticValueAtRisk(parameters.gainSide)
-    }
-
-    public func value(of x: [Double]) -> Double {
-        losses.value(of: x) + gains.value(of: x.map { -$0 })
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        zip(losses.sensitivity(at: x), gains.sensitivity(at: x.map { -$0 })).map { $0 - $1 }
     }
 }

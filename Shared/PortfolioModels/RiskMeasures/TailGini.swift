@@ -7,7 +7,7 @@ public import WireFormat
 /// c_1 = a_2 a_1 / alpha^2,  c_i = (a_{i+1} - a_{i-1}) a_i / alpha^2,  c_m = (a_m - a_{m-1}) / alpha
 /// ```
 /// with `x_(1) <= ... <= x_(T)`. Source: W. Ogryczak, A. Ruszczynski (2002), Dual Stochastic Dominance and Quantile Risk Measures, Intl. Trans. in Op. Res. 9(5).
-public struct TailGini: RiskMeasure {
+public struct TailGini: OrderedWeightedAverage {
     public static let code = RiskMeasureCode.tailGini
     public static let title = "Tail Gini"
     public static let degree: Int? = 1
@@ -20,15 +20,7 @@ public struct TailGini: RiskMeasure {
         levels = parameters.levels
     }
 
-    public func value(of x: [Double]) -> Double {
-        OrderStatistics(x).sum(coefficients(x))
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        OrderStatistics(x).spread(coefficients(x))
-    }
-
-    private func coefficients(_ x: [Double]) -> [Double] {
-        TailCoefficients.tailGini(alpha: alpha, levels: levels, count: x.count)
+    public func coefficients(count: Int) -> [Double] {
+        TailCoefficients.tailGini(alpha: alpha, levels: levels, count: count)
     }
 }

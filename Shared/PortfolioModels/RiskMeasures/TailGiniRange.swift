@@ -6,24 +6,16 @@ public import WireFormat
 /// TGRG(x) = TG(x) + TG(-x)
 /// ```
 /// Source: D. Cajas (2021), OWA Portfolio Optimization: A Disciplined Convex Programming Framework, SSRN 3988927.
-public struct TailGiniRange: RiskMeasure {
+public struct TailGiniRange: RangeMeasure {
     public static let code = RiskMeasureCode.tailGiniRange
     public static let title = "Tail Gini range"
     public static let degree: Int? = 1
 
-    private let losses: TailGini
-    private let gains: TailGini
+    public let losses: TailGini
+    public let gains: TailGini
 
     public init(_ parameters: RiskParameters) {
         losses = TailGini(parameters)
         gains = TailGini(parameters.gainSide)
-    }
-
-    public func value(of x: [Double]) -> Double {
-        losses.value(of: x) + gains.value(of: x.map { -$0 })
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        zip(losses.sensitivity(at: x), gains.sensitivity(at: x.map { -$0 })).map { $0 - $1 }
     }
 }

@@ -6,7 +6,7 @@ public import WireFormat
 /// VaR(x) = -x_(k),  k = ceil(alpha T)
 /// ```
 /// with `x_(1) <= ... <= x_(T)`. Source: J.P. Morgan (1996), RiskMetrics Technical Document, 4th edition.
-public struct ValueAtRisk: RiskMeasure {
+public struct ValueAtRisk: OrderedWeightedAverage {
     public static let code = RiskMeasureCode.valueAtRisk
     public static let title = "Value at risk"
     public static let degree: Int? = 1
@@ -15,15 +15,7 @@ public struct ValueAtRisk: RiskMeasure {
 
     public init(_ parameters: RiskParameters) { alpha = parameters.alpha }
 
-    public func value(of x: [Double]) -> Double {
-        OrderStatistics(x).sum(coefficients(x))
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        OrderStatistics(x).spread(coefficients(x))
-    }
-
-    private func coefficients(_ x: [Double]) -> [Double] {
-        TailCoefficients.valueAtRisk(alpha: alpha, count: x.count)
+    public func coefficients(count: Int) -> [Double] {
+        TailCoefficients.valueAtRisk(alpha: alpha, count: count)
     }
 }

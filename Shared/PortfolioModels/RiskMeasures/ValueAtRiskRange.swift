@@ -6,24 +6,16 @@ public import WireFormat
 /// VRG(x) = VaR(x) + VaR(-x)
 /// ```
 /// Source: D. Cajas (2021), OWA Portfolio Optimization: A Disciplined Convex Programming Framework, SSRN 3988927.
-public struct ValueAtRiskRange: RiskMeasure {
+public struct ValueAtRiskRange: RangeMeasure {
     public static let code = RiskMeasureCode.valueAtRiskRange
     public static let title = "Value at risk range"
     public static let degree: Int? = 1
 
-    private let losses: ValueAtRisk
-    private let gains: ValueAtRisk
+    public let losses: ValueAtRisk
+    public let gains: ValueAtRisk
 
     public init(_ parameters: RiskParameters) {
         losses = ValueAtRisk(parameters)
         gains = ValueAtRisk(parameters.gainSide)
-    }
-
-    public func value(of x: [Double]) -> Double {
-        losses.value(of: x) + gains.value(of: x.map { -$0 })
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        zip(losses.sensitivity(at: x), gains.sensitivity(at: x.map { -$0 })).map { $0 - $1 }
     }
 }

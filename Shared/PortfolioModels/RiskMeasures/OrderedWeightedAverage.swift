@@ -1,0 +1,17 @@
+/// A measure that is a weighted sum of the order statistics: `sum_i c_i x_(i)`, `x_(1) <= ... <= x_(T)`.
+public protocol OrderedWeightedAverage: RiskMeasure {
+    /// The coefficients of a series of `count` returns, from the worst on; those left out at the end are zero.
+    func coefficients(count: Int) -> [Double]
+}
+
+extension OrderedWeightedAverage {
+    /// The weighted sum.
+    public func value(of x: [Double]) -> Double {
+        OrderStatistics(x).sum(coefficients(count: x.count))
+    }
+
+    /// Each coefficient at the period that holds its rank.
+    public func sensitivity(at x: [Double]) -> [Double] {
+        OrderStatistics(x).spread(coefficients(count: x.count))
+    }
+}

@@ -38,7 +38,9 @@ struct MarketDataLines {
                 refuse(number, "not_json", error.description, .string(Self.excerpt(text)), nil)
                 continue
             }
-            if let object = json.objectValue { isMarketData = isMarketData || Self.columns.contains { object[$0] != nil } }
+            if let object = json.objectValue {
+                isMarketData = isMarketData || Self.columns.contains { object[$0] != nil }
+            }
             take(json, line: number)
         }
         if !isMarketData {

@@ -39,3 +39,13 @@ public enum Divergence: Sendable, Equatable {
     /// phi alone, with its limit 0 at 0.
     public func value(_ q: Double) -> Double { q > 0 ? terms(q).value : 0 }
 }
+
+extension Divergence {
+    /// The deformed logarithm that belongs to phi: ln u, or (u^k - u^-k) / (2k).
+    public func logarithm(_ u: Double) -> Double {
+        switch self {
+        case .entropy: Double.log(u)
+        case .deformed(let k): (Double.pow(u, k) - Double.pow(u, -k)) / (2 * k)
+        }
+    }
+}

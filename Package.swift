@@ -55,7 +55,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
         path: "Tests/\(name)Tests",
         exclude: name == "EndToEnd" ? ["Peers"] : [],
         resources: resources,
+        // Its judges add up long series: unoptimised they take minutes.
         swiftSettings: house
+            + (name == "PortfolioModels" ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : [])
     )
 }
 

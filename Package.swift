@@ -158,6 +158,11 @@ let package = Package(
             ],
             path: "Services/CommandLine", swiftSettings: safe),
 
+        // What benchmarks and cross-checks drive: solves requests from standard input.
+        .executableTarget(
+            name: "SolverBench", dependencies: ["PortfolioModels", "LinearAlgebra", "WireFormat"],
+            path: "Benchmarks/SolverBench", swiftSettings: house),
+
         // Tests.
         .target(
             name: "TestSupport",

@@ -103,7 +103,7 @@ let package = Package(
         library("WireFormat"),
         library(
             "LinearAlgebra", ["COpenBLAS", realModule], house + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
-        library("ConvexSolver", ["LinearAlgebra"], numeric),
+        library("ConvexSolver", ["LinearAlgebra", realModule], numeric),
         library("PortfolioModels", ["ConvexSolver", "LinearAlgebra", "WireFormat", ordered, realModule], numeric),
         library("Reallocation", ["ConvexSolver", "LinearAlgebra", "WireFormat"], numeric),
         library("MarketData", ["WireFormat"]),

@@ -50,7 +50,11 @@ struct OracleFamilyTests {
 
     @Test("single points of frontiers", arguments: shorter)
     func frontierPoints(window: String) throws {
-        // Point 19 of the grid of risk limits and point 0 have no interior: the limit is the least risk itself.
-        #expect(try run("frontier", window) == 140)
+        // At point 0 of the grid of risk limits the limit is the least risk itself, to the last digit: whether any portfolio
+        // keeps it is a matter of rounding. The whole frontier below has that point.
+        let count = try run("frontier", window) {
+            $0["grid"]?.stringValue != "risk" || $0["point"]?.intValue != 0
+        }
+        #expect(count == 138)
     }
 }

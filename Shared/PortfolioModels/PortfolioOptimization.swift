@@ -38,6 +38,11 @@ public enum PortfolioOptimization {
     public static func run(
         _ request: OptimizeRequest, panel: ReturnPanel, deadline: SolverDeadline = .none
     ) throws(Problem) -> OptimizationResult {
+        if let problem = (request.unsupported() ?? request.lengthViolation(dates: panel.dates)).flatMap({
+            Problem(violations: [$0])
+        }) {
+            throw problem
+        }
         guard panel.assets == request.assets else {
             throw Problem(.internalError, "The panel's assets are not those of the request.")
         }

@@ -16,6 +16,7 @@ struct PostOptimize: Endpoint {
         try request.allowQuery()
         let timeout = try request.timeout()
         let wanted = try OptimizeRequest(json: try await request.jsonBody())
+        if let problem = wanted.unsupported().flatMap({ Problem(violations: [$0]) }) { throw problem }
         let isStrict = request.prefers("handling=strict")
         let flag = CancellationFlag()
         let deadline = SolverDeadline(instant: start + timeout, flag: flag)

@@ -16,6 +16,8 @@ public struct OptimizationResult: Sendable {
     public var risk: [OptimizeResponse.Figure]
     /// Annual, ascending in risk; nil where not asked for.
     public var frontier: [OptimizeResponse.FrontierPoint]?
+    /// Mean and covariance that the model put in place of the sample's; nil where it is the sample's.
+    public var moments: Moments?
     /// By asset, adding up to the risk of `solution`.
     public var riskContributions: [Double]
     /// What annual figures were made with.
@@ -48,21 +50,20 @@ public enum PortfolioOptimization {
         }
         let periods = periodsPerYear(request, panel)
         let rate = request.riskFreeRate / periods
-        let mean = HistoricalMean.estimate(panel)
-        let covariance = SampleCovariance.estimate(panel)
-        guard covariance.isFinite, mean.allSatisfy({ $0.isFinite }) else {
-            throw Problem(.invalidPrice, "The returns are too large for their moments.")
-        }
+        let moments = try MomentEstimation.estimate(request, panel: panel, periodsPerYear: periods)
+        let own = MomentEstimation.isPlain(request) ? nil : moments
+        let (mean, covariance) = (moments.mean, moments.covariance)
         let constraints = ConstraintSet(request: request, mean: mean, periodsPerYear: periods)
         let model = MeanVariance(mean: mean, covariance: covariance, constraints: constraints, deadline: deadline)
         let found = try model.solve(request.objective, riskFreeRate: rate, riskAversion: request.riskAversion)
 
         let x = panel.portfolioReturns(found.weights)
-        let point = MeanVariancePoint(request: request, x: x, panel: panel, weights: found.weights, riskFreeRate: rate)
+        let point = MeanVariancePoint(
+            request: request, x: x, panel: panel, moments: own, weights: found.weights, riskFreeRate: rate)
         let binding = BindingConstraints(found, gradient: point.gradient, set: constraints)
         let figures = PortfolioMetrics(
             of: x, periodsPerYear: periods, riskFreeRate: request.riskFreeRate, parameters: RiskParameters(request))
-        var warnings = constraints.warnings + figures.warnings
+        var warnings = moments.warnings + constraints.warnings + figures.warnings
         let frontier = try self.frontier(request, model, periods, &warnings)
         let prices = zip(constraints.constraints, binding.prices).filter { $1 != 0 }
         return OptimizationResult(
@@ -75,9 +76,9 @@ public enum PortfolioOptimization {
                 method: found.solver.isPolished ? "interior_point+active_set" : "interior_point",
                 binding: binding.binding),
             prices: prices.map { .init(constraint: $0.name, dual: $1) }, metrics: figures.metrics, risk: figures.risk,
-            frontier: frontier,
-            riskContributions: StandardDeviation(RiskParameters(request)).contributions(
-                weights: found.weights, panel: panel),
+            frontier: frontier, moments: own,
+            riskContributions: own.map { $0.riskContributions(found.weights) }
+                ?? StandardDeviation(RiskParameters(request)).contributions(weights: found.weights, panel: panel),
             periodsPerYear: periods, warnings: warnings)
     }
 

@@ -54,6 +54,8 @@ struct CovarianceFactor: Sendable {
     /// Sigma^-1.
     func inverse() -> Matrix {
         let scale = deviations.map { 1 / $0 }
-        return factor.solve(Matrix.identity(deviations.count)).scaled(rows: scale, columns: scale)
+        var inverse = factor.solve(Matrix.identity(deviations.count)).scaled(rows: scale, columns: scale)
+        inverse.mirrorLowerTriangle()
+        return inverse
     }
 }

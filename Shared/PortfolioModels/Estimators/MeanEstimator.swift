@@ -7,62 +7,49 @@ public protocol MeanEstimator: Sendable {
     func estimate(_ panel: ReturnPanel) throws(Problem) -> [Double]
 }
 
-/// The mean estimators by the names that requests use, which are Riskfolio-Lib's where it has the estimator.
-public enum MeanMethod: String, Sendable, CaseIterable {
-    /// The sample mean.
-    case hist
-    /// Exponential weights, normalised.
-    case ewma1
-    /// Exponential smoothing, started at the first return.
-    case ewma2
-    /// James-Stein shrinkage.
-    case jamesStein = "JS"
-    /// Bayes-Stein shrinkage.
-    case bayesStein = "BS"
-    /// Bodnar-Okhrin-Parolya shrinkage.
-    case bodnarOkhrinParolya = "BOP"
-    /// The capital asset pricing model with the assets' own market portfolio.
-    case capm = "CAPM"
-    /// Reverse optimisation: the returns for which the market portfolio is optimal.
-    case equilibrium
-    /// Figures given by the caller.
-    case custom
-}
-
-/// The registry of mean estimators.
+/// The registry of mean estimators: every name a request may use makes one.
 public enum MeanEstimators {
-    /// The estimator of a name.
-    /// - Throws: `REQ-104` for a parameter outside its domain.
+    /// The estimator of a request.
+    /// - Parameters:
+    ///   - assets: the panel's, in their order; the request names values by asset.
+    ///   - riskFreeRate: per period, of CAPM and equilibrium.
     public static func make(
-        _ method: MeanMethod, _ parameters: EstimatorParameters
-    ) throws(Problem) -> any MeanEstimator {
-        let place = ["mean_estimator"]
-        switch method {
-        case .hist: return HistoricalMean()
-        case .ewma1: return ExponentialMean(decay: try parameters.checkedDecay(place), isAdjusted: true)
-        case .ewma2: return ExponentialMean(decay: try parameters.checkedDecay(place), isAdjusted: false)
-        case .jamesStein: return JamesStein(target: parameters.target)
-        case .bayesStein: return BayesStein(target: parameters.target)
-        case .bodnarOkhrinParolya: return BodnarOkhrinParolya(target: parameters.target)
-        case .capm: return MarketEquilibrium(parameters, isPriced: true)
-        case .equilibrium: return MarketEquilibrium(parameters, isPriced: false)
-        case .custom: return CustomMean(values: parameters.customMean)
+        _ request: MeanEstimatorRequest, assets: [String], riskFreeRate: Double = 0
+    ) -> any MeanEstimator {
+        switch request.method {
+        case .hist: HistoricalMean()
+        case .ewma1: ExponentialMean(decay: request.decay, isAdjusted: true)
+        case .ewma2: ExponentialMean(decay: request.decay, isAdjusted: false)
+        case .jamesStein: JamesStein(target: request.target)
+        case .bayesStein: BayesStein(target: request.target)
+        case .bodnarOkhrinParolya: BodnarOkhrinParolya(target: request.target)
+        case .capitalAssetPricing:
+            MarketEquilibrium(
+                weights: MarketWeights.ordered(request.marketWeights, assets), riskAversion: nil,
+                riskFreeRate: riskFreeRate)
+        case .equilibrium:
+            MarketEquilibrium(
+                weights: MarketWeights.ordered(request.marketWeights, assets), riskAversion: request.riskAversion,
+                riskFreeRate: riskFreeRate)
+        case .custom: CustomMean(values: request.values)
         }
     }
 }
 
 /// Expected returns that the caller gives.
 struct CustomMean: MeanEstimator {
-    let values: [Double]?
+    let values: [ConstraintRequest.AssetValue]
 
     func estimate(_ panel: ReturnPanel) throws(Problem) -> [Double] {
         let pointer = JSONPointer(["mean_estimator", "values"])
-        guard let values else {
-            throw Problem(pointer, .missing, "The method custom needs a value for each asset.")
+        var means: [Double] = []
+        for asset in panel.assets {
+            guard let value = values.last(where: { $0.asset == asset })?.value, value.isFinite else {
+                throw Problem(
+                    pointer.appending(asset), .missing, "The method custom needs a value for \(Problem.echo(asset)).")
+            }
+            means.append(value)
         }
-        guard values.count == panel.assets.count, values.allSatisfy({ $0.isFinite }) else {
-            throw Problem(pointer, .outOfRange, "\(panel.assets.count) finite values are needed, one an asset.")
-        }
-        return values
+        return means
     }
 }

@@ -1,7 +1,8 @@
 import LinearAlgebra
 import WireFormat
 
-/// The objective of mean-variance at given weights, and its gradient in the improving direction, from the return series.
+/// The objective of mean-variance at given weights, and its gradient in the improving direction, from the return series,
+/// or from the moments that a model puts in the sample's place.
 struct MeanVariancePoint {
     let expectedReturn: Double
     /// The standard deviation.
@@ -10,14 +11,18 @@ struct MeanVariancePoint {
     let objective: Double
     let gradient: [Double]
 
-    init(request: OptimizeRequest, x: [Double], panel: ReturnPanel, weights: [Double], riskFreeRate: Double) {
+    init(request: OptimizeRequest, x: [Double], panel: ReturnPanel, moments: Moments?, weights: [Double], riskFreeRate: Double) {
         let deviation = StandardDeviation(RiskParameters())
-        let mean = HistoricalMean.estimate(panel)
+        let mean = moments?.mean ?? HistoricalMean.estimate(panel)
         expectedReturn = zip(mean, weights).reduce(0) { $0 + $1.0 * $1.1 }
-        let risk = deviation.value(of: x)
+        let risk = moments?.deviation(weights) ?? deviation.value(of: x)
         self.risk = risk
-        let slope = deviation.sensitivity(at: x)
-        let riskSlope = panel.returns.transposedMultiplied(by: slope)
+        let riskSlope: [Double]
+        if let moments {
+            riskSlope = moments.covariance.symmetricMultiplied(by: weights).map { risk > 0 ? $0 / risk : 0 }
+        } else {
+            riskSlope = panel.returns.transposedMultiplied(by: deviation.sensitivity(at: x))
+        }
         switch request.objective {
         case .minimumRisk:
             objective = risk

@@ -19,7 +19,7 @@ struct OptimalityBound {
         let w = result.weights
         let series = PlainSeries(panel, w)
         let rate = request.riskFreeRate / result.periodsPerYear
-        let deviation = series.deviation
+        var (mean, deviation) = (series.mean, series.deviation)
         // Means and d risk / d w of every asset, by plain sums.
         var means = [Double](repeating: 0, count: w.count)
         var slopes = [Double](repeating: 0, count: w.count)
@@ -37,6 +37,18 @@ struct OptimalityBound {
             slopes[asset] = cross / Double(max(panel.observations - 1, 1))
             typical = max(typical, (square / Double(panel.observations)).squareRoot())
         }
+        if let moments = result.moments {
+            (means, mean, typical) = (moments.mean, 0, 0)
+            var variance = 0.0
+            for i in w.indices {
+                slopes[i] = 0
+                for j in w.indices { slopes[i] += moments.covariance(i, j) * w[j] }
+                mean += w[i] * means[i]
+                variance += w[i] * slopes[i]
+                typical = max(typical, (max(moments.covariance(i, i), 0) + means[i] * means[i]).squareRoot())
+            }
+            deviation = max(variance, 0).squareRoot()
+        }
         // slopes are those of variance / 2; the prices are those of the reported objective.
         let direction: [Double]
         let factor: Double
@@ -51,16 +63,16 @@ struct OptimalityBound {
         case .utility:
             direction = zip(means, slopes).map { $0 - 2 * request.riskAversion * $1 }
             factor = 1
-            size = max(abs(series.mean) + request.riskAversion * deviation * deviation, 1e-6 * typical)
+            size = max(abs(mean) + request.riskAversion * deviation * deviation, 1e-6 * typical)
         case .maximumReturn:
             direction = means
             factor = 1
-            size = max(abs(series.mean), 1e-6 * typical)
+            size = max(abs(mean), 1e-6 * typical)
         case .sharpe:
-            let ratio = (series.mean - rate) / deviation
+            let ratio = (mean - rate) / deviation
             direction = zip(means, slopes).map { $0 - ratio * $1 / deviation }
             factor = deviation
-            size = max(abs(series.mean - rate), 1e-9 * typical)
+            size = max(abs(mean - rate), 1e-9 * typical)
         }
         let prices = Dictionary(
             result.prices.map { ($0.constraint, $0.dual * factor) }, uniquingKeysWith: { first, _ in first })

@@ -27,7 +27,8 @@ public enum Verification {
     ) -> [String] {
         var faults = shape(request, panel, result)
         guard faults.isEmpty else { return faults }
-        let rules = RequestRules(request, panel: panel, periodsPerYear: result.periodsPerYear)
+        let rules = RequestRules(
+            request, panel: panel, mean: result.moments?.mean, periodsPerYear: result.periodsPerYear)
         faults += rules.violations(of: result.weights)
         faults += figures(request, panel, result)
         faults += contributions(panel, result)
@@ -45,6 +46,9 @@ public enum Verification {
         if panel.assets != request.assets { faults.append("the panel has other assets than the request") }
         if result.weights.count != count { faults.append("\(result.weights.count) weights for \(count) assets") }
         if !result.weights.allSatisfy({ $0.isFinite }) { faults.append("a weight is not finite") }
+        if let moments = result.moments, !moments.fits(count) {
+            faults.append("the moments are not those of \(count) assets")
+        }
         if result.riskContributions.count != count || !result.riskContributions.allSatisfy({ $0.isFinite }) {
             faults.append("the risk contributions are not one finite figure an asset")
         }
@@ -70,13 +74,14 @@ public enum Verification {
         _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
     ) -> [String] {
         let series = PlainSeries(panel, result.weights)
+        let (mean, deviation) = modelled(series, result)
         let rate = request.riskFreeRate / result.periodsPerYear
         let objective: Double =
             switch request.objective {
-            case .minimumRisk: series.deviation
-            case .maximumReturn: series.mean
-            case .utility: series.mean - request.riskAversion * series.deviation * series.deviation
-            case .sharpe: (series.mean - rate) / series.deviation
+            case .minimumRisk: deviation
+            case .maximumReturn: mean
+            case .utility: mean - request.riskAversion * deviation * deviation
+            case .sharpe: (mean - rate) / deviation
             }
         var faults: [String] = []
         func compare(_ name: String, _ reported: Double, _ own: Double, _ size: Double) {
@@ -85,8 +90,8 @@ public enum Verification {
             }
         }
         let unit = max(series.largest, .leastNormalMagnitude)
-        compare("expected_return", result.solution.expectedReturn, series.mean, 1e-3 * unit)
-        compare("risk", result.solution.risk, series.deviation, 1e-6 * unit)
+        compare("expected_return", result.solution.expectedReturn, mean, 1e-3 * unit)
+        compare("risk", result.solution.risk, deviation, 1e-6 * unit)
         let size = request.objective == .sharpe ? 1e-6 : 1e-3 * unit
         compare("objective_value", result.solution.objectiveValue, objective, size)
         func annual(_ name: String) -> Double? { result.metrics.first { $0.name == name }?.value }
@@ -95,6 +100,20 @@ public enum Verification {
             "metrics.volatility", annual("volatility") ?? .nan, series.deviation * result.periodsPerYear.squareRoot(),
             unit)
         return faults
+    }
+
+    /// Mean and standard deviation in the model's eyes: of the series, or of the moments that take the sample's place.
+    private static func modelled(
+        _ series: PlainSeries, _ result: OptimizationResult
+    ) -> (mean: Double, deviation: Double) {
+        guard let moments = result.moments else { return (series.mean, series.deviation) }
+        var mean = 0.0
+        var variance = 0.0
+        for (i, weight) in result.weights.enumerated() where weight != 0 {
+            mean += weight * moments.mean[i]
+            for (j, other) in result.weights.enumerated() { variance += weight * other * moments.covariance(i, j) }
+        }
+        return (mean, max(variance, 0).squareRoot())
     }
 
     private static func contributions(_ panel: ReturnPanel, _ result: OptimizationResult) -> [String] {

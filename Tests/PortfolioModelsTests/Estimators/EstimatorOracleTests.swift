@@ -9,19 +9,23 @@ import WireFormat
 struct EstimatorOracleTests {
     static let windows = ["sp500_n10_T500", "sp500_n20_T1008"]
 
-    static func parameters(_ record: JSONValue) -> EstimatorParameters {
-        var parameters = EstimatorParameters()
-        let given = record["params"]
-        if let d = given?["d"]?.doubleValue { parameters.decay = d }
-        if let alpha = given?["alpha"]?.doubleValue { parameters.shrinkage = alpha }
-        if let width = given?["bWidth"]?.doubleValue { parameters.bandwidth = width }
-        if let threshold = given?["threshold"]?.doubleValue { parameters.threshold = threshold }
-        if let components = given?["mkt_comp"]?.doubleValue { parameters.marketComponents = Int(components) }
-        if given?["detone"] == .bool(true) { parameters.detone = true }
-        if let target = given?["target"]?.stringValue.flatMap({ EstimatorParameters.Target(rawValue: $0) }) {
-            parameters.target = target
+    /// The estimator's request as the wire would carry it.
+    static func request<R>(
+        _ member: String, _ record: JSONValue, _ pick: (OptimizeRequest) -> R
+    ) throws -> R {
+        let names = [
+            "bWidth": "bandwidth", "mkt_comp": "market_components", "alpha": "alpha", "d": "d",
+            "threshold": "threshold", "detone": "detone", "target": "target",
+        ]
+        var estimator = JSONObject([("method", .string(try record.text("method")))])
+        for item in record["params"]?.objectValue?.members ?? [] {
+            // Riskfolio-Lib's alpha is given to every kind of denoising and read by shrink alone.
+            if item.key == "alpha", ["fixed", "spectral"].contains(try record.text("method")) { continue }
+            if let name = names[item.key] { estimator[name] = item.value }
         }
-        return parameters
+        var object = JSONObject([("assets", ["A", "B"])])
+        object[member] = .object(estimator)
+        return pick(try OptimizeRequest(json: .object(object)))
     }
 
     static func matrix(_ value: JSONValue?) throws -> Matrix {
@@ -43,9 +47,9 @@ struct EstimatorOracleTests {
         let records = try Oracle.records("estimators", window).filter { $0["kind"]?.stringValue == "mean" }
         #expect(records.count == 12)
         for record in records {
-            let name = try record.text("method")
-            let method = try #require(MeanMethod(rawValue: name))
-            let found = try MeanEstimators.make(method, Self.parameters(record)).estimate(panel)
+            let request = try Self.request("mean_estimator", record) { $0.meanEstimator }
+            let method = request.method
+            let found = try MeanEstimators.make(request, assets: panel.assets).estimate(panel)
             let expected = try record.numbers("value")
             let size = expected.reduce(0) { max($0, abs($1)) }
             #expect(found.count == expected.count)
@@ -59,12 +63,12 @@ struct EstimatorOracleTests {
         let records = try Oracle.records("estimators", window).filter { $0["kind"]?.stringValue == "covariance" }
         #expect(records.count == 17)
         for record in records {
-            let name = try record.text("method")
-            let method = try #require(CovarianceMethod(rawValue: name))
-            let found = try CovarianceEstimators.make(method, Self.parameters(record)).estimate(panel)
+            let request = try Self.request("covariance_estimator", record) { $0.covarianceEstimator }
+            let method = request.method
+            let found = try CovarianceEstimators.make(request).estimate(panel)
             let expected = try Self.matrix(record["value"])
             let distance = Self.distance(found.matrix, expected)
-            #expect(distance <= (method == .graphicalLasso ? 1e-8 : 1e-10), "\(method) \(distance)")
+            #expect(distance <= (method == .gl ? 1e-8 : 1e-10), "\(method) \(distance)")
             #expect(found.matrix == found.matrix.transposed(), "\(method)")
             #expect(found.warnings.isEmpty)
         }

@@ -22,21 +22,11 @@ struct DenoisedCovariance: CovarianceEstimator {
     let share: Double
     let detonedComponents: Int
 
-    init(_ kind: Kind, _ parameters: EstimatorParameters) throws(Problem) {
+    init(_ kind: Kind, _ request: CovarianceEstimatorRequest) {
         self.kind = kind
-        share = try parameters.checkedShrinkage()
-        bandwidth = parameters.bandwidth
-        detonedComponents = parameters.detone ? parameters.marketComponents : 0
-        guard bandwidth > 0, bandwidth.isFinite else {
-            throw Problem(
-                JSONPointer(["covariance_estimator", "bandwidth"]), .outOfRange,
-                "bandwidth is \(bandwidth); it is above 0.")
-        }
-        guard parameters.marketComponents >= 0 else {
-            throw Problem(
-                JSONPointer(["covariance_estimator", "market_components"]), .outOfRange,
-                "market_components is \(parameters.marketComponents); it is at least 0.")
-        }
+        share = request.alpha
+        bandwidth = request.bandwidth
+        detonedComponents = request.detone ? request.marketComponents : 0
     }
 
     func estimate(_ panel: ReturnPanel) throws(Problem) -> CovarianceEstimate {

@@ -8,7 +8,7 @@ import WireFormat
 /// ```
 /// Source: P. Jorion (1986), Bayes-Stein Estimation for Portfolio Analysis, Journal of Financial and Quantitative Analysis 21.
 struct BayesStein: MeanEstimator {
-    let target: EstimatorParameters.Target
+    let target: MeanTarget
 
     func estimate(_ panel: ReturnPanel) throws(Problem) -> [Double] {
         let moments = try ShrinkageMoments(panel, target: target, needsInverse: true, name: "BS")

@@ -13,7 +13,7 @@ import WireFormat
 /// Source: T. Bodnar, O. Okhrin, N. Parolya (2019), Optimal Shrinkage Estimator for High-Dimensional Mean Vector, Journal of
 /// Multivariate Analysis 170.
 struct BodnarOkhrinParolya: MeanEstimator {
-    let target: EstimatorParameters.Target
+    let target: MeanTarget
 
     func estimate(_ panel: ReturnPanel) throws(Problem) -> [Double] {
         let moments = try ShrinkageMoments(panel, target: target, needsInverse: true, name: "BOP")

@@ -11,7 +11,7 @@ import WireFormat
 /// Source: W. James, C. Stein (1961), Estimation with Quadratic Loss; in this form A. Meucci (2005), Risk and Asset Allocation,
 /// section 4.2.2.
 struct JamesStein: MeanEstimator {
-    let target: EstimatorParameters.Target
+    let target: MeanTarget
 
     func estimate(_ panel: ReturnPanel) throws(Problem) -> [Double] {
         let moments = try ShrinkageMoments(panel, target: target, needsInverse: false, name: "JS")

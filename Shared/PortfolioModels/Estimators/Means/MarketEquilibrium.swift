@@ -13,20 +13,16 @@ import WireFormat
 /// Source: W. F. Sharpe (1964), Capital Asset Prices; F. Black, R. Litterman (1992), Global Portfolio Optimization, Financial
 /// Analysts Journal 48.
 struct MarketEquilibrium: MeanEstimator {
+    /// Nil is equal weights.
     let weights: [Double]?
+    /// Nil is that which the market implies.
     let riskAversion: Double?
     let riskFreeRate: Double
 
-    /// - Parameter isPriced: true for CAPM, which takes the market's own price of risk.
-    init(_ parameters: EstimatorParameters, isPriced: Bool) {
-        weights = parameters.marketWeights
-        riskAversion = isPriced ? nil : parameters.riskAversion
-        riskFreeRate = parameters.riskFreeRate
-    }
-
     func estimate(_ panel: ReturnPanel) throws(Problem) -> [Double] {
         let covariance = SampleCovariance.estimate(panel)
-        let weights = try MarketWeights.checked(weights, panel, place: ["mean_estimator", "weights"])
+        let count = panel.assets.count
+        let weights = weights ?? [Double](repeating: 1 / Double(count), count: count)
         let delta: Double
         if let riskAversion {
             delta = riskAversion
@@ -41,14 +37,9 @@ struct MarketEquilibrium: MeanEstimator {
 
 /// The weights of the market portfolio and the risk aversion that they imply.
 enum MarketWeights {
-    /// Equal weights where none are given.
-    static func checked(_ weights: [Double]?, _ panel: ReturnPanel, place: [String]) throws(Problem) -> [Double] {
-        let count = panel.assets.count
-        guard let weights else { return [Double](repeating: 1 / Double(count), count: count) }
-        guard weights.count == count, weights.allSatisfy({ $0.isFinite }) else {
-            throw Problem(JSONPointer(place), .outOfRange, "\(count) finite weights are needed, one an asset.")
-        }
-        return weights
+    /// By asset; nil where none are given.
+    static func ordered(_ weights: [ConstraintRequest.AssetValue], _ assets: [String]) -> [Double]? {
+        weights.isEmpty ? nil : assets.map { asset in weights.last { $0.asset == asset }?.value ?? 0 }
     }
 
     /// (mu'w - rf) / w'Sigma w.

@@ -12,7 +12,7 @@ struct ShrinkageMoments {
 
     /// - Parameter needsInverse: whether the estimator itself inverts the covariance; the target b2 always does.
     init(
-        _ panel: ReturnPanel, target: EstimatorParameters.Target, needsInverse: Bool, name: String
+        _ panel: ReturnPanel, target: MeanTarget, needsInverse: Bool, name: String
     ) throws(Problem) {
         observations = panel.observations
         mean = HistoricalMean.estimate(panel)

@@ -14,6 +14,7 @@ public struct SolverSettings: Sendable {
     public var threads: Int?
     /// Whether the active set of the interior solution is solved once more, exactly.
     public var polishes: Bool
+    public var startCentring = 1.0
 
     /// Settings; the defaults ask for a certified relative gap of 1e-10.
     public init(

@@ -40,4 +40,18 @@ public struct Moments: Sendable, Equatable {
         let risk = deviation(weights)
         return zip(weights, slope).map { risk > 0 ? $0 * $1 / risk : 0 }
     }
+
+    /// What the engine cannot yet weigh: measures of the series itself under probabilities or scenarios of the model.
+    func unsupported(_ request: OptimizeRequest) -> Violation? {
+        let readsSeries =
+            request.riskMeasure != .mv || request.kelly == .exact
+            || request.constraints.maxRisk.contains { $0.measure != .mv }
+        guard readsSeries, scenarioWeights != nil || scenarios != nil else { return nil }
+        let place =
+            scenarios != nil
+            ? ["factors", "scenarios"] : request.model == .entropyPooling ? ["model"] : ["scenario_weights"]
+        return Violation(
+            JSONPointer(place), .other("not_supported_yet"),
+            "\(request.riskMeasure.rawValue) under weighted or modelled scenarios is not supported yet; MV is.")
+    }
 }

@@ -48,13 +48,7 @@ extension MeanUncertainty {
 enum Covariation {
     /// Covariance of the columns, divisor samples - 1.
     static func of(_ figures: Matrix) -> Matrix {
-        var centred = figures
-        for column in 0..<figures.columns {
-            let deviations = SeriesMath.centred(figures.column(column))
-            centred.storage.replaceSubrange(
-                (column * figures.rows)..<((column + 1) * figures.rows), with: deviations)
-        }
-        return CentredReturns.scaled(centred.gram(), by: 1 / Double(max(figures.rows - 1, 1)))
+        CentredReturns.scaled(CentredReturns.of(figures).gram(), by: 1 / Double(max(figures.rows - 1, 1)))
     }
 
     /// The 1 - q quantile of the Mahalanobis distances of the rows from zero.

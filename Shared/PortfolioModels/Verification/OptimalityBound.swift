@@ -56,6 +56,9 @@ struct OptimalityBound {
         case .minimumRisk:
             // A deviation cannot fall below zero, whatever the prices fail to prove.
             if isMV { total = min(total, point.objective) }
+            if isMV, request.constraints.costs == nil, point.risk <= Self.noise(assets: weights.count) * typical {
+                total = min(total, 0)
+            }
             size = max(abs(point.objective), (isMV ? 3e-3 : 1e-6) * unit)
         case .utility:
             let risk = isMV ? point.risk * point.risk : point.risk
@@ -65,6 +68,9 @@ struct OptimalityBound {
         }
         relativeGap = total / max(size, .leastNormalMagnitude)
     }
+
+    /// What rounding leaves of a deviation of N assets of size one whose variance is zero.
+    static func noise(assets: Int) -> Double { (8 * Double.ulpOfOne * Double(max(assets, 1))).squareRoot() }
 
     private static func bound(_ direction: [Double], _ rules: RequestRules, _ prices: [String: Double]) -> Double {
         var rest = direction

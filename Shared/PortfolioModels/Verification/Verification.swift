@@ -156,16 +156,21 @@ public enum Verification {
             case .sharpe: (reward - costs - rate) / risk
             }
         var faults: [String] = []
-        func compare(_ name: String, _ reported: Double, _ own: Double, _ size: Double) {
+        func compare(_ name: String, _ reported: Double, _ own: Double, _ size: Double, floor: Double = 0) {
+            if abs(reported) <= floor, abs(own) <= floor { return }
             if !(abs(reported - own) <= 1e-9 * max(abs(own), size)) {
                 faults.append("\(name) is \(reported), its definition gives \(own)")
             }
         }
         let unit = max(series.largest, .leastNormalMagnitude)
         compare("expected_return", result.solution.expectedReturn, mean, 1e-3 * unit)
-        compare("risk", result.solution.risk, risk, 1e-6 * unit)
+        // The root of a variance that rounding has made up is no figure to compare.
+        let floor = isMV ? noise(series, result) : 0
+        compare("risk", result.solution.risk, risk, 1e-6 * unit, floor: floor)
         let size = request.objective == .sharpe ? 1e-6 : 1e-3 * unit
-        compare("objective_value", result.solution.objectiveValue, objective, size)
+        compare(
+            "objective_value", result.solution.objectiveValue, objective, size,
+            floor: request.objective == .minimumRisk ? floor : 0)
         func annual(_ name: String) -> Double? { result.metrics.first { $0.name == name }?.value }
         compare("metrics.expected_return", annual("expected_return") ?? .nan, series.mean * result.periodsPerYear, unit)
         compare(
@@ -188,8 +193,23 @@ public enum Verification {
         return (mean, max(variance, 0).squareRoot())
     }
 
+    /// Below this a standard deviation cannot be told from zero: the root of what rounding leaves of a variance of N terms.
+    private static func noise(_ series: PlainSeries, _ result: OptimizationResult) -> Double {
+        var size = series.largest
+        if let moments = result.moments {
+            for i in result.weights.indices { size = max(size, max(moments.covariance(i, i), 0).squareRoot()) }
+        }
+        return OptimalityBound.noise(assets: result.weights.count) * size
+    }
+
+    private static func sumIsNoise(_ result: OptimizationResult, _ noise: Double) -> Bool {
+        abs(result.riskContributions.reduce(0, +)) <= noise
+    }
+
     private static func contributions(_ panel: ReturnPanel, _ result: OptimizationResult) -> [String] {
-        let rounding = 1e-10 * PlainSeries(panel, result.weights).largest
+        let series = PlainSeries(panel, result.weights)
+        let rounding = 1e-10 * series.largest
+        if result.solution.risk <= noise(series, result), sumIsNoise(result, noise(series, result)) { return [] }
         let sum = result.riskContributions.reduce(0, +)
         let size = result.riskContributions.reduce(0) { $0 + abs($1) }
         guard !(abs(sum - result.solution.risk) <= 1e-9 * max(size, result.solution.risk) + rounding) else { return [] }

@@ -54,9 +54,9 @@ struct LedoitWolfSpeedTests {
             from sklearn.covariance import LedoitWolf
             x = numpy.fromfile(sys.argv[1]).reshape(500, 2500).T.copy()
             times = []
-            for _ in range(6):
+            for _ in range(15):
                 start = time.perf_counter(); found = LedoitWolf(store_precision=False).fit(x); times.append(time.perf_counter() - start)
-            print(sorted(times[1:])[2], found.shrinkage_, numpy.linalg.norm(found.covariance_))
+            print(min(times), found.shrinkage_, numpy.linalg.norm(found.covariance_))
             """
         let peer = try ScikitLearn.run(script, [url.path]).split(separator: " ").compactMap {
             Double($0.filter { !$0.isWhitespace })
@@ -66,14 +66,15 @@ struct LedoitWolfSpeedTests {
         defer { OpenBLASThreads.set(threads) }
         var times: [Double] = []
         var norm = 0.0
-        for _ in 0..<6 {
+        for _ in 0..<15 {
             let clock = ContinuousClock()
             let start = clock.now
             let found = try LedoitWolfShrinkage().estimate(panel).matrix
             times.append(Double((clock.now - start).components.attoseconds) / 1e18)
             norm = Vector.norm2(found.storage)
         }
-        let own = times.dropFirst().sorted()[2]
+        // The least of several: other work on the machine only adds.
+        let own = times.min() ?? .infinity
         print("Ledoit-Wolf (500, 2500), one thread: \(1000 * own) ms, scikit-learn \(1000 * peer[0]) ms")
         #expect(own < peer[0])
         #expect(abs(norm - peer[2]) <= 1e-10 * norm)

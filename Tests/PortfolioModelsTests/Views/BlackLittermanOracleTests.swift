@@ -40,21 +40,23 @@ struct BlackLittermanOracleTests {
                 EstimatorOracleTests.distance(found.covariance, try EstimatorOracleTests.matrix(record["cov"])) <= 1e-10
             )
             let sample = SampleCovariance.estimate(panel)
+            var warnings: [PortfolioWarning] = []
             let prior = try BlackLitterman.prior(
                 try #require(wanted.views), mean: HistoricalMean.estimate(panel), covariance: sample,
-                assets: panel.assets, riskFreeRate: 0, warnings: &Self.ignored)
+                assets: panel.assets, riskFreeRate: 0, warnings: &warnings)
+            #expect(warnings.isEmpty)
             for (a, b) in zip(prior, try record.numbers("prior_mean")) { #expect(abs(a - b) <= 1e-10 * size) }
         }
     }
 
     @Test(
-        "Mean-variance portfolios of the posterior reach the oracle's value and pass verification",
+        "Portfolios of the posterior mean reach the oracle's value and pass verification",
         arguments: EstimatorOracleTests.windows)
     func portfolios(window: String) throws {
         let panel = try Oracle.panel(window)
         let records = try Oracle.records("black_litterman", window)
         var checked = 0
-        for record in records where record["kind"]?.stringValue == "portfolio" && record["rm"]?.stringValue == "MV" {
+        for record in records where record["kind"]?.stringValue == "portfolio" {
             let views = try #require(
                 records.first {
                     $0["kind"]?.stringValue == "posterior" && $0["equilibrium"] == record["equilibrium"]
@@ -62,20 +64,24 @@ struct BlackLittermanOracleTests {
             var wanted = try request(views, panel: panel)
             let objective = try oracleRequest(record, panel: panel)
             wanted.objective = objective.objective
+            let code = try record.text("rm")
+            wanted.riskMeasure = try #require(RiskMeasureCode(rawValue: code))
             wanted.riskFreeRate = objective.riskFreeRate
             wanted.riskAversion = objective.riskAversion
             let result = try PortfolioOptimization.run(wanted, panel: panel)
             let value = try record.number("value")
-            #expect(abs(result.solution.objectiveValue - value) <= 1e-8 * abs(value), "\(objective.objective)")
+            // Mean-variance is solved to the last digits; of the others the record itself is good to 2e-8.
+            let tolerance = wanted.riskMeasure == .mv ? 1e-8 : 1e-7
+            #expect(abs(result.solution.objectiveValue - value) <= tolerance * abs(value), "\(wanted.objective)")
             #expect(Verification.faults(wanted, panel: panel, result: result) == [])
-            #expect(abs(result.riskContributions.reduce(0, +) - result.solution.risk) <= 1e-12)
+            #expect(abs(result.riskContributions.reduce(0, +) - result.solution.risk) <= 1e-10)
             // The metrics stay those of the sample.
             let mean = zip(HistoricalMean.estimate(panel), result.weights).reduce(0) { $0 + $1.0 * $1.1 }
             let annual = try #require(result.metrics.first { $0.name == "expected_return" }?.value)
             #expect(abs(annual - 252 * mean) <= 1e-12)
             checked += 1
         }
-        #expect(checked == 8)
+        #expect(checked == 14)
     }
 
     @Test("Verification rejects weights that are not the optimum of the posterior")
@@ -92,6 +98,4 @@ struct BlackLittermanOracleTests {
         forged.weights = sample.weights
         #expect(!Verification.faults(wanted, panel: panel, result: forged).isEmpty)
     }
-
-    nonisolated(unsafe) private static var ignored: [PortfolioWarning] = []
 }

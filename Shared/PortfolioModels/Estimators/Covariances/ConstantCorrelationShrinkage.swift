@@ -68,6 +68,7 @@ enum ShrinkageIntensity {
         for index in result.storage.indices {
             result.storage[index] = share * target.storage[index] + (1 - share) * sample.storage[index]
         }
+        result.mirrorLowerTriangle()
         return result
     }
 }

@@ -111,13 +111,7 @@ struct CrossValidatedGraphicalLasso: CovarianceEstimator {
     }
 
     private static func covariance(_ returns: Matrix) -> Matrix {
-        var centred = returns
-        for column in 0..<returns.columns {
-            let deviations = SeriesMath.centred(returns.column(column))
-            centred.storage.replaceSubrange(
-                (column * returns.rows)..<((column + 1) * returns.rows), with: deviations)
-        }
-        return CentredReturns.covariance(centred)
+        CentredReturns.covariance(CentredReturns.of(returns))
     }
 
     private static func logarithmic(from: Double, to: Double, count: Int) -> [Double] {

@@ -43,6 +43,7 @@ struct DenoisedCovariance: CovarianceEstimator {
         if detonedComponents > 0 {
             let market = part(eigen, from: n - min(detonedComponents, n), to: n)
             for index in market.storage.indices { correlation.matrix.storage[index] -= market.storage[index] }
+            correlation.matrix = cleared(correlation.matrix)
         }
         return CovarianceEstimate(correlation.covariance)
     }
@@ -83,13 +84,18 @@ struct DenoisedCovariance: CovarianceEstimator {
 
     /// With a unit diagonal; an asset of which nothing is left is uncorrelated.
     private func normalised(_ matrix: Matrix) -> Matrix {
+        Correlation(of: cleared(matrix)).matrix
+    }
+
+    /// Without the rounding that is left of assets whose every component has been taken out.
+    private func cleared(_ matrix: Matrix) -> Matrix {
         var cleaned = matrix
-        for i in 0..<matrix.rows where matrix[i, i] <= 1e-14 {
+        for i in 0..<matrix.rows where matrix[i, i] <= 1e-12 {
             for j in 0..<matrix.rows {
                 cleaned[i, j] = 0
                 cleaned[j, i] = 0
             }
         }
-        return Correlation(of: cleaned).matrix
+        return cleaned
     }
 }

@@ -125,6 +125,9 @@ private final class CompositeLoop {
             let merit = evaluate()
             let present = solution(.numericalFailure, iteration, merit)
             let worst = max(merit.gap, merit.primal, merit.dual)
+            settings.progress?(
+                SolverProgress(
+                    iteration: iteration, gap: merit.gap, primalResidual: merit.primal, dualResidual: merit.dual))
             guard worst.isFinite else { break }
             if worst < (best.map { max($0.relativeGap, $0.primalResidual, $0.dualResidual) } ?? .infinity) {
                 best = present
@@ -138,9 +141,10 @@ private final class CompositeLoop {
                 stopped.status = interruption
                 return stopped
             }
-            if iteration >= settings.maximumIterations || sinceBest >= (max(best?.relativeGap ?? 1, best?.dualResidual ?? 1) < 1e-7 ? 5 : 20) { break }
+            // Close to the end rounding takes over at once; far from it a solve may wander for a while.
+            let isClose = best.map { max($0.relativeGap, $0.dualResidual) < 1e-7 } ?? false
+            if iteration >= settings.maximumIterations || sinceBest >= (isClose ? 5 : 20) { break }
             guard step() else { break }
-            if debugComposite { print("  it", iteration, "gap", merit.gap, "p", merit.primal, "d", merit.dual, "step", lastSteps, "sigma", lastSigma, "values", terms.map { $0.value }) }
             iteration += 1
         }
         guard var result = best else { return solution(.numericalFailure, iteration, (1, 1, 1)) }
@@ -162,7 +166,7 @@ private final class CompositeLoop {
             terms[index].evaluate(v)
         }
         let size = terms.reduce(0) { $0 + ($1.level == nil ? abs($1.multiplier * $1.value) : 0) }
-        let mu = settings.startCentring * max(size, 0.1) / pairs
+        let mu = max(size, 0.1) / pairs
         for i in lower.slack.indices { lower.dual[i] = mu / lower.slack[i] }
         for i in upper.slack.indices { upper.dual[i] = mu / upper.slack[i] }
         for index in terms.indices {
@@ -260,7 +264,6 @@ private final class CompositeLoop {
         let sigma = min(1, ratio * ratio * ratio)
         direction(system, target: sigma * meanProduct, corrects: true)
         let (p, d) = steps(fraction: 0.995)
-        lastSteps = (p, d); lastSigma = sigma
         guard p.isFinite, d.isFinite else { return false }
         advance(p, d)
         return true
@@ -319,7 +322,6 @@ private final class CompositeLoop {
     }
 
     private var dy: [Double] = []
-    var lastSteps = (0.0, 0.0), lastSigma = 0.0
 
     private func steps(fraction: Double) -> (Double, Double) {
         var (primal, dual) = lower.stepLimits()
@@ -376,5 +378,3 @@ private final class CompositeLoop {
             iterations: iteration, relativeGap: merit.gap, primalResidual: merit.primal, dualResidual: merit.dual)
     }
 }
-
-nonisolated(unsafe) public var debugComposite = false

@@ -54,15 +54,13 @@ enum Envelope: Sendable {
             for t in y.indices { size += y[t] * y[t] / weights[t] }
             return min(1, 1 / max(size.squareRoot(), 1e-300))
         case .ball(let divergence, let multiplicity, let radius):
-            let whole = multiplicity.reduce(0, +)
             let sum = y.reduce(0, +)
+            // The member of least divergence above y: max(y, m c), c being what makes it add up to one.
             func fits(_ scale: Double) -> Bool {
-                let rest = 1 - scale * sum
-                guard rest >= 0 else { return false }
+                guard let level = Self.waterLevel(y.map { scale * $0 }, multiplicity) else { return false }
                 var total = 0.0
-                for t in y.indices {
-                    let m = multiplicity[t]
-                    if m > 0 { total += m * divergence.value((scale * y[t] + rest * m / whole) / m) }
+                for t in y.indices where multiplicity[t] > 0 {
+                    total += multiplicity[t] * divergence.value(max(scale * y[t] / multiplicity[t], level))
                 }
                 return total <= radius
             }
@@ -85,6 +83,23 @@ enum Envelope: Sendable {
             }
             return start * low
         }
+    }
+
+    /// c with `sum max(y, m c) = 1`; nil where y alone exceeds one.
+    private static func waterLevel(_ y: [Double], _ multiplicity: [Double]) -> Double? {
+        let order = y.indices.filter { multiplicity[$0] > 0 }.sorted { y[$0] / multiplicity[$0] < y[$1] / multiplicity[$1] }
+        var above = y.reduce(0, +)
+        guard above <= 1 else { return nil }
+        // One scenario after the other goes under water.
+        var under = 0.0
+        for (rank, t) in order.enumerated() {
+            above -= y[t]
+            under += multiplicity[t]
+            let level = (1 - max(above, 0)) / under
+            let next = rank + 1 < order.count ? y[order[rank + 1]] / multiplicity[order[rank + 1]] : .infinity
+            if level <= next { return level }
+        }
+        return nil
     }
 
     /// Makes the sum right within the caps.

@@ -43,8 +43,8 @@ final class DivergenceBall: ScenarioFunction {
         let typical = a.reduce(0) { $0 + abs($1) } / Double(max(a.count, 1))
         for t in a.indices {
             let m = multiplicity[t]
-            pairs.dual[t] = min(max(m * divergence.inverseSlope(a[t] / size), ballFloor * m / total), 1)
-            pairs.slack[t] = min(mu / (max(multiplier, 1e-12) * pairs.dual[t]), ballSlack * typical)
+            pairs.dual[t] = min(max(m * divergence.inverseSlope(a[t] / size), 0.1 * m / total), 1)
+            pairs.slack[t] = min(mu / (max(multiplier, 1e-12) * pairs.dual[t]), 0.5 * typical)
         }
     }
 
@@ -96,6 +96,3 @@ final class DivergenceBall: ScenarioFunction {
     }
     func advance(primal: Double, dual: Double) { pairs.advance(primal: primal, dual: dual) }
 }
-
-nonisolated(unsafe) public var ballFloor = 0.1
-nonisolated(unsafe) public var ballSlack = 0.5

@@ -12,6 +12,6 @@ enum OptimizerOptions {
     static let rows: [ConfigurationRow] =
         Options.common + [
             Options.optimizerPort.row, Options.optimizerOpsPort.row, Options.realtimeURL.row, solverThreads.row,
-            cachedAnswers.row,
+            cachedAnswers.row, Options.corsOrigins.row, Options.keyRateLimit.row, Options.tenantRateLimit.row,
         ]
 }

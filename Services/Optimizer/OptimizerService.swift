@@ -17,11 +17,8 @@ enum OptimizerService {
         let optimizer = Optimizer(
             pool: pool, solverThreads: threads > 0 ? threads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1),
             cachedAnswers: try configuration.value(OptimizerOptions.cachedAnswers), registry: registry, logger: logger)
-        let tokens: JWTVerifier? =
-            if let secret = try configuration.value(Options.jwtSecret) { try await JWTVerifier(secret: secret) } else {
-                nil
-            }
-        let authenticator = Authenticator(keys: APIKeys(pool), tokens: tokens)
+        let tokens = try await configuration.tokenVerifier()
+        let authenticator = Authenticator(keys: APIKeys(pool), tokens: tokens?.verifier)
 
         readiness.addDatabase(pool, sqlDirectory: try configuration.value(Options.sqlDirectory))
         readiness.add("solver") {
@@ -32,7 +29,11 @@ enum OptimizerService {
         registry.addPool(pool)
         addGauges(optimizer, registry)
 
-        let router = Routes.router(optimizer, authenticator: authenticator, registry: registry, drain: readiness.drain)
+        let access = Routes.Access(
+            authenticator: authenticator, origins: try configuration.value(Options.corsOrigins),
+            keyQuota: RateQuota(requests: try configuration.value(Options.keyRateLimit)),
+            tenantQuota: RateQuota(requests: try configuration.value(Options.tenantRateLimit)))
+        let router = Routes.router(optimizer, access: access, registry: registry, drain: readiness.drain)
         let host = try configuration.value(Options.host)
         let port = try configuration.value(Options.optimizerPort)
         let server = HTTPService.application(router: router, host: host, port: port, logger: logger) { port in
@@ -44,19 +45,20 @@ enum OptimizerService {
             logger: logger)
         let listener = Listener(
             optimizer: optimizer, notifications: PostgresListener(pool.configuration, logger: logger),
-            realtime: wakeUp(url: try configuration.value(Options.realtimeURL), tokens: tokens, logger: logger))
+            realtime: wakeUp(
+                url: try configuration.value(Options.realtimeURL), tokens: tokens?.verifier, logger: logger))
         try await ServiceRunner.run(
             services: [
-                pool, ops, CredentialWatcher(authenticator, pool: pool, logger: logger), Worker(optimizer: optimizer),
-                listener, server,
-            ],
+                pool, ops, CredentialWatcher(authenticator, pool: pool, logger: logger),
+                AuditHeads(pool, logger: logger), Worker(optimizer: optimizer), listener, server,
+            ] + tokenKeyServices(tokens, logger: logger),
             drain: readiness.drain, lag: .seconds(try configuration.value(Options.drainSeconds)), logger: logger)
         optimizer.solver.stop()
     }
 
     /// The subscription at the store-notifier; nil without a JWT secret, since the service could not prove who it is.
     private static func wakeUp(url: String, tokens: JWTVerifier?, logger: Logger) -> RealtimeWakeUp? {
-        guard let tokens, !url.isEmpty else { return nil }
+        guard let tokens, tokens.canMint, !url.isEmpty else { return nil }
         return RealtimeWakeUp(
             url: url,
             token: {

@@ -106,7 +106,7 @@ struct StrictJSONTests {
         _ = try StrictJSON.parse(arrays(65_536))
         let error = JSONSyntaxError(kind: .tooManyContainers(limit: 65_536), offset: 1 + 3 * 65_535)
         #expect(throws: error) { try StrictJSON.parse(arrays(65_537)) }
-        #expect(Problem(error).code == .tooDeep)
+        #expect(Problem(error).code == ProblemCode.tooDeep.rawValue)
     }
 
     @Test(

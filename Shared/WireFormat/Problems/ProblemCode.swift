@@ -43,6 +43,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case preconditionRequired = "STA-004"
     case alreadyExists = "STA-005"
     case keyInProgress = "STA-006"
+    case keyReused = "STA-007"
     // Credentials.
     case noCredentials = "AUT-001"
     case badCredentials = "AUT-002"
@@ -66,7 +67,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
         case .notJSON, .notUTF8, .duplicateMember, .tooDeep, .unacceptableText, .invalidHeader: 400
         case .wrongType, .missingMember, .unknownMember, .invalidValue, .contradiction, .invalidParameter,
             .strictHandling, .unknownSymbol, .tooLittleHistory, .emptyWindow, .invalidPrice, .infeasible, .unbounded,
-            .notConverged, .unstable, .ratioUndefined, .tooLargeProblem:
+            .notConverged, .unstable, .ratioUndefined, .tooLargeProblem, .keyReused:
             422
         case .noSuchRoute, .noSuchResource: 404
         case .methodNotAllowed: 405
@@ -162,6 +163,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
         case .preconditionRequired: "A precondition is required"
         case .alreadyExists: "It exists already"
         case .keyInProgress: "A request with this key is in progress"
+        case .keyReused: "The key belongs to another request"
         case .noCredentials: "Credentials are required"
         case .badCredentials: "The credentials are not valid"
         case .expiredCredentials: "The credentials have expired"

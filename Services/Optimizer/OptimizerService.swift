@@ -16,7 +16,8 @@ enum OptimizerService {
         let threads = try configuration.value(OptimizerOptions.solverThreads)
         let optimizer = Optimizer(
             pool: pool, solverThreads: threads > 0 ? threads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1),
-            cachedAnswers: try configuration.value(OptimizerOptions.cachedAnswers), registry: registry, logger: logger)
+            cacheBytes: try configuration.value(OptimizerOptions.cacheMegabytes) << 20, drain: readiness.drain,
+            registry: registry, logger: logger)
         let tokens = try await configuration.tokenVerifier()
         let authenticator = Authenticator(keys: APIKeys(pool), tokens: tokens?.verifier)
 
@@ -50,7 +51,8 @@ enum OptimizerService {
         try await ServiceRunner.run(
             services: [
                 pool, ops, CredentialWatcher(authenticator, pool: pool, logger: logger),
-                AuditHeads(pool, logger: logger), Worker(optimizer: optimizer), listener, server,
+                AuditHeads(pool, logger: logger), optimizer.jobHub, Worker(optimizer: optimizer),
+                JobRunner(optimizer: optimizer), listener, server,
             ] + tokenKeyServices(tokens, logger: logger),
             drain: readiness.drain, lag: .seconds(try configuration.value(Options.drainSeconds)), logger: logger)
         optimizer.solver.stop()
@@ -74,12 +76,35 @@ enum OptimizerService {
         registry.describe("queue_depth", "Recalculations that are wanted and not parked")
         registry.describe("queue_oldest_seconds", "How long the oldest of them is overdue")
         registry.describe("queue_parked", "Recalculations that are parked")
+        registry.describe("limit_current", "Requests that are let in at a time")
+        registry.describe("admission_running", "Requests that have been let in")
+        registry.describe("admission_waiting", "Requests that wait to be let in")
+        registry.describe("admission_overloaded", "1 while the queue stands")
+        registry.describe("optimizer_cache_bytes", "Memory of the answers that are kept")
+        registry.describe("optimizer_cache_entries", "Answers that are kept")
+        registry.describe("optimizer_cache_evictions_total", "Answers that made room for others")
+        registry.describe("async_jobs", "Jobs by state")
+        registry.describe("async_jobs_oldest_seconds", "How long the oldest queued job has waited")
         registry.addCollector {
             let load = optimizer.solver.load
+            let gate = optimizer.gate.load
+            let cache = optimizer.answers.statistics
             var samples = [
                 PrometheusRegistry.Sample("optimizer_solves_running", value: Double(load.running)),
                 PrometheusRegistry.Sample("optimizer_solves_waiting", value: Double(load.waiting)),
+                .init("limit_current", value: Double(gate.limit)),
+                .init("admission_running", value: Double(gate.running)),
+                .init("admission_waiting", value: Double(gate.waiting)),
+                .init("admission_overloaded", value: gate.isOverloaded ? 1 : 0),
+                .init("optimizer_cache_bytes", value: Double(cache.bytes)),
+                .init("optimizer_cache_entries", value: Double(cache.entries)),
+                .init("optimizer_cache_evictions_total", .counter, value: Double(cache.evictions)),
             ]
+            if let depth = try? await optimizer.jobStore.depth() {
+                samples.append(.init("async_jobs", labels: [("state", "queued")], value: Double(depth.queued)))
+                samples.append(.init("async_jobs", labels: [("state", "running")], value: Double(depth.running)))
+                samples.append(.init("async_jobs_oldest_seconds", value: max(0, depth.oldestSeconds)))
+            }
             if let depth = try? await optimizer.jobs.depth() {
                 samples.append(.init("queue_depth", value: Double(depth.pending)))
                 samples.append(.init("queue_oldest_seconds", value: depth.oldestSeconds))

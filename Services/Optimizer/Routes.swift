@@ -38,6 +38,9 @@ enum Routes {
             GetMarketData(optimizer: $0)
         },
         Line(operation: "pushMarketData", method: .post, path: "/api/market-data") { PostMarketData(optimizer: $0) },
+        Line(operation: "getJob", method: .get, path: "/api/jobs/{job}") { GetJob(optimizer: $0) },
+        Line(operation: "getJobEvents", method: .get, path: "/api/jobs/{job}/events") { GetJobEvents(optimizer: $0) },
+        Line(operation: "cancelJob", method: .delete, path: "/api/jobs/{job}") { DeleteJob(optimizer: $0) },
         Line(operation: "getOpenAPI", method: .get, path: "/openapi.json", isOpen: true) { _ in GetOpenAPI() },
     ]
 

@@ -58,6 +58,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case draining = "SYS-102"
     case deadline = "SYS-201"
     case unverified = "SYS-301"
+    case jobGivenUp = "SYS-302"
     case notImplemented = "SYS-501"
     case internalError = "SYS-999"
 
@@ -84,7 +85,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
         case .rateLimited: 429
         case .databaseUnavailable, .databaseBusy, .storageFull, .overloaded, .draining: 503
         case .deadline: 504
-        case .unverified, .internalError: 500
+        case .unverified, .jobGivenUp, .internalError: 500
         case .notImplemented: 501
         }
     }
@@ -96,7 +97,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
         case .infeasible, .unbounded, .notConverged, .unstable, .ratioUndefined, .tooLargeProblem: .optimization
         case .noCredentials, .badCredentials, .expiredCredentials, .missingScope: .auth
         case .rateLimited: .limit
-        case .databaseUnavailable, .databaseBusy, .storageFull, .overloaded, .draining, .deadline, .unverified,
+        case .databaseUnavailable, .databaseBusy, .storageFull, .overloaded, .draining, .deadline, .unverified, .jobGivenUp,
             .notImplemented, .internalError:
             .system
         default: .request
@@ -176,6 +177,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
         case .draining: "The service is stopping"
         case .deadline: "The deadline has passed"
         case .unverified: "The answer did not pass verification"
+        case .jobGivenUp: "The job was given up"
         case .notImplemented: "This is not built yet"
         case .internalError: "Something went wrong inside the service"
         }

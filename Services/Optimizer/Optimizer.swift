@@ -10,6 +10,9 @@ struct Optimizer: Sendable {
     let pool: PostgresPool
     let solver: SolverPool
     let answers: ResultCache<AnswerKey, SolvedPortfolio>
+    /// Whole replies to calls that were the same byte for byte.
+    let replies: ResultCache<ReplyKey, CachedReply>
+    let watch: DataWatch
     /// Equal solves that are wanted at the same time.
     let flights = SingleFlight<AnswerKey, SolvedPortfolio>()
     let costs = CostModel()
@@ -36,7 +39,9 @@ struct Optimizer: Sendable {
         let event = Event(registry: registry)
         self.event = event
         solver = SolverPool(threads: solverThreads)
-        answers = ResultCache(bytes: cacheBytes) { $0.estimatedBytes }
+        answers = ResultCache(bytes: cacheBytes / 2) { $0.estimatedBytes }
+        replies = ResultCache(bytes: cacheBytes / 2) { $0.count }
+        watch = DataWatch(pool)
         jobs = JobQueue(pool: pool)
         gate = AdmissionGate(threads: solverThreads, event: event)
         jobStore = JobStore(pool: pool, owner: jobs.owner)

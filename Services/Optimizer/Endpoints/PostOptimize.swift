@@ -5,6 +5,8 @@ import WireFormat
 
 /// `POST /api/portfolio/optimize`: decode -> admit -> load -> solve and verify -> record -> respond.
 ///
+/// The same bytes again, while nothing they were answered from has changed, get the same answer without any of it.
+///
 /// With `Prefer: respond-async` or `?async=true`, or where the solve would probably outlast the caller's patience, the request becomes a job: 202
 /// with its place.
 struct PostOptimize: Endpoint {
@@ -16,23 +18,49 @@ struct PostOptimize: Endpoint {
         try request.allowQuery("async")
         let timeout = try request.timeout()
         let isAsync = try request.queryFlag("async") ?? false
-        let body = try await request.jsonBody()
-        let wanted = try OptimizeRequest(json: body)
+        let isLater = isAsync || request.prefers("respond-async")
         let isStrict = request.prefers("handling=strict")
+        let bytes = try await request.jsonBytes()
+        let key = ReplyKey(tenant: principal.tenant, body: bytes, isStrict: isStrict)
+        // What a stored portfolio is made of may change while it is solved: the mark is of before.
+        var mark: DataWatch.Mark?
+        if !isLater, let reply = optimizer.replies[key] {
+            if reply.mark != nil { mark = try await optimizer.watch.mark(for: principal.tenant) }
+            if reply.mark == mark { return repeated(reply, start, context) }
+        }
+        let body: JSONValue
+        do { body = try StrictJSON.parse(bytes) } catch { throw Problem(error) }
+        let wanted = try OptimizeRequest(json: body)
         let observations = CostModel.observations(of: wanted, today: UTCTimestamp.now.date)
         let cost = optimizer.costs.estimate(wanted, observations: observations)
-        if isAsync || request.prefers("respond-async") || cost > timeout / .seconds(1) {
+        if isLater || cost > timeout / .seconds(1) {
             return try await later(body, isStrict, cost, principal, context)
         }
         let call = OptimizeCall(
             request: wanted, isStrict: isStrict, principal: principal, requestID: context.requestID, lane: .request,
             start: start, limit: timeout, cost: cost)
         let optimizer = optimizer
+        if mark == nil, !wanted.isPure { mark = try await optimizer.watch.mark(for: principal.tenant) }
+        let seen = mark
         return try await watchingClient(of: context.channel) {
-            var response = Response(json: try await optimizer.respond(to: call).json)
+            let answer = try await optimizer.respond(to: call)
+            optimizer.replies[key] = CachedReply(answer, mark: seen)
+            var response = Response(json: answer.json)
             response.headers[.cacheControl] = "no-store"
             return response
         }
+    }
+
+    /// The reply to an earlier call with the same bytes, while nothing that it was made from has changed.
+    private func repeated(
+        _ reply: CachedReply, _ start: ContinuousClock.Instant, _ context: BallastRequestContext
+    ) -> Response {
+        optimizer.event.cacheHit()
+        let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
+        var response = Response(
+            bytes: reply.bytes(requestID: context.requestID, milliseconds: milliseconds), mediaType: "application/json")
+        response.headers[.cacheControl] = "no-store"
+        return response
     }
 
     /// The request as a job.

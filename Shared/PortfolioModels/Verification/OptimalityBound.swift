@@ -16,18 +16,20 @@ struct OptimalityBound {
     let relativeGap: Double
 
     /// - Parameters:
+    ///   - moments: the model's, where they are not the sample's.
     ///   - point: the objective at the weights, with its linearisation.
     ///   - prices: by name, improvement of the objective per unit of the caller's level.
     init(
-        _ request: OptimizeRequest, panel: ReturnPanel, weights: [Double], point: MeanRiskPoint,
+        _ request: OptimizeRequest, panel: ReturnPanel, moments: Moments?, weights: [Double], point: MeanRiskPoint,
         prices: [OptimizeResponse.Binding], limits: LimitMinorants, periodsPerYear: Double
     ) {
-        let rules = RequestRules(request, panel: panel, periodsPerYear: periodsPerYear)
+        let rules = RequestRules(request, panel: panel, mean: moments?.mean, periodsPerYear: periodsPerYear)
         var typical = 0.0
         for asset in weights.indices {
             var square = 0.0
             for value in panel.column(asset) { square += value * value }
             typical = max(typical, (square / Double(panel.observations)).squareRoot())
+            if let moments { typical = max(typical, abs(moments.mean[asset])) }
         }
         let named = Dictionary(prices.map { ($0.constraint, $0.dual) }, uniquingKeysWith: { first, _ in first })
         var direction = point.direction
@@ -54,6 +56,9 @@ struct OptimalityBound {
         case .minimumRisk:
             // A deviation cannot fall below zero, whatever the prices fail to prove.
             if isMV { total = min(total, point.objective) }
+            if isMV, request.constraints.costs == nil, point.risk <= Self.noise(assets: weights.count) * typical {
+                total = min(total, 0)
+            }
             size = max(abs(point.objective), (isMV ? 3e-3 : 1e-6) * unit)
         case .utility:
             let risk = isMV ? point.risk * point.risk : point.risk
@@ -63,6 +68,9 @@ struct OptimalityBound {
         }
         relativeGap = total / max(size, .leastNormalMagnitude)
     }
+
+    /// What rounding leaves of a deviation of N assets of size one whose variance is zero.
+    static func noise(assets: Int) -> Double { (8 * Double.ulpOfOne * Double(max(assets, 1))).squareRoot() }
 
     private static func bound(_ direction: [Double], _ rules: RequestRules, _ prices: [String: Double]) -> Double {
         var rest = direction

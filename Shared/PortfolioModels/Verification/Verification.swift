@@ -27,7 +27,8 @@ public enum Verification {
     ) -> [String] {
         var faults = shape(request, panel, result)
         guard faults.isEmpty else { return faults }
-        let rules = RequestRules(request, panel: panel, periodsPerYear: result.periodsPerYear)
+        let rules = RequestRules(
+            request, panel: panel, mean: result.moments?.mean, periodsPerYear: result.periodsPerYear)
         faults += rules.violations(of: result.weights)
         faults += figures(request, panel, result)
         faults += contributions(panel, result)
@@ -41,7 +42,8 @@ public enum Verification {
             let minorants = LimitMinorants(
                 set: model.constraints, evidence: result.evidence, model: model, weights: result.weights)
             let gap = OptimalityBound(
-                request, panel: panel, weights: result.weights, point: point, prices: result.prices,
+                request, panel: panel, moments: result.moments, weights: result.weights, point: point,
+                prices: result.prices,
                 limits: minorants, periodsPerYear: result.periodsPerYear
             ).relativeGap
             if !(gap <= largestGap) { faults.append("the prices prove optimality only to \(gap)") }
@@ -58,6 +60,9 @@ public enum Verification {
         if panel.assets != request.assets { faults.append("the panel has other assets than the request") }
         if result.weights.count != count { faults.append("\(result.weights.count) weights for \(count) assets") }
         if !result.weights.allSatisfy({ $0.isFinite }) { faults.append("a weight is not finite") }
+        if let moments = result.moments, !moments.fits(count) {
+            faults.append("the moments are not those of \(count) assets")
+        }
         if result.riskContributions.count != count || !result.riskContributions.allSatisfy({ $0.isFinite }) {
             faults.append("the risk contributions are not one finite figure an asset")
         }
@@ -113,7 +118,8 @@ public enum Verification {
                 continue
             }
             let factor = type(of: measure).degree == 2 ? annual * annual : annual
-            hold("max_risk.\(limit.measure.rawValue)", factor * measure.value(of: series.x), limit.level)
+            let risk = limit.measure == .mv ? modelled(series, result).deviation : measure.value(of: series.x)
+            hold("max_risk.\(limit.measure.rawValue)", factor * risk, limit.level)
         }
         return faults
     }
@@ -126,7 +132,8 @@ public enum Verification {
         let rate = request.riskFreeRate / result.periodsPerYear
         let isMV = request.riskMeasure == .mv
         let parameters = RiskParameters(request, riskFreeRate: rate)
-        let risk = isMV ? series.deviation : RiskMeasures.measure(request.riskMeasure, parameters)?.value(of: series.x) ?? .nan
+        let (mean, deviation) = modelled(series, result)
+        let risk = isMV ? deviation : RiskMeasures.measure(request.riskMeasure, parameters)?.value(of: series.x) ?? .nan
         var costs = 0.0
         if let wanted = request.constraints.costs {
             for (i, asset) in request.assets.enumerated() {
@@ -135,10 +142,10 @@ public enum Verification {
                 costs += (wanted.impact?.value(of: asset) ?? 0) * change * change.squareRoot() / wanted.horizon
             }
         }
-        var reward = series.mean
+        var reward = mean
         switch request.kelly {
         case .none: break
-        case .approx: reward -= 0.5 * series.deviation * series.deviation
+        case .approx: reward -= 0.5 * deviation * deviation
         case .exact: reward = series.x.reduce(0) { $0 + LogarithmicGrowth.of($1) } / Double(series.x.count)
         }
         let objective: Double =
@@ -149,16 +156,21 @@ public enum Verification {
             case .sharpe: (reward - costs - rate) / risk
             }
         var faults: [String] = []
-        func compare(_ name: String, _ reported: Double, _ own: Double, _ size: Double) {
+        func compare(_ name: String, _ reported: Double, _ own: Double, _ size: Double, floor: Double = 0) {
+            if abs(reported) <= floor, abs(own) <= floor { return }
             if !(abs(reported - own) <= 1e-9 * max(abs(own), size)) {
                 faults.append("\(name) is \(reported), its definition gives \(own)")
             }
         }
         let unit = max(series.largest, .leastNormalMagnitude)
-        compare("expected_return", result.solution.expectedReturn, series.mean, 1e-3 * unit)
-        compare("risk", result.solution.risk, risk, 1e-6 * unit)
+        compare("expected_return", result.solution.expectedReturn, mean, 1e-3 * unit)
+        // The root of a variance that rounding has made up is no figure to compare.
+        let floor = isMV ? noise(series, result) : 0
+        compare("risk", result.solution.risk, risk, 1e-6 * unit, floor: floor)
         let size = request.objective == .sharpe ? 1e-6 : 1e-3 * unit
-        compare("objective_value", result.solution.objectiveValue, objective, size)
+        compare(
+            "objective_value", result.solution.objectiveValue, objective, size,
+            floor: request.objective == .minimumRisk ? floor : 0)
         func annual(_ name: String) -> Double? { result.metrics.first { $0.name == name }?.value }
         compare("metrics.expected_return", annual("expected_return") ?? .nan, series.mean * result.periodsPerYear, unit)
         compare(
@@ -167,8 +179,37 @@ public enum Verification {
         return faults
     }
 
+    /// Mean and standard deviation in the model's eyes: of the series, or of the moments that take the sample's place.
+    private static func modelled(
+        _ series: PlainSeries, _ result: OptimizationResult
+    ) -> (mean: Double, deviation: Double) {
+        guard let moments = result.moments else { return (series.mean, series.deviation) }
+        var mean = 0.0
+        var variance = 0.0
+        for (i, weight) in result.weights.enumerated() where weight != 0 {
+            mean += weight * moments.mean[i]
+            for (j, other) in result.weights.enumerated() { variance += weight * other * moments.covariance(i, j) }
+        }
+        return (mean, max(variance, 0).squareRoot())
+    }
+
+    /// Below this a standard deviation cannot be told from zero: the root of what rounding leaves of a variance of N terms.
+    private static func noise(_ series: PlainSeries, _ result: OptimizationResult) -> Double {
+        var size = series.largest
+        if let moments = result.moments {
+            for i in result.weights.indices { size = max(size, max(moments.covariance(i, i), 0).squareRoot()) }
+        }
+        return OptimalityBound.noise(assets: result.weights.count) * size
+    }
+
+    private static func sumIsNoise(_ result: OptimizationResult, _ noise: Double) -> Bool {
+        abs(result.riskContributions.reduce(0, +)) <= noise
+    }
+
     private static func contributions(_ panel: ReturnPanel, _ result: OptimizationResult) -> [String] {
-        let rounding = 1e-10 * PlainSeries(panel, result.weights).largest
+        let series = PlainSeries(panel, result.weights)
+        let rounding = 1e-10 * series.largest
+        if result.solution.risk <= noise(series, result), sumIsNoise(result, noise(series, result)) { return [] }
         let sum = result.riskContributions.reduce(0, +)
         let size = result.riskContributions.reduce(0) { $0 + abs($1) }
         guard !(abs(sum - result.solution.risk) <= 1e-9 * max(size, result.solution.risk) + rounding) else { return [] }

@@ -94,7 +94,8 @@ def check(bench, folder, code, count, seed):
             if reason == "OPT-203" and kind == "Sharpe" and theirs is None:
                 refused += 1
             else:
-                faults.append(f"{label}: refused with {reason}; Clarabel: {status}")
+                detail = answer.get("problem", {}).get("detail", "")
+                faults.append(f"{label}: refused with {reason} {detail[:200]}; Clarabel: {status}")
             continue
         solved += 1
         ours = np.array(answer["weights"])

@@ -55,6 +55,7 @@ extension CompositeProgram.Part {
             DrawdownLadder(
                 map, tail: shape.function(count: map.rows),
                 shifts: shifts.map { (index: $0.index, coefficient: $0.coefficient) })
+        case .ordered(let levels, let order, let map): OrderedAverage(map, order: order, levels: levels)
         case .quadratic(let matrix, let map, let scale): QuadraticBlock(matrix, map, scale: scale)
         }
     }

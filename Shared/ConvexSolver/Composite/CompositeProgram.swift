@@ -36,6 +36,8 @@ public struct CompositeProgram: Sendable {
         case scenarios(Shape, ArgumentMap)
         /// The shape of `drawdown + sum coefficient v`; the map gives the returns.
         case drawdowns(Shape, RowMap, shifts: [Entry])
+        /// `sum_k weight_k (sum of the count_k largest arguments)`; the order is that of falling arguments as far as it is known.
+        case ordered([OrderedLevel], order: [Int], RowMap)
         /// `x'P x / v_scale` of `x = v - reference v_scale`.
         case quadratic(Matrix, CoordinateMap, scale: Int?)
     }

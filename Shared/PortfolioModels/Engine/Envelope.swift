@@ -15,11 +15,16 @@ enum Envelope: Sendable {
     /// `q >= 0`, `sum q = 1`, `sum m phi(q / m) <= radius`
     case ball(Divergence, multiplicity: [Double], radius: Double)
 
+    /// Below a permutation of falling weights: for every j the j largest add up to at most the j first weights, all together to as
+    /// much as all weights.
+    case ordered([Double])
+
     /// A member of the set near `q`; T numbers.
     func project(_ q: [Double]) -> [Double] {
         var inside = q.map { $0 > 0 && $0.isFinite ? $0 : 0 }
         switch self {
         case .gradient: return q
+        case .ordered(let weights): return Self.majorised(q, by: weights)
         case .capped(let caps, let total):
             for t in inside.indices { inside[t] = min(inside[t], caps[t]) }
             if let total { Self.fill(&inside, caps, total) }
@@ -42,7 +47,7 @@ enum Envelope: Sendable {
     /// dual series need not add up to one. Returns the scale.
     func scaleBelow(_ y: [Double]) -> Double {
         switch self {
-        case .gradient: return 1
+        case .gradient, .ordered: return 1
         case .capped(let caps, let total):
             var most = 1.0
             for t in y.indices where y[t] > caps[t] { most = min(most, caps[t] / y[t]) }
@@ -83,6 +88,22 @@ enum Envelope: Sendable {
             }
             return start * low
         }
+    }
+
+    /// `q` with the right sum, mixed with the uniform series until no partial sum is too large.
+    private static func majorised(_ q: [Double], by weights: [Double]) -> [Double] {
+        let count = Double(max(q.count, 1))
+        let whole = weights.reduce(0, +)
+        let lift = (whole - q.reduce(0, +)) / count
+        let lifted = q.map { $0 + lift }
+        var (sum, most, even, share) = (0.0, 0.0, 0.0, 0.0)
+        for (rank, value) in lifted.sorted(by: >).enumerated() where rank + 1 < q.count {
+            sum += value
+            most += weights[rank]
+            even += whole / count
+            if sum > most { share = max(share, min(1, (sum - most) / max(sum - even, .leastNormalMagnitude))) }
+        }
+        return lifted.map { $0 + share * (whole / count - $0) }
     }
 
     /// c with `sum max(y, m c) = 1`; nil where y alone exceeds one.

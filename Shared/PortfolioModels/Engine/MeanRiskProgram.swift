@@ -30,7 +30,10 @@ struct MeanRiskProgram {
     /// - Parameters:
     ///   - point: weights that satisfy the rows, where the solve starts.
     ///   - ratioScale: k of the start; nil unless the problem is a ratio.
-    init(model: ScenarioModel, covariance: Matrix, set: ConstraintSet, point: [Double], ratioScale: Double?) {
+    init(
+        model: ScenarioModel, covariance: Matrix, set: ConstraintSet, point: [Double], ratioScale: Double?,
+        ordering: OrderingWindow = .unknown
+    ) {
         constraintSet = set
         self.covariance = covariance
         let n = set.assets.count
@@ -48,6 +51,7 @@ struct MeanRiskProgram {
             start[i] = Self.inside(point[i] * (ratioScale ?? 1), lower[i], upper[i], assets: n)
         }
         risk = RiskProgram(model: model, lower: lower, upper: upper, start: start, scaleStart: ratioScale)
+        risk.ordering = ordering
         addRows(isUpperImplied: isImplied)
         addHinges()
     }

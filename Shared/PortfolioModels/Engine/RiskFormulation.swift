@@ -48,6 +48,19 @@ struct RiskEvidence: Sendable {
     var pieces: [RiskFormulation.Piece]
     var duals: [[Double]]
 
+    /// Pieces with their series; the linear part of an ordered average is joined to its levels, whose set they share.
+    private var joined: [(RiskFormulation.Piece, [Double])] {
+        var result: [(RiskFormulation.Piece, [Double])] = []
+        for (piece, dual) in zip(pieces, duals) {
+            if case .ordered = piece.envelope, case .scenarios = piece.part, let last = result.indices.last {
+                result[last].1 = zip(result[last].1, dual).map { $0 + $1 }
+            } else {
+                result.append((piece, dual))
+            }
+        }
+        return result
+    }
+
     /// The minorant that the series prove once they are in the measure's envelope; the gradient for smooth measures.
     func minorant(at weights: [Double], _ model: ScenarioModel) -> Minorant {
         let returns = model.panel.returns
@@ -59,7 +72,7 @@ struct RiskEvidence: Sendable {
         }
         var series = [Double](repeating: 0, count: model.count)
         var constant = 0.0
-        for (piece, dual) in zip(pieces, duals) {
+        for (piece, dual) in joined {
             switch piece.basis {
             case .returns(let sign):
                 let q = piece.envelope.project(dual)
@@ -92,6 +105,8 @@ struct RiskProgram: Sendable {
     /// The returns of the start, in units.
     let start: [Double]
     let centredStart: [Double]
+    /// How much of the order of the scenarios is taken as known.
+    var ordering = OrderingWindow.unknown
 
     /// - Parameters:
     ///   - start: N weights (times k), strictly inside their bounds.
@@ -208,4 +223,12 @@ struct TailBall: Sendable {
         let z = (low * high).squareRoot()
         return (z, quantile(z))
     }
+}
+
+/// What an ordered weighted average takes as known about the order of the scenarios at the optimum.
+enum OrderingWindow: Sendable {
+    /// Nothing: a few merged levels over all scenarios stand for the measure.
+    case unknown
+    /// Scenarios farther apart than `width` (in standard deviations of the series) at these returns keep their order.
+    case near(returns: [Double], width: Double)
 }

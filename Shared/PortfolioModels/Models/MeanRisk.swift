@@ -22,6 +22,10 @@ struct MeanRisk: Sendable {
     let deadline: SolverDeadline
     /// Of the solver's Newton matrix; another one where a solution cannot be certified.
     var regularisation = 1e-14
+    /// How much of the scenarios' order ordered averages take as known.
+    var ordering = OrderingWindow.unknown
+    /// Where to start, if a solution is near.
+    var nearby: [Double]?
 
     /// What a solve found, in the caller's units.
     struct Solution: Sendable {
@@ -45,7 +49,7 @@ struct MeanRisk: Sendable {
     ///   - riskAversion: l of Utility.
     /// - Throws: `OPT-101` infeasible, `OPT-203` ratio undefined, `OPT-201/202` not solved, `SYS-201` deadline.
     func solve(_ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double) throws(Problem) -> Solution {
-        let centre = try feasiblePoint()
+        let centre = if let nearby { nearby } else { try feasiblePoint() }
         let unit = model.unit
         switch objective {
         case .minimumRisk:
@@ -131,7 +135,8 @@ struct MeanRisk: Sendable {
 
     private func make(at point: [Double], ratioScale: Double?) -> MeanRiskProgram {
         var program = MeanRiskProgram(
-            model: model, covariance: covariance, set: constraints, point: point, ratioScale: ratioScale)
+            model: model, covariance: covariance, set: constraints, point: point, ratioScale: ratioScale,
+            ordering: ordering)
         program.addLimits(parameters)
         return program
     }

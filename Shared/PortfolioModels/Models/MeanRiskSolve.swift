@@ -65,7 +65,36 @@ struct MeanRiskSolve {
             model: ScenarioModel(panel: panel, mean: moments.mean), measure: measure,
             covariance: moments.covariance, constraints: constraints, parameters: parameters, reward: reward,
             deadline: deadline)
-        return isQuadratic ? try quadratic(model) : try composite(model)
+        if isQuadratic { return try quadratic(model) }
+        return hasOrder ? try ordered(model) : try composite(model)
+    }
+
+    /// Whether an ordered average is in the objective or a limit.
+    private var hasOrder: Bool {
+        let codes = [request.riskMeasure] + request.constraints.maxRisk.map { $0.measure }
+        return codes.contains { [.gmd, .tailGini, .tailGiniRange].contains($0) }
+    }
+
+    /// Rounds of ever narrower windows: merged levels find the neighbourhood, all levels the solution. The bound says when it is found.
+    private func ordered(_ model: MeanRisk) throws(Problem) -> Solved {
+        var attempt = model
+        var weights = try attempt.solve(
+            request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
+        ).weights
+        var best: Solved?
+        for width in [0.05, 0.02, 0.02, 0.05, 0.1, 0.3] {
+            attempt.ordering = .near(returns: panel.portfolioReturns(weights), width: width)
+            attempt.nearby = weights
+            let found = try solveOnce(attempt)
+            if found.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = found }
+            if let best, best.solution.dualityGap <= 1e-9 { return best }
+            weights = found.weights
+        }
+        guard let best, best.solution.dualityGap <= 1e-7 else {
+            throw Problem(
+                .notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
+        }
+        return best
     }
 
     private func quadratic(_ model: MeanRisk) throws(Problem) -> Solved {

@@ -6,10 +6,6 @@ extension OptimizeRequest {
         let wanted = constraints
         let missing: [(isAsked: Bool, place: [String], detail: String)] = [
             (
-                [.gmd, .tailGini, .tailGiniRange].contains(riskMeasure), ["risk_measure"],
-                "Optimising \(riskMeasure.rawValue)"
-            ),
-            (
                 ![.classic, .blackLitterman, .factorModel, .blackLittermanFactors, .entropyPooling].contains(model),
                 ["model"], "The model \(model.rawValue)"
             ),

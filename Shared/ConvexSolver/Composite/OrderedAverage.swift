@@ -141,7 +141,8 @@ final class OrderedAverage: Block {
                 end += 1
             }
             if rows.rows != count || rows.columns != width { rows = Matrix(rows: count, columns: width) }
-            fill(levels: k..<end, weights)
+            addUp(weights, levels: k..<end)
+            fill(levels: k..<end, weights, into: &rows.storage)
             product.syrk(rows, transposed: true, beta: isFirst ? 0 : 1)
             isFirst = false
             k = end
@@ -149,17 +150,22 @@ final class OrderedAverage: Block {
         if !isFirst { core.add(product, at: map.columns) }
     }
 
-    private func fill(levels range: Range<Int>, _ weights: [Double]) {
-        let (start, count) = (first[range.lowerBound], rows.rows)
+    /// Sums of the levels' weights.
+    private func addUp(_ weights: [Double], levels range: Range<Int>) {
         for k in range {
             var sum = 0.0
             for row in first[k]..<first[k + 1] { sum += weights[row] }
             total[k] = sum
         }
+    }
+
+    /// The scaled and centred rows of some levels.
+    private func fill(levels range: Range<Int>, _ weights: [Double], into storage: inout [Double]) {
+        let (start, count) = (first[range.lowerBound], first[range.upperBound] - first[range.lowerBound])
         let roots = weights.map { $0.squareRoot() }
-        let storage = map.matrix.storage
-        let panel = storage.span
-        var target = rows.storage.mutableSpan
+        let source = map.matrix.storage
+        let panel = source.span
+        var target = storage.mutableSpan
         for j in 0..<map.columns.count {
             let column = j * map.rows
             let to = j * count - start

@@ -68,7 +68,8 @@ public enum ArgumentMap: Sendable {
         switch self {
         case .rows(let map):
             workspace.addWeighted(
-                map.matrix, sign: map.sign, columns: map.columns, borders: map.borders + borders, weights: weights, to: &core)
+                map.matrix, sign: map.sign, columns: map.columns, borders: map.borders + borders, weights: weights,
+                to: &core)
         case .coordinates(let map): map.addWeighted(weights, borders: borders, to: &core)
         }
     }

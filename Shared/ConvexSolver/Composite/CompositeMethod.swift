@@ -153,9 +153,11 @@ private final class CompositeLoop {
         guard var result = best else { return solution(.numericalFailure, iteration, (1, 1, 1)) }
         result.iterations = iteration
         let isGood =
-            result.relativeGap <= 100 * settings.gapTolerance && result.primalResidual <= 10 * settings.feasibilityTolerance
+            result.relativeGap <= 100 * settings.gapTolerance
+            && result.primalResidual <= 10 * settings.feasibilityTolerance
             && result.dualResidual <= 100 * settings.feasibilityTolerance
-        result.status = isGood ? .optimal : (iteration >= settings.maximumIterations ? .iterationLimit : .numericalFailure)
+        result.status =
+            isGood ? .optimal : (iteration >= settings.maximumIterations ? .iterationLimit : .numericalFailure)
         return result
     }
 
@@ -266,12 +268,16 @@ private final class CompositeLoop {
             var column = [Double](repeating: 0, count: v.count)
             for entry in terms[index].linear { column[entry.index] += entry.coefficient }
             var corner = terms[index].slack / terms[index].multiplier
-            for block in terms[index].blocks { corner += block.addMultiplierColumn(to: &column, multiplier: terms[index].multiplier) }
+            for block in terms[index].blocks {
+                corner += block.addMultiplierColumn(to: &column, multiplier: terms[index].multiplier)
+            }
             for i in v.indices { sides.storage[i + (rows + j) * v.count] = column[i] }
             corners[rows + j] = corner
         }
-        guard let system = try? CoreSystem(
-                core, sides: sides, corners: corners, regularisation: settings.regularisation) else { return false }
+        guard
+            let system = try? CoreSystem(
+                core, sides: sides, corners: corners, regularisation: settings.regularisation)
+        else { return false }
         guard pairCount > 0 else {
             direction(system, target: 0, corrects: false)
             advance(1, 1)

@@ -1,4 +1,4 @@
-public import LinearAlgebra
+import LinearAlgebra
 
 /// A level of an ordered weighted average: `weight x (sum of the `count` largest arguments)`.
 ///
@@ -64,7 +64,9 @@ final class OrderedAverage: Block {
         near = [Double](repeating: 0, count: costs.count)
         argument = [Double](repeating: 0, count: map.rows)
         let zeros = [Double](repeating: 0, count: levels.count)
-        (quantile, quantileStep, stationarity, total, shift, perMultiplierShift) = (zeros, zeros, zeros, zeros, zeros, zeros)
+        (quantile, quantileStep, stationarity, total, shift, perMultiplierShift) = (
+            zeros, zeros, zeros, zeros, zeros, zeros
+        )
     }
 
     var complementarity: (pairs: Int, sum: Double) { hinge.complementarity }
@@ -182,7 +184,9 @@ final class OrderedAverage: Block {
     }
 
     /// The change of each level's quantile for forces that its rows see, and what the scenarios see of it.
-    private func settle(_ forces: [Double], _ pull: (Int) -> Double, _ shift: inout [Double], into series: inout [Double]) {
+    private func settle(
+        _ forces: [Double], _ pull: (Int) -> Double, _ shift: inout [Double], into series: inout [Double]
+    ) {
         let weights = hinge.weights
         for (k, level) in levels.enumerated() {
             var sum = -pull(k)

@@ -108,7 +108,9 @@ enum Envelope: Sendable {
 
     /// c with `sum max(y, m c) = 1`; nil where y alone exceeds one.
     private static func waterLevel(_ y: [Double], _ multiplicity: [Double]) -> Double? {
-        let order = y.indices.filter { multiplicity[$0] > 0 }.sorted { y[$0] / multiplicity[$0] < y[$1] / multiplicity[$1] }
+        let order = y.indices.filter { multiplicity[$0] > 0 }.sorted {
+            y[$0] / multiplicity[$0] < y[$1] / multiplicity[$1]
+        }
         var above = y.reduce(0, +)
         guard above <= 1 else { return nil }
         // One scenario after the other goes under water.
@@ -155,7 +157,9 @@ enum Envelope: Sendable {
         func mixed(_ share: Double) -> [Double] { zip(q, uniform).map { (1 - share) * $0 + share * $1 } }
         func fits(_ q: [Double]) -> Bool {
             var total = 0.0
-            for t in q.indices where multiplicity[t] > 0 { total += multiplicity[t] * divergence.value(q[t] / multiplicity[t]) }
+            for t in q.indices where multiplicity[t] > 0 {
+                total += multiplicity[t] * divergence.value(q[t] / multiplicity[t])
+            }
             return total <= radius
         }
         if fits(q) { return q }

@@ -128,10 +128,16 @@ struct MeanRiskProgram {
     /// l k <= y <= u k where a sign alone does not say it.
     private mutating func addScaledBounds(isUpperImplied: Bool) {
         guard let scale else { return }
-        let below = (0..<n).filter { constraintSet.lower[$0] != 0 && constraintSet.lower[$0] > -.infinity && constraintSet.lower[$0] != constraintSet.upper[$0] }
-        let above = (0..<n).filter { !isUpperImplied && constraintSet.upper[$0] < .infinity && constraintSet.lower[$0] != constraintSet.upper[$0] }
+        let below = (0..<n).filter {
+            constraintSet.lower[$0] != 0 && constraintSet.lower[$0] > -.infinity
+                && constraintSet.lower[$0] != constraintSet.upper[$0]
+        }
+        let above = (0..<n).filter {
+            !isUpperImplied && constraintSet.upper[$0] < .infinity && constraintSet.lower[$0] != constraintSet.upper[$0]
+        }
         var parts: [CompositeProgram.Part] = []
-        for (columns, sign, bounds) in [(below, -1.0, constraintSet.lower), (above, 1.0, constraintSet.upper)] where !columns.isEmpty {
+        for (columns, sign, bounds) in [(below, -1.0, constraintSet.lower), (above, 1.0, constraintSet.upper)]
+        where !columns.isEmpty {
             let map = CoordinateMap(
                 columns: columns, sign: sign, reference: columns.map { bounds[$0] }, scale: scale)
             parts.append(.scenarios(.hard, .coordinates(map)))
@@ -255,7 +261,8 @@ struct MeanRiskProgram {
         evidence.append((risk.program.terms.count, measure, formulation.pieces))
         add(
             ceiling: .init(
-                .atMost(scale == nil ? limit.most / size : 0), linear: linear, parts: formulation.pieces.map { $0.part }),
+                .atMost(scale == nil ? limit.most / size : 0), linear: linear, parts: formulation.pieces.map { $0.part }
+            ),
             Origin(constraint: index, factor: size / limit.perLevel))
     }
 
@@ -286,7 +293,9 @@ struct MeanRiskProgram {
     }
 
     /// The return that is given up, as a convex function: `-mean'w`, less growth or plus costs as asked for, over the scale.
-    func lostReturn(_ reward: Reward) -> (linear: [CompositeProgram.Entry], parts: [CompositeProgram.Part], costParts: Int) {
+    func lostReturn(
+        _ reward: Reward
+    ) -> (linear: [CompositeProgram.Entry], parts: [CompositeProgram.Part], costParts: Int) {
         let unit = risk.model.unit
         var linear: [CompositeProgram.Entry] = []
         var parts: [CompositeProgram.Part] = []

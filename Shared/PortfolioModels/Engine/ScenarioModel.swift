@@ -31,7 +31,9 @@ struct ScenarioModel: Sendable {
         var deviations: [Double] = []
         for j in 0..<assets {
             var sum = 0.0
-            for (t, value) in panel.column(j).enumerated() { sum += weights[t] * (value - sample[j]) * (value - sample[j]) }
+            for (t, value) in panel.column(j).enumerated() {
+                sum += weights[t] * (value - sample[j]) * (value - sample[j])
+            }
             deviations.append(sum.squareRoot())
         }
         let median = deviations.sorted()[assets / 2]

@@ -88,7 +88,9 @@ struct EfficientFrontier {
     private func efficient(_ points: [Point]) -> [Point] {
         var kept: [Point] = []
         for point in points.reversed() {
-            if let next = kept.last, point.risk >= next.risk - 1e-9 * max(next.risk, 1e-3 * model.frontierUnit) { continue }
+            if let next = kept.last, point.risk >= next.risk - 1e-9 * max(next.risk, 1e-3 * model.frontierUnit) {
+                continue
+            }
             kept.append(point)
         }
         return kept.reversed()

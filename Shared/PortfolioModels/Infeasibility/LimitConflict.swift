@@ -64,7 +64,9 @@ struct LimitConflict {
         }
         var priced: [String] = []
         for (row, origin) in built.equalityOrigins.enumerated() {
-            if let origin, abs(found.equalityDuals[row]) > 1e-6 { priced.append(set.constraints[origin.constraint].name) }
+            if let origin, abs(found.equalityDuals[row]) > 1e-6 {
+                priced.append(set.constraints[origin.constraint].name)
+            }
         }
         if let term = built.rowTerm, let series = found.dualSeries[term].first {
             for (row, origin) in built.rowOrigins.enumerated() {

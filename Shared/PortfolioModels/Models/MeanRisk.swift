@@ -48,7 +48,8 @@ struct MeanRisk: Sendable {
     ///   - riskFreeRate: per period.
     ///   - riskAversion: l of Utility.
     /// - Throws: `OPT-101` infeasible, `OPT-203` ratio undefined, `OPT-201/202` not solved, `SYS-201` deadline.
-    func solve(_ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double) throws(Problem) -> Solution {
+    func solve(_ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double) throws(Problem) -> Solution
+    {
         let centre = if let nearby { nearby } else { try feasiblePoint() }
         let unit = model.unit
         switch objective {
@@ -186,14 +187,17 @@ struct MeanRisk: Sendable {
             if let problem = try limitConflict() { throw problem }
             throw Problem(
                 .unstable,
-                "Rounding stopped the solver at gap \(found.relativeGap) and residual \(max(found.primalResidual, found.dualResidual)).")
+                "Rounding stopped the solver at gap \(found.relativeGap) and residual \(max(found.primalResidual, found.dualResidual))."
+            )
         }
         snap(&weights, found, built, scale)
         let size: Double
         if let level = ratioLevel {
             // S = tau / F(y): one unit of room in a'y <= h k moves F by z k.
             let least = found.values.enumerated().reduce(0.0) { sum, value in
-                if case .objective(let weight) = program.terms[value.offset].place { return sum + weight * value.element }
+                if case .objective(let weight) = program.terms[value.offset].place {
+                    return sum + weight * value.element
+                }
                 return sum
             }
             let degree = type(of: measure).degree == 2 ? model.unit : 1
@@ -209,7 +213,8 @@ struct MeanRisk: Sendable {
 
     /// Puts weights on the bounds and references that the solution says they are on: where the price of a bound outweighs the
     /// distance from it.
-    private func snap(_ weights: inout [Double], _ found: CompositeSolution, _ built: MeanRiskProgram, _ scale: Double) {
+    private func snap(_ weights: inout [Double], _ found: CompositeSolution, _ built: MeanRiskProgram, _ scale: Double)
+    {
         let pressure = built.boundPrices(found)
         for i in weights.indices {
             let (low, high) = (constraints.lower[i], constraints.upper[i])
@@ -219,7 +224,8 @@ struct MeanRisk: Sendable {
             } else if above < 1e-10 || (above < 1e-6 && pressure.upper[i] > 1e2 * above) {
                 weights[i] = high
             }
-            for reference in references where abs(weights[i] - reference[i]) < 1e-9 && weights[i] != low && weights[i] != high {
+            for reference in references
+            where abs(weights[i] - reference[i]) < 1e-9 && weights[i] != low && weights[i] != high {
                 weights[i] = min(max(reference[i], low), high)
             }
             if weights[i] == 0 { weights[i] = 0 }
@@ -252,7 +258,9 @@ struct MeanRisk: Sendable {
         return prices
     }
 
-    private func evidence(_ found: CompositeSolution, _ built: MeanRiskProgram) -> [(constraint: Int?, evidence: RiskEvidence)] {
+    private func evidence(
+        _ found: CompositeSolution, _ built: MeanRiskProgram
+    ) -> [(constraint: Int?, evidence: RiskEvidence)] {
         built.evidence.map { item in
             let multiplier = found.multipliers[item.term]
             let duals = found.dualSeries[item.term].map { $0.map { multiplier > 0 ? $0 / multiplier : 0 } }
@@ -263,7 +271,9 @@ struct MeanRisk: Sendable {
 
     /// Whether the convex limits contradict the rest: the least common excess over them, and the problem to answer with.
     private func limitConflict() throws(Problem) -> Problem? {
-        try LimitConflict(model: model, covariance: covariance, set: constraints, parameters: parameters, deadline: deadline)
-            .problem(at: try feasiblePoint())
+        try LimitConflict(
+            model: model, covariance: covariance, set: constraints, parameters: parameters, deadline: deadline
+        )
+        .problem(at: try feasiblePoint())
     }
 }

@@ -19,7 +19,8 @@ struct MeanRiskPoint {
     ///   - model: of the solve.
     ///   - evidence: of the objective's risk; nil for MV, which is smooth, and for MaxRet.
     init(
-        objective name: ObjectiveName, model: MeanRisk, weights: [Double], riskFreeRate rate: Double, riskAversion: Double,
+        objective name: ObjectiveName, model: MeanRisk, weights: [Double], riskFreeRate rate: Double,
+        riskAversion: Double,
         evidence: RiskEvidence?, costKinks: [Double]
     ) {
         let scenarios = model.model

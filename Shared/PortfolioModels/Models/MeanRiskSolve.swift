@@ -131,7 +131,8 @@ struct MeanRiskSolve {
                 if found.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = found }
             } catch {
                 // What no other path can mend ends the search.
-                guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue else {
+                guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue
+                else {
                     throw error
                 }
                 failure = error

@@ -32,7 +32,8 @@ extension EvenMoment: ConvexRiskMeasure {
             .init(
                 part: .scenarios(
                     .powerMean(
-                        cost: program.model.probabilities, power: 2 * moment.power, isOneSided: false, scale: program.scale),
+                        cost: program.model.probabilities, power: 2 * moment.power, isOneSided: false,
+                        scale: program.scale),
                     .rows(program.centredRows(sign: 1))),
                 basis: .centred(sign: 1), envelope: .gradient)
         ])

@@ -32,7 +32,8 @@ extension EvenSemiMoment: ConvexRiskMeasure {
             .init(
                 part: .scenarios(
                     .powerMean(
-                        cost: program.model.probabilities, power: 2 * moment.power, isOneSided: true, scale: program.scale),
+                        cost: program.model.probabilities, power: 2 * moment.power, isOneSided: true,
+                        scale: program.scale),
                     .rows(program.centredRows(sign: 1))),
                 basis: .centred(sign: 1), envelope: .gradient)
         ])

@@ -84,9 +84,10 @@ def check(bench, folder, code, count, seed):
     faults = []
     for index in range(count):
         returns, kind, rate, aversion, lower, upper, groups = draw(code, index, seed)
-        path = pathlib.Path(folder) / "panel.f64"
+        path = pathlib.Path(folder) / f"{code}_{index}.f64"
         returns.astype("<f8").tofile(path)
         answer = bench.optimize(path, returns, request(code, kind, rate, aversion, lower, upper, groups))
+        path.unlink()
         theirs, status = by_clarabel(code, returns, kind, rate, aversion, lower, upper, groups)
         label = f"{code} {kind} problem {index}"
         if "weights" not in answer:

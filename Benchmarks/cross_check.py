@@ -84,9 +84,10 @@ def check(bench, folder, code, count, seed):
     faults = []
     for index in range(count):
         returns, kind, rate, aversion, lower, upper, groups = draw(code, index, seed)
-        path = pathlib.Path(folder) / "panel.f64"
+        path = pathlib.Path(folder) / f"{code}_{index}.f64"
         returns.astype("<f8").tofile(path)
         answer = bench.optimize(path, returns, request(code, kind, rate, aversion, lower, upper, groups))
+        path.unlink()
         theirs, status = by_clarabel(code, returns, kind, rate, aversion, lower, upper, groups)
         label = f"{code} {kind} problem {index}"
         if "weights" not in answer:
@@ -94,7 +95,8 @@ def check(bench, folder, code, count, seed):
             if reason == "OPT-203" and kind == "Sharpe" and theirs is None:
                 refused += 1
             else:
-                faults.append(f"{label}: refused with {reason}; Clarabel: {status}")
+                detail = answer.get("problem", {}).get("detail", "")
+                faults.append(f"{label}: refused with {reason} {detail[:200]}; Clarabel: {status}")
             continue
         solved += 1
         ours = np.array(answer["weights"])

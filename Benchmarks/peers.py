@@ -7,6 +7,7 @@ takes too long can be ended.
 import contextlib
 import io
 import json
+import os
 import sys
 import time
 import warnings
@@ -71,7 +72,10 @@ PEERS = {"riskfolio": riskfolio, "skfolio": skfolio, "clarabel": raw("CLARABEL")
 
 
 def main():
-    print("ready", flush=True)
+    # Solvers written in C print to the process's own output: answers leave by a copy of it.
+    out = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    print("ready", file=out, flush=True)
     for line in sys.stdin:
         case = json.loads(line)
         try:
@@ -80,7 +84,7 @@ def main():
                 answer = PEERS[case["peer"]](case, returns, data)
         except Exception as error:  # a peer that fails is a result of the measurement
             answer = {"error": f"{type(error).__name__}: {error}"[:160]}
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(answer), file=out, flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ struct PanelFiles {
 
     /// The panel of a file of float64, little-endian, T x N by rows, on consecutive weekdays.
     mutating func read(_ path: String, observations: Int, assets: Int) throws -> ReturnPanel {
-        let key = "\(path) \(observations) \(assets)"
+        // A file written anew is another panel, whatever its name.
+        let changed = try FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date
+        let key = "\(path) \(changed?.timeIntervalSinceReferenceDate ?? 0) \(observations) \(assets)"
         if let last, last.key == key { return last.panel }
         let data = try Data(contentsOf: URL(fileURLWithPath: path))
         guard observations > 0, assets > 0, data.count == 8 * observations * assets else {

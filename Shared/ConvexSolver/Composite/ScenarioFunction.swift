@@ -116,11 +116,58 @@ struct ComplementaryPairs {
         target - slack[i] * dual[i] - (corrects ? slackStep[i] * dualStep[i] : 0)
     }
 
-    mutating func advance(primal: Double, dual step: Double) {
-        for i in slack.indices {
-            slack[i] += primal * slackStep[i]
-            dual[i] += step * dualStep[i]
+    /// All right-hand sides.
+    func rights(_ target: Double, _ corrects: Bool, _ out: inout [Double]) {
+        let slack = slack.span
+        let dual = dual.span
+        let slackStep = slackStep.span
+        let dualStep = dualStep.span
+        var rights = out.mutableSpan
+        if corrects {
+            for i in 0..<slack.count { rights[i] = target - slack[i] * dual[i] - slackStep[i] * dualStep[i] }
+        } else {
+            for i in 0..<slack.count { rights[i] = target - slack[i] * dual[i] }
         }
+    }
+
+    /// Steps of slacks and duals that follow from `ds = du - w da - residual`.
+    mutating func follow(
+        _ du: [Double], _ da: [Double], _ w: Double, _ residual: [Double], _ right: [Double], _ inverse: [Double]
+    ) {
+        Self.slackSteps(du, da, w, residual, &slackStep)
+        Self.dualSteps(slackStep, dual, right, inverse, &dualStep)
+    }
+
+    mutating func advance(primal: Double, dual step: Double) {
+        Self.add(primal, slackStep, to: &slack)
+        Self.add(step, dualStep, to: &dual)
+    }
+
+    private static func slackSteps(
+        _ du: [Double], _ da: [Double], _ w: Double, _ residual: [Double], _ steps: inout [Double]
+    ) {
+        let du = du.span
+        let da = da.span
+        let residual = residual.span
+        var out = steps.mutableSpan
+        for i in 0..<du.count { out[i] = du[i] - w * da[i] - residual[i] }
+    }
+
+    private static func dualSteps(
+        _ slackStep: [Double], _ dual: [Double], _ right: [Double], _ inverse: [Double], _ steps: inout [Double]
+    ) {
+        let slackStep = slackStep.span
+        let dual = dual.span
+        let right = right.span
+        let inverse = inverse.span
+        var out = steps.mutableSpan
+        for i in 0..<slackStep.count { out[i] = (right[i] - dual[i] * slackStep[i]) * inverse[i] }
+    }
+
+    private static func add(_ factor: Double, _ steps: [Double], to values: inout [Double]) {
+        let steps = steps.span
+        var out = values.mutableSpan
+        for i in 0..<steps.count { out[i] += factor * steps[i] }
     }
 
     mutating func rescale(_ factor: Double) {
@@ -128,11 +175,11 @@ struct ComplementaryPairs {
     }
 
     static func limit(_ values: [Double], _ steps: [Double]) -> Double {
-        var limit = Double.infinity
-        for i in values.indices where steps[i] < 0 {
-            let most = -values[i] / steps[i]
-            if most < limit { limit = most }
-        }
-        return limit
+        let values = values.span
+        let steps = steps.span
+        // The largest of -step / value: its reciprocal is the limit. Divided only where it would be larger than before.
+        var rate = 0.0
+        for i in 0..<values.count where -steps[i] > rate * values[i] { rate = -steps[i] / values[i] }
+        return rate > 0 ? 1 / rate : .infinity
     }
 }

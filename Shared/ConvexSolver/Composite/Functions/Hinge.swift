@@ -38,6 +38,9 @@ final class Hinge: ScenarioFunction {
     private var secondStiffness: [Double]
     private var inverse: [Double]
     private var rest: [Double]
+    /// 1 / slack at the present point.
+    private var firstInverse: [Double]
+    private var secondInverse: [Double]
     private var firstRight: [Double]
     private var secondRight: [Double]
     private var scaleValue = 1.0
@@ -58,6 +61,7 @@ final class Hinge: ScenarioFunction {
         (stiffness, secondStiffness, inverse, rest, firstRight, secondRight) =
             (zeros, zeros, zeros, zeros, zeros, zeros)
         (force, weights, constant, forcePerMultiplier) = (zeros, zeros, zeros, zeros)
+        (firstInverse, secondInverse) = (zeros, zeros)
         first = ComplementaryPairs(count: count)
         switch cost {
         case .linear(let c):
@@ -123,20 +127,21 @@ final class Hinge: ScenarioFunction {
 
     func evaluate(_ a: [Double], _ v: [Double], multiplier: Double) -> Double {
         update(v)
-        var product = 0.0
-        for t in 0..<count {
-            firstResidual[t] = first.slack[t] - (u[t] - a[t])
-            stationarity[t] = multiplier * slope[t] - first.dual[t]
-            force[t] = first.dual[t]
-            product += slope[t] * u[t]
-        }
+        // Moved out and back: written through a span, an element costs no check of who else holds the array.
+        var (residual1, residual2, stationary, forces) = ([Double](), [Double](), [Double](), [Double]())
+        swap(&residual1, &firstResidual)
+        swap(&residual2, &secondResidual)
+        swap(&stationary, &stationarity)
+        swap(&forces, &force)
+        let product = Self.evaluate(
+            a, u, slope, first.slack, first.dual, multiplier, &residual1, &stationary, &forces)
         if hasSecond {
-            for t in 0..<count {
-                secondResidual[t] = second.slack[t] - (u[t] - reflection * a[t])
-                stationarity[t] -= second.dual[t]
-                force[t] += reflection * second.dual[t]
-            }
+            Self.evaluateSecond(a, u, second.slack, second.dual, reflection, &residual2, &stationary, &forces)
         }
+        swap(&residual1, &firstResidual)
+        swap(&residual2, &secondResidual)
+        swap(&stationary, &stationarity)
+        swap(&forces, &force)
         let (share, slopeShare): (Double, Double) =
             switch cost {
             case .linear: (1, 0)
@@ -152,16 +157,23 @@ final class Hinge: ScenarioFunction {
 
     func linearise(multiplier: Double) {
         let w = reflection
-        for t in 0..<count {
-            let d1 = first.dual[t] / first.slack[t]
-            let d2 = hasSecond ? second.dual[t] / second.slack[t] : 0
-            let k = multiplier * curvature[t]
-            let inverse = 1 / (d1 + d2 + k)
-            stiffness[t] = d1
-            secondStiffness[t] = d2
-            self.inverse[t] = inverse
-            weights[t] = ((1 - w) * (1 - w) * d1 * d2 + k * (d1 + w * w * d2)) * inverse
-        }
+        var (d1, d2, shares, curvatures) = ([Double](), [Double](), [Double](), [Double]())
+        var (inverse1, inverse2) = ([Double](), [Double]())
+        swap(&d1, &stiffness)
+        swap(&d2, &secondStiffness)
+        swap(&shares, &inverse)
+        swap(&curvatures, &weights)
+        swap(&inverse1, &firstInverse)
+        swap(&inverse2, &secondInverse)
+        Self.stiffen(first.slack, first.dual, &inverse1, &d1)
+        if hasSecond { Self.stiffen(second.slack, second.dual, &inverse2, &d2) }
+        Self.curve(d1, d2, curvature, multiplier, w, &shares, &curvatures)
+        swap(&d1, &stiffness)
+        swap(&d2, &secondStiffness)
+        swap(&shares, &inverse)
+        swap(&curvatures, &weights)
+        swap(&inverse1, &firstInverse)
+        swap(&inverse2, &secondInverse)
         guard let index = scaleIndex else { return }
         var (curved, column) = (0.0, [Double](repeating: 0, count: count))
         for t in 0..<count {
@@ -191,48 +203,107 @@ final class Hinge: ScenarioFunction {
     }
 
     func condense(target: Double, corrects: Bool, multiplier: Double) {
+        var (right1, right2, resting, constants) = ([Double](), [Double](), [Double](), [Double]())
+        swap(&right1, &firstRight)
+        swap(&right2, &secondRight)
+        swap(&resting, &rest)
+        swap(&constants, &constant)
+        first.rights(target, corrects, &right1)
+        if hasSecond { second.rights(target, corrects, &right2) }
+        let sums = balance(right1, right2, multiplier, &resting, &constants)
+        swap(&right1, &firstRight)
+        swap(&right2, &secondRight)
+        swap(&resting, &rest)
+        swap(&constants, &constant)
+        multiplierTerms.constant = sums.multiplier
+        scale?.constant = sums.scale / scaleValue
+    }
+
+    /// What the rows ask for, net of u's own step: into `resting` and `constants`.
+    private func balance(
+        _ right1: [Double], _ right2: [Double], _ multiplier: Double, _ resting: inout [Double],
+        _ constants: inout [Double]
+    ) -> (multiplier: Double, scale: Double) {
         let w = reflection
         var (multiplierConstant, scaleConstant) = (0.0, 0.0)
+        // Held, so that spans of them stay valid.
+        let ownStiffness = stiffness
+        let ownSecondStiffness = secondStiffness
+        let ownCurvature = curvature
+        let ownInverse = inverse
+        let ownFirstInverse = firstInverse
+        let ownSecondInverse = secondInverse
+        let ownFirstResidual = firstResidual
+        let ownSecondResidual = secondResidual
+        let ownSlope = slope
+        let ownU = u
+        let ownStationarity = stationarity
+        let d1s = ownStiffness.span
+        let d2s = ownSecondStiffness.span
+        let ks = ownCurvature.span
+        let shares = ownInverse.span
+        let inverse1 = ownFirstInverse.span
+        let inverse2 = ownSecondInverse.span
+        let residual1 = ownFirstResidual.span
+        let residual2 = ownSecondResidual.span
+        let slopes = ownSlope.span
+        let us = ownU.span
+        let stationary = ownStationarity.span
+        let r1 = right1.span
+        let r2 = right2.span
+        var rests = resting.mutableSpan
+        var outs = constants.mutableSpan
         for t in 0..<count {
-            let (d1, d2, k) = (stiffness[t], secondStiffness[t], multiplier * curvature[t])
-            let right1 = first.right(t, target, corrects)
-            firstRight[t] = right1
-            let push1 = right1 / first.slack[t] + d1 * firstResidual[t]
-            var push2 = 0.0
-            if hasSecond {
-                let right2 = second.right(t, target, corrects)
-                secondRight[t] = right2
-                push2 = right2 / second.slack[t] + d2 * secondResidual[t]
-            }
-            rest[t] = push1 + push2 - stationarity[t]
-            constant[t] =
-                ((d2 * (1 - w) + k) * push1 + (w * k - d1 * (1 - w)) * push2 + (d1 + w * d2) * stationarity[t])
-                * inverse[t]
-            let step = rest[t] * inverse[t]
-            multiplierConstant += slope[t] * step
-            scaleConstant -= k * u[t] * step
+            let (d1, d2, k) = (d1s[t], d2s[t], multiplier * ks[t])
+            let push1 = r1[t] * inverse1[t] + d1 * residual1[t]
+            let push2 = hasSecond ? r2[t] * inverse2[t] + d2 * residual2[t] : 0
+            let still = stationary[t]
+            let remaining = push1 + push2 - still
+            rests[t] = remaining
+            outs[t] =
+                ((d2 * (1 - w) + k) * push1 + (w * k - d1 * (1 - w)) * push2 + (d1 + w * d2) * still) * shares[t]
+            let step = remaining * shares[t]
+            multiplierConstant += slopes[t] * step
+            scaleConstant -= k * us[t] * step
         }
-        multiplierTerms.constant = multiplierConstant
-        scale?.constant = scaleConstant / scaleValue
+        return (multiplierConstant, scaleConstant)
     }
 
     func recover(_ da: [Double], _ dv: [Double], multiplierStep: Double, multiplier: Double) {
         let w = reflection
         let drift = (scaleIndex.map { dv[$0] } ?? 0) * multiplier / scaleValue
+        var steps: [Double] = []
+        swap(&steps, &uStep)
+        move(da, multiplierStep, drift, &steps)
+        first.follow(steps, da, 1, firstResidual, firstRight, firstInverse)
+        if hasSecond { second.follow(steps, da, w, secondResidual, secondRight, secondInverse) }
+        swap(&steps, &uStep)
+    }
+
+    /// The step of u.
+    private func move(_ da: [Double], _ multiplierStep: Double, _ drift: Double, _ steps: inout [Double]) {
+        let w = reflection
+        // Held, so that spans of them stay valid.
+        let ownStiffness = stiffness
+        let ownSecondStiffness = secondStiffness
+        let ownCurvature = curvature
+        let ownInverse = inverse
+        let ownSlope = slope
+        let ownU = u
+        let ownRest = rest
+        let d1s = ownStiffness.span
+        let d2s = ownSecondStiffness.span
+        let rests = ownRest.span
+        let slopes = ownSlope.span
+        let ks = ownCurvature.span
+        let us = ownU.span
+        let shares = ownInverse.span
+        let das = da.span
+        var out = steps.mutableSpan
         for t in 0..<count {
-            let step =
-                ((stiffness[t] + w * secondStiffness[t]) * da[t] + rest[t] - slope[t] * multiplierStep
-                    + drift * curvature[t] * u[t]) * inverse[t]
-            uStep[t] = step
-            let slackStep = step - da[t] - firstResidual[t]
-            first.slackStep[t] = slackStep
-            first.dualStep[t] = (firstRight[t] - first.dual[t] * slackStep) / first.slack[t]
-        }
-        guard hasSecond else { return }
-        for t in 0..<count {
-            let slackStep = uStep[t] - w * da[t] - secondResidual[t]
-            second.slackStep[t] = slackStep
-            second.dualStep[t] = (secondRight[t] - second.dual[t] * slackStep) / second.slack[t]
+            out[t] =
+                ((d1s[t] + w * d2s[t]) * das[t] + rests[t] - slopes[t] * multiplierStep + drift * ks[t] * us[t])
+                * shares[t]
         }
     }
 
@@ -255,5 +326,82 @@ final class Hinge: ScenarioFunction {
         for t in 0..<count { u[t] *= factor }
         first.rescale(factor)
         second.rescale(factor)
+    }
+
+    // MARK: Kernels
+
+    /// Residual, stationarity and force of the first rows; the sum of slope x u.
+    private static func evaluate(
+        _ a: [Double], _ u: [Double], _ slope: [Double], _ slack: [Double], _ dual: [Double], _ multiplier: Double,
+        _ residual: inout [Double], _ stationarity: inout [Double], _ force: inout [Double]
+    ) -> Double {
+        let a = a.span
+        let u = u.span
+        let slope = slope.span
+        let slack = slack.span
+        let dual = dual.span
+        var residuals = residual.mutableSpan
+        var stationary = stationarity.mutableSpan
+        var forces = force.mutableSpan
+        var product = 0.0
+        for t in 0..<a.count {
+            residuals[t] = slack[t] - (u[t] - a[t])
+            stationary[t] = multiplier * slope[t] - dual[t]
+            forces[t] = dual[t]
+            product += slope[t] * u[t]
+        }
+        return product
+    }
+
+    private static func evaluateSecond(
+        _ a: [Double], _ u: [Double], _ slack: [Double], _ dual: [Double], _ reflection: Double,
+        _ residual: inout [Double], _ stationarity: inout [Double], _ force: inout [Double]
+    ) {
+        let a = a.span
+        let u = u.span
+        let slack = slack.span
+        let dual = dual.span
+        var residuals = residual.mutableSpan
+        var stationary = stationarity.mutableSpan
+        var forces = force.mutableSpan
+        for t in 0..<a.count {
+            residuals[t] = slack[t] - (u[t] - reflection * a[t])
+            stationary[t] -= dual[t]
+            forces[t] += reflection * dual[t]
+        }
+    }
+
+    /// 1 / slack and dual / slack.
+    private static func stiffen(
+        _ slack: [Double], _ dual: [Double], _ inverse: inout [Double], _ stiffness: inout [Double]
+    ) {
+        let slack = slack.span
+        let dual = dual.span
+        var inverses = inverse.mutableSpan
+        var ratios = stiffness.mutableSpan
+        for t in 0..<slack.count {
+            let one = 1 / slack[t]
+            inverses[t] = one
+            ratios[t] = dual[t] * one
+        }
+    }
+
+    /// 1/D and the weights.
+    private static func curve(
+        _ d1: [Double], _ d2: [Double], _ curvature: [Double], _ multiplier: Double, _ w: Double,
+        _ inverse: inout [Double], _ weights: inout [Double]
+    ) {
+        let d1s = d1.span
+        let d2s = d2.span
+        let ks = curvature.span
+        var inverses = inverse.mutableSpan
+        var out = weights.mutableSpan
+        let crossing = (1 - w) * (1 - w)
+        for t in 0..<d1s.count {
+            let (a, b, k) = (d1s[t], d2s[t], multiplier * ks[t])
+            let share = 1 / (a + b + k)
+            inverses[t] = share
+            out[t] = (crossing * a * b + k * (a + w * w * b)) * share
+        }
     }
 }

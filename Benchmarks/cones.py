@@ -107,6 +107,11 @@ def problem(kind, code, returns, rate=0.0, aversion=2.0, upper=1.0, lower=0.0, g
     if kind == "MaxRet":
         return cp.Problem(cp.Maximize(mean @ w), rows), w, k
     two = code in ("KT", "SKT", "EM", "ESM")
+    if code == "MV" and kind != "Utility":
+        # A quadratic program in the assets alone: what Clarabel solves fastest.
+        if kind == "Sharpe": rows.append(mean @ w - rate * scale * k == 1)
+        rows = [row for row in rows if all(v is not x for v in row.variables())]
+        return cp.Problem(cp.Minimize(cp.quad_form(w, cp.psd_wrap(np.cov(R, rowvar=False)))), rows), w, k
     value = risk(code, x, x - mean @ w, k, rows, target=rate * scale if kind == "Sharpe" else 0.0)
     if kind == "Sharpe":
         rows.append(mean @ w - rate * scale * k == 1)

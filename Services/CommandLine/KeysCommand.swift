@@ -8,8 +8,8 @@ import WireFormat
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys",
-        abstract: "Create, list and revoke API keys in BALLAST_DATABASE_URL.",
-        subcommands: [Create.self, List.self, Revoke.self])
+        abstract: "Create, list, rotate and revoke API keys in BALLAST_DATABASE_URL.",
+        subcommands: [Create.self, List.self, Rotate.self, Revoke.self])
 
     struct TenantOption: ParsableArguments {
         @Option(name: .long, help: ArgumentHelp("Name or id of the tenant.", valueName: "tenant"))
@@ -37,6 +37,11 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(name: .long, help: ArgumentHelp("How long it is valid: 90d, 12h, 30m or seconds.", valueName: "time"))
         var expiresIn: Lifetime?
 
+        @Option(
+            name: .long,
+            help: ArgumentHelp("Most requests a minute; by default BALLAST_RATE_LIMIT_KEY.", valueName: "n"))
+        var rateLimit: Int?
+
         @OptionGroup var tenant: TenantOption
 
         @Flag(name: .long, help: "Print JSON.")
@@ -44,6 +49,9 @@ struct KeysCommand: AsyncParsableCommand {
 
         func validate() throws {
             guard (1...200).contains(name.count) else { throw ValidationError("--name takes 1 to 200 characters.") }
+            if let rateLimit, !(1...1_000_000_000).contains(rateLimit) {
+                throw ValidationError("--rate-limit takes a number from 1 to 1000000000.")
+            }
         }
 
         func run() async throws {
@@ -52,15 +60,47 @@ struct KeysCommand: AsyncParsableCommand {
                     let keys = APIKeys(pool)
                     let token = try await keys.create(
                         name: name, scopes: scopes.scopes, tenant: try await tenant.find(keys),
-                        lifetime: expiresIn?.duration)
-                    if json {
-                        let answer: JSONValue = ["key_id": .string(token.keyID), "key": .string(token.reveal())]
-                        Terminal.out(answer.serialized())
-                    } else {
-                        Terminal.out(token.reveal())
-                        Terminal.error(
-                            "Keep this key: it is not shown again. Revoke it with: ballast keys revoke \(token.keyID)")
-                    }
+                        lifetime: expiresIn?.duration, requestsPerMinute: rateLimit)
+                    KeysCommand.show(token, json: json)
+                }
+            }
+        }
+    }
+
+    /// The only time that a key is shown.
+    private static func show(_ token: APIKeyToken, json: Bool) {
+        if json {
+            let answer: JSONValue = ["key_id": .string(token.keyID), "key": .string(token.reveal())]
+            Terminal.out(answer.serialized())
+        } else {
+            Terminal.out(token.reveal())
+            Terminal.error("Keep this key: it is not shown again. Revoke it with: ballast keys revoke \(token.keyID)")
+        }
+    }
+
+    struct Rotate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a successor of a key, with its name, scopes and limit; the old one ends after a while.")
+
+        @Argument(help: ArgumentHelp("The key's id, the 8 characters after bk_.", valueName: "id"))
+        var id: String
+
+        @Option(
+            name: .long, help: ArgumentHelp("How long both are valid: 90d, 12h, 30m or seconds.", valueName: "time"))
+        var grace = Lifetime.day
+
+        @OptionGroup var tenant: TenantOption
+
+        @Flag(name: .long, help: "Print JSON.")
+        var json = false
+
+        func run() async throws {
+            try await runCommand {
+                try await withDatabase { pool in
+                    let keys = APIKeys(pool)
+                    let token = try await keys.rotate(id, grace: grace.duration, tenant: try await tenant.find(keys))
+                    guard let token else { throw CommandFailure(.refused, "There is no valid key \(id).") }
+                    KeysCommand.show(token, json: json)
                 }
             }
         }

@@ -11,5 +11,6 @@ struct BallastCommand: AsyncParsableCommand {
         version: ServiceVersion.release,
         subcommands: [
             OptimizeCommand.self, MigrateCommand.self, KeysCommand.self, StatusCommand.self, TokenCommand.self,
+            AuditCommand.self,
         ])
 }

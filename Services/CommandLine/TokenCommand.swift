@@ -48,5 +48,6 @@ struct TokenCommand: AsyncParsableCommand {
 
 extension Lifetime {
     static let hour = Lifetime(seconds: 3600)
+    static let day = Lifetime(seconds: 86_400)
     private init(seconds: Int) { self.seconds = seconds }
 }

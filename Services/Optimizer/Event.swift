@@ -9,6 +9,10 @@ struct Event: Sendable {
 
     static let solve = "optimizer_solve_seconds"
     static let cacheHits = "optimizer_cache_hits_total"
+    static let cacheMisses = "optimizer_cache_misses_total"
+    static let sharedSolves = "optimizer_shared_solves_total"
+    static let asyncJobs = "async_jobs_total"
+    static let asyncJobDuration = "async_job_duration_seconds"
     static let jobs = "jobs_total"
     static let jobLate = "job_late_seconds"
     static let jobDuration = "job_duration_seconds"
@@ -19,6 +23,10 @@ struct Event: Sendable {
         self.registry = registry
         registry.describe(Self.solve, "Time of an optimisation, verification included")
         registry.describe(Self.cacheHits, "Answers that an earlier call had found")
+        registry.describe(Self.cacheMisses, "Answers that had to be found")
+        registry.describe(Self.sharedSolves, "Answers that an equal call running at the same time found")
+        registry.describe(Self.asyncJobs, "Jobs that ended, by outcome")
+        registry.describe(Self.asyncJobDuration, "From claim to end of a job")
         registry.describe(Self.jobs, "Recalculations by outcome")
         registry.describe(Self.jobLate, "From when a recalculation was due to when it was claimed")
         registry.describe(Self.jobDuration, "From claim to end of a recalculation")
@@ -35,6 +43,24 @@ struct Event: Sendable {
     }
 
     func cacheHit() { registry.makeCounter(label: Self.cacheHits, dimensions: []).increment(by: 1) }
+
+    func cacheMiss() { registry.makeCounter(label: Self.cacheMisses, dimensions: []).increment(by: 1) }
+
+    func sharedSolve() { registry.makeCounter(label: Self.sharedSolves, dimensions: []).increment(by: 1) }
+
+    /// A request was not let in.
+    func shed(_ code: String) {
+        let why =
+            code == ProblemCode.rateLimited.rawValue
+            ? "tenant_queue" : code == ProblemCode.overloaded.rawValue ? "load" : "left"
+        registry.makeCounter(label: RateLimitMiddleware.shed, dimensions: [("why", why)]).increment(by: 1)
+    }
+
+    /// A job ended.
+    func jobEnded(outcome: String, seconds: Double) {
+        registry.makeCounter(label: Self.asyncJobs, dimensions: [("outcome", outcome)]).increment(by: 1)
+        registry.makeTimer(label: Self.asyncJobDuration, dimensions: []).recordNanoseconds(Int64(seconds * 1e9))
+    }
 
     /// A step of the fan-out.
     func fannedOut(_ step: FanOut.Step) {

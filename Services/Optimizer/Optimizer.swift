@@ -10,6 +10,17 @@ struct Optimizer: Sendable {
     let pool: PostgresPool
     let solver: SolverPool
     let answers: ResultCache<AnswerKey, SolvedPortfolio>
+    /// Whole replies to calls that were the same byte for byte.
+    let replies: ResultCache<ReplyKey, CachedReply>
+    let watch: DataWatch
+    /// Equal solves that are wanted at the same time.
+    let flights = SingleFlight<AnswerKey, SolvedPortfolio>()
+    let costs = CostModel()
+    let gate: AdmissionGate
+    let jobStore: JobStore
+    let jobHub: JobHub
+    /// While it drains, streams of events end.
+    let drain: DrainState
     let prices = PriceCache()
     let jobs: JobQueue
     let fanOut: FanOut
@@ -20,14 +31,23 @@ struct Optimizer: Sendable {
     /// Wakes the fan-out: prices may have changed.
     let fanOutWake = WakeSignal()
 
-    init(pool: PostgresPool, solverThreads: Int, cachedAnswers: Int = 512, registry: PrometheusRegistry, logger: Logger)
-    {
+    init(
+        pool: PostgresPool, solverThreads: Int, cacheBytes: Int = 128 << 20, drain: DrainState = DrainState(),
+        registry: PrometheusRegistry, logger: Logger
+    ) {
         self.pool = pool
+        let event = Event(registry: registry)
+        self.event = event
         solver = SolverPool(threads: solverThreads)
-        answers = ResultCache(capacity: cachedAnswers)
+        answers = ResultCache(bytes: cacheBytes / 2) { $0.estimatedBytes }
+        replies = ResultCache(bytes: cacheBytes / 2) { $0.count }
+        watch = DataWatch(pool)
         jobs = JobQueue(pool: pool)
+        gate = AdmissionGate(threads: solverThreads, event: event)
+        jobStore = JobStore(pool: pool, owner: jobs.owner)
+        jobHub = JobHub(PostgresListener(pool.configuration, logger: logger))
+        self.drain = drain
         fanOut = FanOut(pool: pool)
-        event = Event(registry: registry)
         self.logger = logger
     }
 }

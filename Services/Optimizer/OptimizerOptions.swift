@@ -5,13 +5,13 @@ enum OptimizerOptions {
     static let solverThreads = ConfigurationOption<Int>.integer(
         "BALLAST_SOLVER_THREADS", default: "0", in: 0...256,
         help: "threads that solve; 0: one less than the cores, at least one")
-    static let cachedAnswers = ConfigurationOption<Int>.integer(
-        "BALLAST_CACHED_ANSWERS", default: "512", in: 0...1_000_000,
-        help: "answers of recent calls that are kept in memory")
+    static let cacheMegabytes = ConfigurationOption<Int>.integer(
+        "BALLAST_CACHE_MB", default: "128", in: 0...1_000_000,
+        help: "MiB of memory for answers of recent calls; 0 keeps none")
 
     static let rows: [ConfigurationRow] =
         Options.common + [
             Options.optimizerPort.row, Options.optimizerOpsPort.row, Options.realtimeURL.row, solverThreads.row,
-            cachedAnswers.row,
+            cacheMegabytes.row, Options.corsOrigins.row, Options.keyRateLimit.row, Options.tenantRateLimit.row,
         ]
 }

@@ -16,12 +16,10 @@ enum OptimizerService {
         let threads = try configuration.value(OptimizerOptions.solverThreads)
         let optimizer = Optimizer(
             pool: pool, solverThreads: threads > 0 ? threads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1),
-            cachedAnswers: try configuration.value(OptimizerOptions.cachedAnswers), registry: registry, logger: logger)
-        let tokens: JWTVerifier? =
-            if let secret = try configuration.value(Options.jwtSecret) { try await JWTVerifier(secret: secret) } else {
-                nil
-            }
-        let authenticator = Authenticator(keys: APIKeys(pool), tokens: tokens)
+            cacheBytes: try configuration.value(OptimizerOptions.cacheMegabytes) << 20, drain: readiness.drain,
+            registry: registry, logger: logger)
+        let tokens = try await configuration.tokenVerifier()
+        let authenticator = Authenticator(keys: APIKeys(pool), tokens: tokens?.verifier)
 
         readiness.addDatabase(pool, sqlDirectory: try configuration.value(Options.sqlDirectory))
         readiness.add("solver") {
@@ -32,7 +30,11 @@ enum OptimizerService {
         registry.addPool(pool)
         addGauges(optimizer, registry)
 
-        let router = Routes.router(optimizer, authenticator: authenticator, registry: registry, drain: readiness.drain)
+        let access = Routes.Access(
+            authenticator: authenticator, origins: try configuration.value(Options.corsOrigins),
+            keyQuota: RateQuota(requests: try configuration.value(Options.keyRateLimit)),
+            tenantQuota: RateQuota(requests: try configuration.value(Options.tenantRateLimit)))
+        let router = Routes.router(optimizer, access: access, registry: registry, drain: readiness.drain)
         let host = try configuration.value(Options.host)
         let port = try configuration.value(Options.optimizerPort)
         let server = HTTPService.application(router: router, host: host, port: port, logger: logger) { port in
@@ -44,19 +46,21 @@ enum OptimizerService {
             logger: logger)
         let listener = Listener(
             optimizer: optimizer, notifications: PostgresListener(pool.configuration, logger: logger),
-            realtime: wakeUp(url: try configuration.value(Options.realtimeURL), tokens: tokens, logger: logger))
+            realtime: wakeUp(
+                url: try configuration.value(Options.realtimeURL), tokens: tokens?.verifier, logger: logger))
         try await ServiceRunner.run(
             services: [
-                pool, ops, CredentialWatcher(authenticator, pool: pool, logger: logger), Worker(optimizer: optimizer),
-                listener, server,
-            ],
+                pool, ops, CredentialWatcher(authenticator, pool: pool, logger: logger),
+                AuditHeads(pool, logger: logger), optimizer.jobHub, Worker(optimizer: optimizer),
+                JobRunner(optimizer: optimizer), listener, server,
+            ] + tokenKeyServices(tokens, logger: logger),
             drain: readiness.drain, lag: .seconds(try configuration.value(Options.drainSeconds)), logger: logger)
         optimizer.solver.stop()
     }
 
     /// The subscription at the store-notifier; nil without a JWT secret, since the service could not prove who it is.
     private static func wakeUp(url: String, tokens: JWTVerifier?, logger: Logger) -> RealtimeWakeUp? {
-        guard let tokens, !url.isEmpty else { return nil }
+        guard let tokens, tokens.canMint, !url.isEmpty else { return nil }
         return RealtimeWakeUp(
             url: url,
             token: {
@@ -72,12 +76,35 @@ enum OptimizerService {
         registry.describe("queue_depth", "Recalculations that are wanted and not parked")
         registry.describe("queue_oldest_seconds", "How long the oldest of them is overdue")
         registry.describe("queue_parked", "Recalculations that are parked")
+        registry.describe("limit_current", "Requests that are let in at a time")
+        registry.describe("admission_running", "Requests that have been let in")
+        registry.describe("admission_waiting", "Requests that wait to be let in")
+        registry.describe("admission_overloaded", "1 while the queue stands")
+        registry.describe("optimizer_cache_bytes", "Memory of the answers that are kept")
+        registry.describe("optimizer_cache_entries", "Answers that are kept")
+        registry.describe("optimizer_cache_evictions_total", "Answers that made room for others")
+        registry.describe("async_jobs", "Jobs by state")
+        registry.describe("async_jobs_oldest_seconds", "How long the oldest queued job has waited")
         registry.addCollector {
             let load = optimizer.solver.load
+            let gate = optimizer.gate.load
+            let cache = optimizer.answers.statistics
             var samples = [
                 PrometheusRegistry.Sample("optimizer_solves_running", value: Double(load.running)),
                 PrometheusRegistry.Sample("optimizer_solves_waiting", value: Double(load.waiting)),
+                .init("limit_current", value: Double(gate.limit)),
+                .init("admission_running", value: Double(gate.running)),
+                .init("admission_waiting", value: Double(gate.waiting)),
+                .init("admission_overloaded", value: gate.isOverloaded ? 1 : 0),
+                .init("optimizer_cache_bytes", value: Double(cache.bytes)),
+                .init("optimizer_cache_entries", value: Double(cache.entries)),
+                .init("optimizer_cache_evictions_total", .counter, value: Double(cache.evictions)),
             ]
+            if let depth = try? await optimizer.jobStore.depth() {
+                samples.append(.init("async_jobs", labels: [("state", "queued")], value: Double(depth.queued)))
+                samples.append(.init("async_jobs", labels: [("state", "running")], value: Double(depth.running)))
+                samples.append(.init("async_jobs_oldest_seconds", value: max(0, depth.oldestSeconds)))
+            }
             if let depth = try? await optimizer.jobs.depth() {
                 samples.append(.init("queue_depth", value: Double(depth.pending)))
                 samples.append(.init("queue_oldest_seconds", value: depth.oldestSeconds))

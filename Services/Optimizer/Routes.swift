@@ -38,15 +38,39 @@ enum Routes {
             GetMarketData(optimizer: $0)
         },
         Line(operation: "pushMarketData", method: .post, path: "/api/market-data") { PostMarketData(optimizer: $0) },
+        Line(operation: "getJob", method: .get, path: "/api/jobs/{job}") { GetJob(optimizer: $0) },
+        Line(operation: "getJobEvents", method: .get, path: "/api/jobs/{job}/events") { GetJobEvents(optimizer: $0) },
+        Line(operation: "cancelJob", method: .delete, path: "/api/jobs/{job}") { DeleteJob(optimizer: $0) },
         Line(operation: "getOpenAPI", method: .get, path: "/openapi.json", isOpen: true) { _ in GetOpenAPI() },
     ]
 
+    /// Who may call, from where and how often.
+    struct Access: Sendable {
+        var authenticator: Authenticator
+        var origins = CORSOrigins.none
+        var keyQuota = RateQuota(requests: 1_200_000)
+        var tenantQuota = RateQuota(requests: 1_200_000)
+    }
+
     /// The router of the public port. Each path under `/api/` is served under `/api/v1/` as well.
     static func router(
-        _ optimizer: Optimizer, authenticator: Authenticator, registry: PrometheusRegistry, drain: DrainState? = nil
+        _ optimizer: Optimizer, access: Access, registry: PrometheusRegistry, drain: DrainState? = nil
     ) -> Router<BallastRequestContext> {
-        BallastRouter.build(metrics: registry, drain: drain, logger: optimizer.logger) { router in
-            let closed = router.group().add(middleware: AuthenticationMiddleware(authenticator))
+        BallastRouter.build(metrics: registry, origins: access.origins, drain: drain, logger: optimizer.logger) {
+            router in
+            // Cheapest first: who is it, is it too much, was it answered already.
+            let closed = router.group()
+                .add(middleware: AuthenticationMiddleware(access.authenticator))
+                .add(
+                    middleware: RateLimitMiddleware(
+                        key: access.keyQuota, tenant: access.tenantQuota, registry: registry)
+                )
+                .add(
+                    middleware: IdempotencyMiddleware(
+                        IdempotencyStore(optimizer.pool),
+                        bodyLimit: {
+                            $0.uri.path.hasSuffix("/market-data") ? PostMarketData.bodyLimit : BodyLimits.standard
+                        }))
             for line in all {
                 let endpoint = line.endpoint(optimizer)
                 let paths =

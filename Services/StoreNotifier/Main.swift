@@ -23,16 +23,13 @@ struct StoreNotifierCommand: AsyncParsableCommand {
             bootstrapLogging(service: "store-notifier", level: try configuration.value(Options.logLevel))
             let logger = Logger(label: "store-notifier")
             let pool = try configuration.databasePool(application: "ballast store-notifier", logger: logger)
-            var tokens: JWTVerifier?
-            if let secret = try configuration.value(Options.jwtSecret) {
-                tokens = try await JWTVerifier(secret: secret)
-            }
+            let tokens = try await configuration.tokenVerifier()
             let drain = DrainState()
             let notifier = Notifier.build(
-                settings, pool: pool, tokens: tokens, readiness: ReadinessChecks(drain: drain),
+                settings, pool: pool, tokens: tokens?.verifier, readiness: ReadinessChecks(drain: drain),
                 metrics: PrometheusRegistry(), logger: logger)
             try await ServiceRunner.run(
-                services: notifier.services, drain: drain,
+                services: notifier.services + tokenKeyServices(tokens, logger: logger), drain: drain,
                 lag: .seconds(try configuration.value(Options.drainSeconds)), logger: logger)
         }
     }

@@ -14,6 +14,8 @@ public struct SolverSettings: Sendable {
     public var threads: Int?
     /// Whether the active set of the interior solution is solved once more, exactly.
     public var polishes: Bool
+    /// What is added to the scaled diagonal of a composite program's Newton matrix.
+    public var regularisation = 1e-14
     /// Told about every iteration of a composite program, on the solving thread.
     public var progress: (@Sendable (SolverProgress) -> Void)?
 

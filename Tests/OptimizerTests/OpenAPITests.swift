@@ -22,7 +22,8 @@ struct OpenAPITests {
                 }
             }
             let router = Routes.router(
-                service.optimizer, authenticator: .init(keys: NoKeys(), tokens: nil), registry: service.registry)
+                service.optimizer, access: .init(authenticator: .init(keys: NoKeys(), tokens: nil)),
+                registry: service.registry)
             let served = Set(
                 router.routes.filter { $0.method != .head }.map { "\($0.method.rawValue) \($0.path.description)" })
             let prefixed = Set(served.map { $0.replacingOccurrences(of: "/api/v1/", with: "/api/") })

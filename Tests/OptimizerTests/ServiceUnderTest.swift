@@ -20,7 +20,7 @@ struct ServiceUnderTest: Sendable {
     let key: String
     let registry = PrometheusRegistry()
 
-    init() async throws {
+    init(access: (Routes.Access) -> Routes.Access = { $0 }) async throws {
         database = try await TestDatabase.create()
         admin = try database.adminPool()
         let pool = try database.pool(size: 8)
@@ -28,12 +28,16 @@ struct ServiceUnderTest: Sendable {
         let keys = APIKeys(pool)
         key = try await keys.create(name: "test", scopes: [.dataRead, .optimize]).reveal()
         client = RouterClient(
-            Routes.router(optimizer, authenticator: Authenticator(keys: keys, tokens: nil), registry: registry))
+            Routes.router(
+                optimizer, access: access(Routes.Access(authenticator: Authenticator(keys: keys, tokens: nil))),
+                registry: registry))
     }
 
     /// Runs `body` on a fresh service and ends it afterwards.
-    static func with(_ body: (ServiceUnderTest) async throws -> Void) async throws {
-        let service = try await ServiceUnderTest()
+    static func with(
+        access: (Routes.Access) -> Routes.Access = { $0 }, _ body: (ServiceUnderTest) async throws -> Void
+    ) async throws {
+        let service = try await ServiceUnderTest(access: access)
         do {
             try await body(service)
             await service.close()

@@ -75,14 +75,25 @@ struct SolverPoolTests {
 struct SmallPartsTests {
     @Test("the cache is bounded and drops what was used least recently")
     func cache() {
-        let cache = ResultCache<Int, Int>(capacity: 8)
+        let cache = ResultCache<Int, Int>(bytes: 800) { _ in 100 }
         for n in 0..<8 { cache[n] = n }
         _ = cache[0]
         for n in 8..<10 { cache[n] = n }
-        #expect(cache.count <= 8)
+        #expect(cache.statistics.bytes <= 800 && cache.statistics.bytes == cache.statistics.entries * 100)
         #expect(cache[0] == 0)
         #expect(cache[9] == 9)
         #expect(cache[1] == nil)
+        #expect(cache.statistics.evictions > 0)
+        cache[9] = nil
+        #expect(cache[9] == nil)
+        // Larger than a quarter of everything: not kept, and the older value of the key is gone too.
+        let large = ResultCache<Int, Int>(bytes: 100) { $0 }
+        large[1] = 20
+        large[1] = 26
+        #expect(large[1] == nil && large.statistics.bytes == 0)
+        let none = ResultCache<Int, Int>(bytes: 0) { _ in 1 }
+        none[1] = 1
+        #expect(none[1] == nil)
     }
 
     @Test("a wake-up before the wait ends the wait at once; several are one")

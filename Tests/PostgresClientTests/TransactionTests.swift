@@ -110,7 +110,8 @@ import Testing
         }
         let rows = try await pool.query("SELECT balance FROM account")
         #expect(try rows.map { try $0.decode(Int.self, at: 0) } == [2, 2])
-        #expect(pool.statistics.retries == 1)
+        // More than one when the victim comes back to its first row before the server has woken the other one, which waits for it.
+        #expect(pool.statistics.retries >= 1)
     }
 
     @Test func `attempts are bounded, and the last error is the one thrown`() async throws {

@@ -100,6 +100,49 @@ struct StrictJSONTests {
         #expect(throws: JSONSyntaxError.self) { try StrictJSON.parse(String(duplicate)) }
     }
 
+    @Test("65,536 arrays and objects are enough for any request; one more is refused where it opens")
+    func containers() throws {
+        func arrays(_ n: Int) -> String { "[" + Array(repeating: "[]", count: n - 1).joined(separator: ",") + "]" }
+        _ = try StrictJSON.parse(arrays(65_536))
+        let error = JSONSyntaxError(kind: .tooManyContainers(limit: 65_536), offset: 1 + 3 * 65_535)
+        #expect(throws: error) { try StrictJSON.parse(arrays(65_537)) }
+        #expect(Problem(error).code == ProblemCode.tooDeep.rawValue)
+    }
+
+    @Test(
+        "duplicates are found at any place of objects of any length, with and without escapes",
+        arguments: [2, 15, 16, 17, 18, 40, 300])
+    func duplicates(count: Int) throws {
+        // Names that share their first bytes and their length, so that nothing short of the whole name tells them apart.
+        let names = (0..<count).map { "abcdefghijklmnop\(String(1000 + $0))" }
+        func text(_ names: [String]) -> String {
+            "{" + names.map { "\"\($0)\":{\"x\":1}" }.joined(separator: ",") + "}"
+        }
+        let object = try #require(try StrictJSON.parse(text(names)).objectValue)
+        #expect(object.keys == names)
+        for name in names { #expect(object[name]?["x"]?.intValue == 1) }
+        for at in [0, count / 2, count - 1] {
+            let kind = JSONSyntaxError.Kind.duplicateMember(names[at])
+            #expect(failure(text(names + [names[at]])) == kind)
+            #expect(failure(text(names + ["\\u0061" + names[at].dropFirst()])) == kind)
+        }
+    }
+
+    @Test("an object with the same name in different inner objects has no duplicate")
+    func sameNameInside() throws {
+        let value = try StrictJSON.parse(#"{"a":{"a":{"a":1},"b":2},"b":[{"a":1},{"a":2}]}"#)
+        #expect(value["a"]?["a"]?["a"]?.intValue == 1)
+        #expect(failure(#"{"a":{"b":1,"c":2},"b":3,"a":4}"#) == .duplicateMember("a"))
+        #expect(failure(#"{"z":1,"a":{"b":1,"b":2}}"#) == .duplicateMember("b"))
+    }
+
+    private func failure(_ text: String) -> JSONSyntaxError.Kind? {
+        do {
+            _ = try StrictJSON.parse(text)
+            return nil
+        } catch { return error.kind }
+    }
+
     @Test("keeps the digits of numbers and tells binary range")
     func numbers() throws {
         let value = try StrictJSON.parse("[0.10, 123456789012345678901234567890, 1e400, 1e-400, 3.0, 3e2, 2.5]")

@@ -1,4 +1,3 @@
-import ConvexSolver
 import HTTPTypes
 import Hummingbird
 import NIOCore
@@ -48,6 +47,16 @@ extension Request {
         return date
     }
 
+    /// A parameter that is true or false; nil where it is absent, true where it has no value.
+    func queryFlag(_ name: String) throws(Problem) -> Bool? {
+        guard let text = query(name) else { return nil }
+        switch text {
+        case "", "true", "1": return true
+        case "false", "0": return false
+        default: throw Problem(.invalidParameter, "The parameter \(name) has to be true or false.")
+        }
+    }
+
     /// Most items of a page: `?limit=`, 1 to 500.
     func pageLimit() throws(Problem) -> Int { try queryInteger("limit", in: 1...500) ?? 50 }
 
@@ -66,35 +75,42 @@ extension HTTPField.Name {
     static let requestTimeout = HTTPField.Name("X-Request-Timeout") ?? .cookie
 }
 
-/// Raises a flag when the client has gone: its connection is closed, or it has closed its half.
+/// Cancels the body's task when the client has gone: its connection is closed, or it has closed its half.
 ///
 /// Hummingbird's own way (`consumeWithInboundCloseHandler`) ends keep-alive, so that this watches the channel instead.
 func watchingClient<Answer: Sendable>(
-    of channel: (any Channel)?, flag: CancellationFlag, _ body: () async throws -> Answer
+    of channel: (any Channel)?, _ body: @escaping @Sendable () async throws -> Answer
 ) async throws -> Answer {
     guard let channel else { return try await body() }
+    let task = Task { try await body() }
     let name = "ballast-departure-\(UInt64.random(in: 0...UInt64.max))"
-    try? await channel.eventLoop.submit {
-        try channel.pipeline.syncOperations.addHandler(DepartureHandler(flag: flag), name: name, position: .first)
-    }.get()
+    channel.eventLoop.execute {
+        guard channel.isActive else { return task.cancel() }
+        try? channel.pipeline.syncOperations.addHandler(
+            DepartureHandler { task.cancel() }, name: name, position: .first)
+    }
     defer { channel.pipeline.removeHandler(name: name, promise: nil) }
-    return try await body()
+    return try await withTaskCancellationHandler {
+        try await task.value
+    } onCancel: {
+        task.cancel()
+    }
 }
 
-/// Raises the flag on the end of the connection and lets everything pass.
+/// Tells of the end of the connection and lets everything pass.
 private final class DepartureHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
-    private let flag: CancellationFlag
+    private let onDeparture: @Sendable () -> Void
 
-    init(flag: CancellationFlag) { self.flag = flag }
+    init(_ onDeparture: @escaping @Sendable () -> Void) { self.onDeparture = onDeparture }
 
     func channelInactive(context: ChannelHandlerContext) {
-        flag.cancel()
+        onDeparture()
         context.fireChannelInactive()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case ChannelEvent.inputClosed? = event as? ChannelEvent { flag.cancel() }
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent { onDeparture() }
         context.fireUserInboundEventTriggered(event)
     }
 }

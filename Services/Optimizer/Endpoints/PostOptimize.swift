@@ -1,80 +1,79 @@
-import ConvexSolver
 import HTTPTypes
 import Hummingbird
-import PortfolioModels
-import PostgresClient
 import ServiceKit
 import WireFormat
 
-/// `POST /api/portfolio/optimize`: decode -> load -> solve and verify -> record -> respond.
+/// `POST /api/portfolio/optimize`: decode -> admit -> load -> solve and verify -> record -> respond.
+///
+/// The same bytes again, while nothing they were answered from has changed, get the same answer without any of it.
+///
+/// With `Prefer: respond-async` or `?async=true`, or where the solve would probably outlast the caller's patience, the request becomes a job: 202
+/// with its place.
 struct PostOptimize: Endpoint {
     let optimizer: Optimizer
 
     func answer(_ request: Request, _ context: BallastRequestContext) async throws -> Response {
         let start = ContinuousClock.now
         let principal = try context.authorized(for: .optimize)
-        try request.allowQuery()
+        try request.allowQuery("async")
         let timeout = try request.timeout()
-        let wanted = try OptimizeRequest(json: try await request.jsonBody())
-        if let problem = wanted.unsupported().flatMap({ Problem(violations: [$0]) }) { throw problem }
+        let isAsync = try request.queryFlag("async") ?? false
+        let isLater = isAsync || request.prefers("respond-async")
         let isStrict = request.prefers("handling=strict")
-        let flag = CancellationFlag()
-        let deadline = SolverDeadline(instant: start + timeout, flag: flag)
-        let (optimizer, requestID) = (optimizer, context.requestID)
-        return try await watchingClient(of: context.channel, flag: flag) {
-            try await withTimeLimit(timeout) {
-                let loaded = try await optimizer.load(wanted, for: principal)
-                let (solved, isCached) = try await optimizer.answer(wanted, loaded, for: principal, deadline: deadline)
-                try Self.refuseWarnings(OptimizeResponse(wanted, loaded, solved, portfolioID: nil).warnings, isStrict)
-                var recorded: RecordedPortfolio?
-                if wanted.store, !wanted.isPure {
-                    recorded = try await optimizer.record(wanted, loaded, solved, for: principal, requestID: requestID)
-                }
-                var answer = OptimizeResponse(wanted, loaded, solved, portfolioID: recorded?.id)
-                answer.meta.cached = isCached
-                answer.meta.requestID = requestID
-                answer.meta.totalMilliseconds = (ContinuousClock.now - start) / .milliseconds(1)
-                var response = Response(json: answer.json)
-                response.headers[.cacheControl] = "no-store"
-                return response
-            }
+        let bytes = try await request.jsonBytes()
+        let key = ReplyKey(tenant: principal.tenant, body: bytes, isStrict: isStrict)
+        // What a stored portfolio is made of may change while it is solved: the mark is of before.
+        var mark: DataWatch.Mark?
+        if !isLater, let reply = optimizer.replies[key] {
+            if reply.mark != nil { mark = try await optimizer.watch.mark(for: principal.tenant) }
+            if reply.mark == mark { return repeated(reply, start, context) }
+        }
+        let body: JSONValue
+        do { body = try StrictJSON.parse(bytes) } catch { throw Problem(error) }
+        let wanted = try OptimizeRequest(json: body)
+        if let problem = wanted.unsupported().flatMap({ Problem(violations: [$0]) }) { throw problem }
+        let observations = CostModel.observations(of: wanted, today: UTCTimestamp.now.date)
+        let cost = optimizer.costs.estimate(wanted, observations: observations)
+        if isLater || cost > timeout / .seconds(1) {
+            return try await later(body, isStrict, cost, principal, context)
+        }
+        let call = OptimizeCall(
+            request: wanted, isStrict: isStrict, principal: principal, requestID: context.requestID, lane: .request,
+            start: start, limit: timeout, cost: cost)
+        let optimizer = optimizer
+        if mark == nil, !wanted.isPure { mark = try await optimizer.watch.mark(for: principal.tenant) }
+        let seen = mark
+        return try await watchingClient(of: context.channel) {
+            let answer = try await optimizer.respond(to: call)
+            optimizer.replies[key] = CachedReply(answer, mark: seen)
+            var response = Response(json: answer.json)
+            response.headers[.cacheControl] = "no-store"
+            return response
         }
     }
 
-    /// `Prefer: handling=strict`: what would be a warning is a refusal.
-    private static func refuseWarnings(_ warnings: [PortfolioWarning], _ isStrict: Bool) throws(Problem) {
-        guard isStrict, let first = warnings.first else { return }
-        let violations = warnings.map { Violation($0.pointer, .other($0.code), $0.detail) }
-        let more = warnings.count > 1 ? " (and \(warnings.count - 1) more)" : ""
-        throw Problem(.strictHandling, first.detail + more, errors: violations)
-    }
-}
-
-extension Optimizer {
-    /// The panel: the request's own, or stored prices in one snapshot.
-    func load(_ request: OptimizeRequest, for principal: Principal) async throws -> LoadedPanel {
-        let prices = prices
-        if let inline = request.panel { return try PanelLoader.inline(inline, of: request) }
-        var options = TransactionOptions.app(principal.tenant)
-        options.isolation = .repeatableRead
-        options.readOnly = true
-        return try await pool.transaction(options) { connection in
-            try await PanelLoader.stored(request, prices: prices, on: connection)
-        }
+    /// The reply to an earlier call with the same bytes, while nothing that it was made from has changed.
+    private func repeated(
+        _ reply: CachedReply, _ start: ContinuousClock.Instant, _ context: BallastRequestContext
+    ) -> Response {
+        optimizer.event.cacheHit()
+        let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
+        var response = Response(
+            bytes: reply.bytes(requestID: context.requestID, milliseconds: milliseconds), mediaType: "application/json")
+        response.headers[.cacheControl] = "no-store"
+        return response
     }
 
-    /// The answer of an earlier call with the same request and the same data, else a new one.
-    func answer(
-        _ request: OptimizeRequest, _ loaded: LoadedPanel, for principal: Principal, deadline: SolverDeadline
-    ) async throws -> (solved: SolvedPortfolio, isCached: Bool) {
-        let key = AnswerKey(
-            tenant: principal.tenant, requestHash: request.computationHash, fingerprint: loaded.fingerprint)
-        if let known = answers[key] {
-            event.cacheHit()
-            return (known, true)
-        }
-        let solved = try await solve(request, loaded, lane: .request, deadline: deadline)
-        answers[key] = solved
-        return (solved, false)
+    /// The request as a job.
+    private func later(
+        _ body: JSONValue, _ isStrict: Bool, _ cost: Double, _ principal: Principal, _ context: BallastRequestContext
+    ) async throws -> Response {
+        let id = try await optimizer.jobStore.add(
+            body, isStrict: isStrict, estimateSeconds: cost, for: principal, requestID: context.requestID)
+        guard let job = try await optimizer.jobStore.find(id, tenant: principal.tenant) else { throw Problem.noJob(id) }
+        var response = try GetJob.response(job, status: .accepted, tenant: principal)
+        response.headers[.location] = "/api/jobs/\(id)"
+        response.headers[.preferenceApplied] = "respond-async"
+        return response
     }
 }

@@ -31,11 +31,33 @@ enum AnswerSchemas {
                     ("problem", ["type": ["string", "null"], "description": "Why the last run gave no result."]),
                 ])
         ),
+        ("Job", job),
         ("StoredHoldings", holdings),
         ("MarketDataPage", page(of: marketDataRow)),
         ("PushAnswer", push),
         ("Problem", problem),
     ]
+
+    private static let job = Schema.object(
+        "How a job stands.",
+        required: [
+            "job_id", "state", "progress", "phase", "eta_s", "result", "problem", "created_at", "started_at",
+            "finished_at",
+        ],
+        [
+            ("job_id", Schema.text("The job.", pattern: "^[0-9a-z]{14}$")),
+            ("state", Schema.oneOf(["queued", "running", "done", "failed", "cancelled"], "How it stands.")),
+            ("progress", Schema.number("How much is done.", Interval(lower: 0, upper: 1))),
+            (
+                "phase",
+                Schema.oneOf(
+                    ["queued", "loading", "solving", "storing", "done", "failed", "cancelled"], "What it is at.")
+            ),
+            ("eta_s", Schema.nullable(Schema.number("Seconds that are probably left.", .nonnegative))),
+            ("result", Schema.nullable(Schema.reference("OptimizeAnswer"))),
+            ("problem", Schema.nullable(Schema.reference("Problem"))),
+            ("created_at", time), ("started_at", Schema.nullable(time)), ("finished_at", Schema.nullable(time)),
+        ])
 
     private static let revision = Schema.integer("Counts the portfolio's results from 1.", 1...Int.max)
 

@@ -14,12 +14,15 @@ enum OpenAPI {
         ],
         "servers": [["url": "/"]],
         "security": [["bearer": []], ["apiKey": []]],
-        "tags": [["name": "portfolio"], ["name": "market-data"], ["name": "meta"]],
+        "tags": [["name": "portfolio"], ["name": "jobs"], ["name": "market-data"], ["name": "meta"]],
         "paths": paths,
         "components": [
             "schemas": .object(JSONObject(RequestSchemas.all + AnswerSchemas.all)),
             "securitySchemes": [
-                "bearer": ["type": "http", "scheme": "bearer", "description": "An API key or a JWT (HS256)."],
+                "bearer": [
+                    "type": "http", "scheme": "bearer",
+                    "description": "An API key or a JWT (HS256, ES256, EdDSA or RS256).",
+                ],
                 "apiKey": ["type": "apiKey", "in": "header", "name": "x-api-key"],
             ],
         ],

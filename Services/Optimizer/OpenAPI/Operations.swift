@@ -1,3 +1,4 @@
+import HTTPTypes
 import WireFormat
 
 /// The description of each operation of the route table.
@@ -13,6 +14,9 @@ enum Operations {
         /// Headers of the success, e.g. ETag.
         var headers: JSONObject?
         var notModified = false
+        /// The request may become a job: 202 with its place.
+        var accepted = false
+        var mediaType = "application/json"
         /// Statuses of problems beside those that every operation may answer.
         var problems: [String] = []
     }
@@ -24,21 +28,33 @@ enum Operations {
             ("tags", [.string(description.tag)]),
         ])
         if line.isOpen { object["security"] = [] }
-        let parameters = pathParameters(line.path) + description.parameters
+        let takesKey = !line.isOpen && [.post, .put, .delete].contains(line.method)
+        let parameters = pathParameters(line.path) + description.parameters + (takesKey ? [idempotencyKey] : [])
         if !parameters.isEmpty { object["parameters"] = .array(parameters) }
         if let body = description.body { object["requestBody"] = body }
         var responses = JSONObject()
         var success = JSONObject([("description", .string(description.success.text))])
         if let schema = description.success.schema {
-            success["content"] = ["application/json": ["schema": Schema.reference(schema)]]
+            success["content"] = .object(
+                JSONObject([(description.mediaType, ["schema": Schema.reference(schema)])]))
+        } else if description.mediaType != "application/json" {
+            success["content"] = .object(JSONObject([(description.mediaType, ["schema": ["type": "string"]])]))
         } else if line.operation == "getOpenAPI" {
             success["content"] = ["application/json": ["schema": ["type": "object"]]]
         }
         if let headers = description.headers { success["headers"] = .object(headers) }
         responses[description.success.status] = .object(success)
+        if description.accepted {
+            responses["202"] = [
+                "description": "The request has become a job.",
+                "headers": ["Location": ["description": "The job.", "schema": ["type": "string"]]],
+                "content": ["application/json": ["schema": Schema.reference("Job")]],
+            ]
+        }
         if description.notModified { responses["304"] = ["description": "The caller has it already."] }
-        let common = line.isOpen ? ["500"] : ["401", "403", "422", "500", "503", "504"]
-        for status in (common + description.problems).sorted() { responses[status] = problem(status) }
+        let common = line.isOpen ? ["500"] : ["401", "403", "422", "429", "500", "503", "504"]
+        let keyed = takesKey ? ["400", "408", "409", "413"] : []
+        for status in Set(common + keyed + description.problems).sorted() { responses[status] = problem(status) }
         object["responses"] = .object(responses)
         return .object(object)
     }
@@ -48,8 +64,11 @@ enum Operations {
             "400": "The body or a header cannot be read.", "401": "No or bad credentials.",
             "403": "The scope is missing.",
             "404": "There is none of this name for this tenant.", "408": "The body took too long.",
+            "409": "The state does not allow it, or a request with this Idempotency-Key is still running.",
             "413": "The body is too large.",
-            "415": "The media type is not taken.", "422": "Understood, and not possible.", "500": "A bug of ours.",
+            "415": "The media type is not taken.", "422": "Understood, and not possible.",
+            "429": "Too many requests; RateLimit says how many are left, Retry-After when to come back.",
+            "500": "A bug of ours.",
             "503": "Try again after Retry-After.", "504": "The deadline has passed.",
         ]
         return [
@@ -64,6 +83,14 @@ enum Operations {
                 [
                     "name": "id", "in": "path", "required": true, "description": "The portfolio.",
                     "schema": ["type": "string", "pattern": "^[0-9A-Za-z_-]{4,64}$"], "example": "demo",
+                ]
+            ]
+        }
+        if path.contains("{job}") {
+            return [
+                [
+                    "name": "job", "in": "path", "required": true, "description": "The job.",
+                    "schema": ["type": "string", "pattern": "^[0-9a-z]{14}$"],
                 ]
             ]
         }
@@ -93,6 +120,11 @@ enum Operations {
         ]
     }
 
+    private static let idempotencyKey = header(
+        "Idempotency-Key",
+        "Your own name for this request: sent again with it, the request gets the first one's answer for a day.",
+        Schema.text("A new one for each request.", pattern: "^[!#-~]{1,255}$"))
+
     private static func json(_ schema: String, _ examples: [(String, JSONValue)]) -> JSONValue {
         [
             "required": true,
@@ -113,15 +145,18 @@ enum Operations {
         "optimize": Description(
             summary: "Optimise a portfolio",
             parameters: [
+                query(
+                    "async", "Answer at once with a job, as Prefer: respond-async does.",
+                    Schema.flag("Whether to wait.", standard: false)),
                 header(
-                    "Prefer", "handling=strict turns every warning into a 422.",
+                    "Prefer", "handling=strict turns every warning into a 422; respond-async makes the request a job.",
                     Schema.said("RFC 7240; what is not known is ignored.")),
                 header(
                     "X-Request-Timeout", "Seconds to wait, cut to 60; 30 by default.",
                     Schema.number("Seconds.", Interval(lower: 1, upper: 3600))),
             ],
             body: json("OptimizeRequest", Examples.optimize),
-            success: ("200", "The best portfolio, verified.", "OptimizeAnswer"),
+            success: ("200", "The best portfolio, verified.", "OptimizeAnswer"), accepted: true,
             problems: body),
         "listPortfolios": Description(
             summary: "The stored portfolios, newest first",
@@ -175,6 +210,21 @@ enum Operations {
             summary: "Push bars; bad lines are set aside, the rest is stored", tag: "market-data",
             body: Examples.pushBody,
             success: ("200", "What became of each line.", "PushAnswer"), problems: body),
+        "getJob": Description(
+            summary: "How a job stands, and what it came to", tag: "jobs", success: ("200", "The job.", "Job"),
+            problems: ["404"]),
+        "getJobEvents": Description(
+            summary: "A job's progress as server-sent events, to its end", tag: "jobs",
+            parameters: [
+                header(
+                    "Last-Event-ID", "The id of the last event that was received.",
+                    Schema.text("A number.", pattern: "^[0-9]{1,9}$"))
+            ],
+            success: ("200", "Events: progress, then one of done, failed, cancelled with the whole job.", nil),
+            mediaType: "text/event-stream", problems: ["400", "404"]),
+        "cancelJob": Description(
+            summary: "Cancel a job that has not ended", tag: "jobs", success: ("200", "It is cancelled.", "Job"),
+            problems: ["404"]),
         "getOpenAPI": Description(summary: "This document", tag: "meta"),
     ]
 }

@@ -20,17 +20,20 @@ extension Optimizer {
     /// Estimates, solves and verifies on the solver's threads. The same path for a request and for a recalculation.
     /// - Throws: the model's problems; `SYS-301` where the independent check finds the answer wrong.
     func solve(
-        _ request: OptimizeRequest, _ loaded: LoadedPanel, lane: SolverPool.Lane, deadline: SolverDeadline
+        _ request: OptimizeRequest, _ loaded: LoadedPanel, lane: SolverPool.Lane, deadline: SolverDeadline,
+        onStart: @escaping @Sendable (Duration) -> Void = { _ in }
     ) async throws(Problem) -> SolvedPortfolio {
         let panel = loaded.panel
         do throws(Problem) {
-            let (result, elapsed) = try await solver.solve(lane: lane, deadline: deadline) { () throws(Problem) in
+            let (result, elapsed) = try await solver.solve(lane: lane, deadline: deadline, onStart: onStart) {
+                () throws(Problem) in
                 let start = ContinuousClock.now
                 let result = try PortfolioOptimization.run(request, panel: panel, deadline: deadline)
                 let elapsed = ContinuousClock.now - start
                 try Verification.check(request, panel: panel, result: result)
                 return (result, elapsed)
             }
+            costs.learn(request, observations: panel.observations, seconds: elapsed / .seconds(1))
             event.solved(request, seconds: elapsed / .seconds(1), outcome: "optimal")
             return SolvedPortfolio(result: result, timestamp: .now, solveMilliseconds: elapsed / .milliseconds(1))
         } catch {

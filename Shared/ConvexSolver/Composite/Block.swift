@@ -25,6 +25,7 @@ protocol Block: AnyObject {
     func stepLimits() -> (primal: Double, dual: Double)
     func complementarity(afterPrimal primal: Double, dual: Double) -> Double
     func advance(primal: Double, dual: Double)
+    func rescale(_ factor: Double)
 }
 
 /// Where a block's arguments come from.
@@ -143,4 +144,5 @@ final class MappedBlock: Block {
         function.complementarity(afterPrimal: primal, dual: dual)
     }
     func advance(primal: Double, dual: Double) { function.advance(primal: primal, dual: dual) }
+    func rescale(_ factor: Double) { function.rescale(factor) }
 }

@@ -122,6 +122,7 @@ private final class CompositeLoop {
         var sinceBest = 0
         var iteration = 0
         while true {
+            normalise()
             let merit = evaluate()
             let present = solution(.numericalFailure, iteration, merit)
             let worst = max(merit.gap, merit.primal, merit.dual)
@@ -135,15 +136,16 @@ private final class CompositeLoop {
             } else {
                 sinceBest += 1
             }
-            if merit.gap <= 1e-11 && max(merit.primal, merit.dual) <= 1e-10 { break }
+            if worst <= 1e-12 { break }
             if let interruption = settings.deadline.interruption {
                 var stopped = best ?? present
                 stopped.status = interruption
                 return stopped
             }
             // Close to the end rounding takes over at once; far from it a solve may wander for a while.
-            let isClose = best.map { max($0.relativeGap, $0.dualResidual) < 1e-7 } ?? false
-            if iteration >= settings.maximumIterations || sinceBest >= (isClose ? 5 : 20) { break }
+            let reached = best.map { max($0.relativeGap, $0.primalResidual, $0.dualResidual) } ?? 1
+            let patience = reached < 1e-11 ? 1 : reached < 1e-10 ? 2 : reached < 1e-7 ? 5 : 20
+            if iteration >= settings.maximumIterations || sinceBest >= patience { break }
             guard step() else { break }
             iteration += 1
         }
@@ -180,6 +182,22 @@ private final class CompositeLoop {
 
     private var pairsOfScenarios: Int {
         terms.reduce(0) { total, term in term.blocks.reduce(total) { $0 + $1.complementarity.pairs } }
+    }
+
+    /// Multiplies all primal variables so that the normalising row holds.
+    private func normalise() {
+        guard let row = program.normalisingRow else { return }
+        let level = program.equalityLevels[row]
+        let value = Vector.dot(program.equalities.row(row), v)
+        let factor = level / value
+        guard factor.isFinite, factor > 0.5, factor < 2, factor != 1 else { return }
+        for i in v.indices { v[i] *= factor }
+        lower.rescale(factor)
+        upper.rescale(factor)
+        for index in terms.indices {
+            terms[index].slack *= factor
+            for block in terms[index].blocks { block.rescale(factor) }
+        }
     }
 
     /// Residuals at the present point.
@@ -251,7 +269,8 @@ private final class CompositeLoop {
             for i in v.indices { sides.storage[i + (rows + j) * v.count] = column[i] }
             corners[rows + j] = corner
         }
-        guard let system = try? CoreSystem(core, sides: sides, corners: corners) else { return false }
+        guard let system = try? CoreSystem(
+                core, sides: sides, corners: corners, regularisation: settings.regularisation) else { return false }
         guard pairCount > 0 else {
             direction(system, target: 0, corrects: false)
             advance(1, 1)

@@ -79,6 +79,9 @@ public struct CompositeProgram: Sendable {
     /// A point strictly inside the bounds, near which the solve starts.
     public var start: [Double]
     public var terms: [Term]
+    /// The equality row that fixes the scale of a program that is homogeneous in all else: a ratio's. Rounding moves such a
+    /// program along its rays, which changes nothing, so the point is put back to scale at every iteration.
+    public var normalisingRow: Int?
 
     /// A program without rows or terms.
     public init(cost: [Double], lower: [Double], upper: [Double], start: [Double]) {

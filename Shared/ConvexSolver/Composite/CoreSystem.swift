@@ -17,19 +17,22 @@ struct CoreSystem {
     private let schur: Cholesky?
 
     /// - Throws: `notPositiveDefinite` where even a raised diagonal does not help.
-    init(_ core: CoreMatrix, sides: Matrix, corners: [Double]) throws(FactorisationError) {
+    init(_ core: CoreMatrix, sides: Matrix, corners: [Double], regularisation: Double) throws(FactorisationError) {
         let n = core.matrix.rows
         var scaled = core.matrix
         let diagonal = core.matrix.diagonal
         let floor = 1e-30 * (diagonal.max() ?? 1)
         let roots = diagonal.map { 1 / max($0, floor).squareRoot() }
         scaled.scaleLowerTriangle(by: roots)
-        var shift = 1e-15
+        // A shift far below what matters to a step bounds the inverse: without one the rows on the side lose all digits to
+        // directions in which H is nothing but rounding.
+        var shift = regularisation
         while true {
             var candidate = scaled
             for i in 0..<n { candidate.storage[i + i * n] += shift }
             do {
                 factor = try Cholesky(factorising: candidate)
+                scaled = candidate
                 break
             } catch {
                 shift *= 100
@@ -37,7 +40,9 @@ struct CoreSystem {
             }
         }
         self.roots = roots
-        self.matrix = core.matrix
+        var shifted = core.matrix
+        for i in 0..<n { shifted.storage[i + i * n] += shift / (roots[i] * roots[i]) }
+        matrix = shifted
         self.sides = sides
         self.corners = corners
         guard sides.columns > 0 else {
@@ -47,15 +52,26 @@ struct CoreSystem {
         }
         var solved = Matrix(rows: n, columns: sides.columns)
         for j in 0..<sides.columns {
-            let column = Self.solve(sides.column(j), scaled: factor, roots, core.matrix)
+            let column = Self.solve(sides.column(j), scaled: factor, roots, shifted)
             for i in 0..<n { solved.storage[i + j * n] = column[i] }
         }
         solvedSides = solved
         var complement = Matrix(rows: sides.columns, columns: sides.columns)
         complement.gemm(sides, solved, transposeFirst: true)
         for j in corners.indices { complement.storage[j + j * corners.count] += corners[j] }
-        for j in corners.indices { complement.storage[j + j * corners.count] *= 1 + 1e-14 }
-        schur = try Cholesky(factorising: complement)
+        let size = complement.diagonal
+        var ridge = 1e-14
+        while true {
+            var candidate = complement
+            for j in corners.indices { candidate.storage[j + j * corners.count] += ridge * size[j].magnitude }
+            do {
+                schur = try Cholesky(factorising: candidate)
+                return
+            } catch {
+                ridge *= 100
+                if ridge > 1e-3 { throw error }
+            }
+        }
     }
 
     private static func solve(

@@ -313,4 +313,10 @@ final class DrawdownLadder: Block {
         floor.advance(primal: primal, dual: dual)
         tail.advance(primal: primal, dual: dual)
     }
+
+    func rescale(_ factor: Double) {
+        rungs.rescale(factor)
+        floor.rescale(factor)
+        tail.rescale(factor)
+    }
 }

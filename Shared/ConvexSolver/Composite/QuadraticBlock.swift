@@ -70,4 +70,6 @@ final class QuadraticBlock: Block {
     func stepLimits() -> (primal: Double, dual: Double) { (.infinity, .infinity) }
     func complementarity(afterPrimal primal: Double, dual: Double) -> Double { 0 }
     func advance(primal: Double, dual: Double) {}
+
+    func rescale(_ factor: Double) {}
 }

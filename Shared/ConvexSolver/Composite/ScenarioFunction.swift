@@ -45,6 +45,8 @@ protocol ScenarioFunction: AnyObject {
     func complementarity(afterPrimal primal: Double, dual: Double) -> Double
     /// Moves the function's own variables.
     func advance(primal: Double, dual: Double)
+    /// Multiplies the function's own primal variables, as the core's are.
+    func rescale(_ factor: Double)
 }
 
 extension ScenarioFunction {
@@ -62,6 +64,7 @@ extension ScenarioFunction {
     func stepLimits() -> (primal: Double, dual: Double) { (.infinity, .infinity) }
     func complementarity(afterPrimal primal: Double, dual: Double) -> Double { 0 }
     func advance(primal: Double, dual: Double) {}
+    func rescale(_ factor: Double) {}
 }
 
 /// What a function that depends on one scaling core variable adds to that variable.
@@ -118,6 +121,10 @@ struct ComplementaryPairs {
             slack[i] += primal * slackStep[i]
             dual[i] += step * dualStep[i]
         }
+    }
+
+    mutating func rescale(_ factor: Double) {
+        for i in slack.indices { slack[i] *= factor }
     }
 
     static func limit(_ values: [Double], _ steps: [Double]) -> Double {

@@ -331,6 +331,7 @@ struct MeanRiskProgram {
         if lost.parts.isEmpty {
             risk.program.addEquality(
                 lost.linear.map { .init($0.index, -$0.coefficient) } + [.init(scale, -rate / unit)], level: level)
+            risk.program.normalisingRow = equalityOrigins.count
             equalityOrigins.append(nil)
             return
         }

@@ -20,6 +20,8 @@ struct MeanRisk: Sendable {
     let parameters: RiskParameters
     let reward: Reward
     let deadline: SolverDeadline
+    /// Of the solver's Newton matrix; another one where a solution cannot be certified.
+    var regularisation = 1e-14
 
     /// What a solve found, in the caller's units.
     struct Solution: Sendable {
@@ -159,7 +161,9 @@ struct MeanRisk: Sendable {
         _ built: MeanRiskProgram, factor: Double? = nil, ratioLevel: Double? = nil
     ) throws(Problem) -> Solution {
         let program = built.program
-        let found = CompositeMethod.solve(program, settings: SolverSettings(maximumIterations: 150, deadline: deadline))
+        var settings = SolverSettings(maximumIterations: 150, deadline: deadline)
+        settings.regularisation = regularisation
+        let found = CompositeMethod.solve(program, settings: settings)
         switch found.status {
         case .deadline: throw Problem(.deadline, "The deadline passed after \(found.iterations) iterations.")
         case .cancelled: throw Problem(.deadline, "The calculation was cancelled.")

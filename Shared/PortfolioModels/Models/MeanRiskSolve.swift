@@ -90,7 +90,34 @@ struct MeanRiskSolve {
             evidence: SolutionEvidence(), meanVariance: plain, meanRisk: model)
     }
 
+    /// Solves until the bound proves the solution: rounding that spoils one path to the last digits spares another.
     private func composite(_ model: MeanRisk) throws(Problem) -> Solved {
+        var best: Solved?
+        var failure: Problem?
+        for regularisation in [1e-14, 1e-12, 1e-16, 1e-10] {
+            var attempt = model
+            attempt.regularisation = regularisation
+            do {
+                let found = try solveOnce(attempt)
+                if found.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = found }
+            } catch {
+                // What no other path can mend ends the search.
+                guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue else {
+                    throw error
+                }
+                failure = error
+            }
+            if let best, best.solution.dualityGap <= 1e-9, best.solution.primalResidual <= 1e-9 { return best }
+        }
+        if let best, best.solution.dualityGap <= 1e-7 { return best }
+        throw failure
+            ?? Problem(
+                .notConverged,
+                "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity) after \(best?.solution.iterations ?? 0) iterations."
+            )
+    }
+
+    private func solveOnce(_ model: MeanRisk) throws(Problem) -> Solved {
         let found = try model.solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
         let evidence = SolutionEvidence(
             objective: found.evidence.first { $0.constraint == nil }?.evidence,
@@ -102,19 +129,24 @@ struct MeanRiskSolve {
             riskAversion: request.riskAversion, evidence: evidence.objective, costKinks: found.costKinks)
         // Limits take their share of the direction before the bounds are priced.
         let limits = LimitMinorants(set: constraints, evidence: evidence, model: model, weights: found.weights)
-        let binding = BindingConstraints(
-            prices: found.prices, weights: found.weights, gradient: limits.reduced(point.direction, found.prices),
-            set: constraints)
-        let prices = named(binding.prices)
-        let gap = OptimalityBound(
-            request, panel: panel, moments: isSample ? nil : moments, weights: found.weights, point: point,
-            prices: prices, limits: limits,
-            periodsPerYear: PortfolioOptimization.periodsPerYear(request, panel)
-        ).relativeGap
-        guard gap <= 1e-6 else {
-            throw Problem(
-                .notConverged, "No certified solution after \(found.iterations) iterations: the gap is \(gap).")
+        let refined = PriceRefinement(set: constraints, limits: limits, weights: found.weights)
+            .refine(found.prices, direction: point.direction)
+        var best: (gap: Double, binding: BindingConstraints)?
+        for prices in [found.prices, refined] {
+            let binding = BindingConstraints(
+                prices: prices, weights: found.weights, gradient: limits.reduced(point.direction, prices),
+                set: constraints)
+            let gap = OptimalityBound(
+                request, panel: panel, moments: isSample ? nil : moments, weights: found.weights, point: point,
+                prices: named(binding.prices), limits: limits,
+                periodsPerYear: PortfolioOptimization.periodsPerYear(request, panel)
+            ).relativeGap
+            if gap < best?.gap ?? .infinity { best = (gap, binding) }
         }
+        guard let (gap, binding) = best else {
+            throw Problem(.notConverged, "No certified solution after \(found.iterations) iterations.")
+        }
+        let prices = named(binding.prices)
         return Solved(
             weights: found.weights,
             solution: OptimizeResponse.Solution(

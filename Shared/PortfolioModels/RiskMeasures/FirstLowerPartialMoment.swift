@@ -21,6 +21,8 @@ public struct FirstLowerPartialMoment: RiskMeasure {
         SeriesMath.mean(x.map { max(target - $0, 0) })
     }
 
+    public func targetShare(at x: [Double]) -> Double { -target * sensitivity(at: x).reduce(0, +) }
+
     public func sensitivity(at x: [Double]) -> [Double] {
         x.map { $0 < target ? -1 / Double(x.count) : 0 }
     }

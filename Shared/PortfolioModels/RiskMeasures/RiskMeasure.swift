@@ -62,6 +62,9 @@ public protocol RiskMeasure: Sendable {
     /// The measure of the series `x` of T returns per period; positive is bad. Zero for an empty series.
     func value(of x: [Double]) -> Double
 
+    /// What a target adds to the measure at `x`: zero for all but the lower partial moments.
+    func targetShare(at x: [Double]) -> Double
+
     /// A (sub)gradient of the measure at `x`, T numbers: how the measure moves with each period's return.
     func sensitivity(at x: [Double]) -> [Double]
 }
@@ -70,7 +73,10 @@ extension RiskMeasure {
     /// The code, from a value.
     public var code: RiskMeasureCode { Self.code }
 
-    /// Euler's contributions `w_i drisk/dw_i / degree`; they add up to the risk wherever the measure is homogeneous.
+    public func targetShare(at x: [Double]) -> Double { 0 }
+
+    /// Euler's contributions `w_i drisk/dw_i / degree`; they add up to the risk wherever the measure is homogeneous. What a target
+    /// adds is shared out by weight.
     ///
     /// - Parameters:
     ///   - weights: N weights.
@@ -87,12 +93,14 @@ extension RiskMeasure {
         }
         let slope = sensitivity(at: x)
         let scale = 1 / Double(Self.degree ?? 1)
+        let total = weights.reduce(0, +)
+        let target = total != 0 ? targetShare(at: x) / total : 0
         return weights.indices.map { asset in
             guard weights[asset] != 0 else { return 0 }
             let column = panel.column(asset)
             var sum = 0.0
             for t in column.indices { sum += slope[t] * column[t] }
-            return scale * weights[asset] * sum
+            return weights[asset] * (scale * sum + target)
         }
     }
 }

@@ -21,6 +21,8 @@ public struct SecondLowerPartialMoment: RiskMeasure {
         SeriesMath.rootMeanSquare(x.map { max(target - $0, 0) }, divisor: SeriesMath.degreesOfFreedom(x))
     }
 
+    public func targetShare(at x: [Double]) -> Double { -target * sensitivity(at: x).reduce(0, +) }
+
     public func sensitivity(at x: [Double]) -> [Double] {
         let divisor = SeriesMath.degreesOfFreedom(x)
         let risk = value(of: x)

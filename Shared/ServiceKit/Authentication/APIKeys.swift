@@ -26,20 +26,24 @@ public struct APIKeys: APIKeySource {
 
     public func key(id: String) async throws -> StoredAPIKey? {
         let rows = try await pool.query(
-            "SELECT tenant_id, secret_sha256, scopes, expires_at, revoked_at FROM ballast.api_key_lookup(\(id))")
+            "SELECT tenant_id, secret_sha256, scopes, expires_at, revoked_at, rate_limit FROM ballast.api_key_lookup(\(id))"
+        )
         guard let row = rows.first else { return nil }
-        let (tenant, digest, scopes, expires, revoked) = try row.decode(
-            (UUID, [UInt8], [String], PostgresTimestamp?, PostgresTimestamp?).self)
+        let (tenant, digest, scopes, expires, revoked, limit) = try row.decode(
+            (UUID, [UInt8], [String], PostgresTimestamp?, PostgresTimestamp?, Int32?).self)
         return StoredAPIKey(
             tenant: tenant, secretSHA256: digest, scopes: Set(scopes.compactMap { Scope(rawValue: $0) }),
-            expiresAt: expires.map { UTCTimestamp($0) }, revokedAt: revoked.map { UTCTimestamp($0) })
+            expiresAt: expires.map { UTCTimestamp($0) }, revokedAt: revoked.map { UTCTimestamp($0) },
+            requestsPerMinute: limit.map { Int($0) })
     }
 
     /// Makes a key and keeps the hash of its secret: what is returned is the only copy.
-    /// - Parameter lifetime: nil for a key that does not expire.
+    /// - Parameters:
+    ///   - lifetime: nil for a key that does not expire.
+    ///   - requestsPerMinute: nil for the service's default.
     public func create(
         name: String, scopes: Set<Scope>, tenant: UUID = Tenants.standard, lifetime: Duration? = nil,
-        actor: String = "cli"
+        requestsPerMinute: Int? = nil, actor: String = "cli"
     ) async throws -> APIKeyToken {
         let token = APIKeyToken.generate()
         let texts = scopes.sorted().map { $0.rawValue }
@@ -47,8 +51,9 @@ public struct APIKeys: APIKeySource {
         try await pool.transaction(.app(tenant)) { connection in
             _ = try await connection.execute(
                 """
-                INSERT INTO ballast.api_key (tenant_id, key_id, name, secret_sha256, scopes, expires_at)
+                INSERT INTO ballast.api_key (tenant_id, key_id, name, secret_sha256, scopes, rate_limit, expires_at)
                 VALUES (\(tenant), \(token.keyID), \(name), \(token.secretSHA256), \(texts),
+                        \(requestsPerMinute.map { Int32(clamping: $0) } as Int32?),
                         now() + make_interval(secs => \(seconds as Double?)))
                 """)
             let detail: JSONValue = ["name": .string(name), "scopes": JSONValue(texts)]
@@ -76,6 +81,35 @@ public struct APIKeys: APIKeySource {
                     expiresAt: expires.map { UTCTimestamp($0) }, revokedAt: revoked.map { UTCTimestamp($0) },
                     lastUsedAt: used.map { UTCTimestamp($0) })
             }
+        }
+    }
+
+    /// Makes a key with the name, scopes and limit of another, which goes on for `grace` and ends then: whoever uses it has so long to
+    /// change over. Nil where the tenant has no such valid key.
+    public func rotate(
+        _ keyID: String, grace: Duration, tenant: UUID = Tenants.standard, actor: String = "cli"
+    ) async throws -> APIKeyToken? {
+        let token = APIKeyToken.generate()
+        let seconds = grace / .seconds(1)
+        return try await pool.transaction(.app(tenant)) { connection in
+            let copied = try await connection.execute(
+                """
+                INSERT INTO ballast.api_key (tenant_id, key_id, name, secret_sha256, scopes, rate_limit, expires_at)
+                SELECT tenant_id, \(token.keyID), name, \(token.secretSHA256), scopes, rate_limit,
+                    now() + (expires_at - created_at)
+                FROM ballast.api_key WHERE tenant_id = \(tenant) AND key_id = \(keyID) AND revoked_at IS NULL
+                    AND (expires_at IS NULL OR expires_at > now())
+                """)
+            guard copied == 1 else { return nil }
+            _ = try await connection.execute(
+                """
+                UPDATE ballast.api_key SET expires_at = least(expires_at, now() + make_interval(secs => \(seconds)))
+                WHERE tenant_id = \(tenant) AND key_id = \(keyID)
+                """)
+            try await Self.audit(
+                connection, tenant, actor, "api_key.rotate", keyID,
+                ["successor": .string(token.keyID), "grace_seconds": JSONValue(seconds)])
+            return token
         }
     }
 

@@ -14,16 +14,19 @@ public struct StoredAPIKey: Sendable, Equatable {
     public var scopes: Set<Scope>
     public var expiresAt: UTCTimestamp?
     public var revokedAt: UTCTimestamp?
+    /// Most requests a minute; nil for the service's default.
+    public var requestsPerMinute: Int?
 
     public init(
         tenant: UUID, secretSHA256: [UInt8], scopes: Set<Scope>, expiresAt: UTCTimestamp? = nil,
-        revokedAt: UTCTimestamp? = nil
+        revokedAt: UTCTimestamp? = nil, requestsPerMinute: Int? = nil
     ) {
         self.tenant = tenant
         self.secretSHA256 = secretSHA256
         self.scopes = scopes
         self.expiresAt = expiresAt
         self.revokedAt = revokedAt
+        self.requestsPerMinute = requestsPerMinute
     }
 }
 
@@ -95,7 +98,8 @@ public final class Authenticator: Sendable {
         }
         state.withLock { $0.used[token.keyID] = stored.tenant }
         return Principal(
-            tenant: stored.tenant, subject: "key:\(token.keyID)", scopes: stored.scopes, keyID: token.keyID)
+            tenant: stored.tenant, subject: "key:\(token.keyID)", scopes: stored.scopes, keyID: token.keyID,
+            requestsPerMinute: stored.requestsPerMinute)
     }
 
     private func stored(_ id: String) async throws(Problem) -> StoredAPIKey? {

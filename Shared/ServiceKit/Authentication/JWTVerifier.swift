@@ -1,4 +1,5 @@
 import JWTKit
+import Synchronization
 public import WireFormat
 
 #if canImport(FoundationEssentials)
@@ -7,39 +8,82 @@ public import FoundationEssentials
 public import Foundation
 #endif
 
-/// Checks and makes the HS256 tokens of Supabase's clients.
+/// Checks tokens: HS256 of Supabase's clients with the shared secret, and ES256, EdDSA and RS256 with configured public keys.
 ///
-/// Only `alg: HS256` is taken, whatever key a token's header names; `exp` is required; the clock may be 30 s off.
-public struct JWTVerifier: Sendable {
+/// A header chooses among what is configured and nothing more: HS256 means the secret, any other algorithm means the key that `kid`
+/// names, and only with that key's own algorithm. `jku`, `x5u`, `jwk` and `x5c` are never followed, `crit` is refused. `exp` is required; the
+/// clock may be 30 s off.
+public final class JWTVerifier: Sendable {
     /// RFC 7518, 3.2: a key of the hash's size or larger. jwt-kit traps on a shorter one in debug builds.
     public static let minimumSecretBytes = 32
     static let leewaySeconds = 30.0
     static let mostBytes = 8192
 
-    private let keys: JWTKeyCollection
-
-    /// - Throws: `ConfigurationError.invalid` for a secret under 32 bytes.
-    public init(secret: Secret<String>) async throws(ConfigurationError) {
-        let bytes = Array(secret.reveal().utf8)
-        guard bytes.count >= Self.minimumSecretBytes else {
-            throw .invalid(
-                variable: Options.jwtSecret.variable,
-                reason: "at least \(Self.minimumSecretBytes) bytes are wanted, \(bytes.count) are given.")
+    /// What tokens of configured keys have to say about themselves; nil for anything.
+    public struct Expectations: Sendable {
+        public var issuer: String?
+        public var audience: String?
+        public init(issuer: String? = nil, audience: String? = nil) {
+            self.issuer = issuer
+            self.audience = audience
         }
-        keys = await JWTKeyCollection().add(hmac: HMACKey(from: bytes), digestAlgorithm: .sha256)
     }
+
+    /// The current secret first, then those that are still accepted while they are replaced.
+    private let secrets: [JWTKeyCollection]
+    private let expected: Expectations
+    private let publicKeys: Mutex<JSONWebKeys>
+
+    /// - Parameters:
+    ///   - secret: signs and checks HS256 tokens; nil where none are taken.
+    ///   - previousSecret: checks HS256 tokens that were made before the secret was replaced.
+    ///   - publicKeys: check the tokens of others.
+    /// - Throws: `ConfigurationError.invalid` for a secret under 32 bytes.
+    public init(
+        secret: Secret<String>?, previousSecret: Secret<String>? = nil, publicKeys: JSONWebKeys = JSONWebKeys(),
+        expected: Expectations = Expectations()
+    ) async throws(ConfigurationError) {
+        var secrets: [JWTKeyCollection] = []
+        for (secret, option) in [(secret, Options.jwtSecret), (previousSecret, Options.previousJWTSecret)] {
+            guard let secret else { continue }
+            let bytes = Array(secret.reveal().utf8)
+            guard bytes.count >= Self.minimumSecretBytes else {
+                throw .invalid(
+                    variable: option.variable,
+                    reason: "at least \(Self.minimumSecretBytes) bytes are wanted, \(bytes.count) are given.")
+            }
+            secrets.append(await JWTKeyCollection().add(hmac: HMACKey(from: bytes), digestAlgorithm: .sha256))
+        }
+        self.secrets = secrets
+        self.expected = expected
+        self.publicKeys = Mutex(publicKeys)
+    }
+
+    /// Other public keys from now on.
+    public func replace(_ keys: JSONWebKeys) { publicKeys.withLock { $0 = keys } }
+
+    /// Whether tokens can be minted: there is a secret.
+    public var canMint: Bool { !secrets.isEmpty }
 
     /// Who a token speaks for. `now` is in seconds since 1970.
     public func principal(
         of token: String, now: Double = Date().timeIntervalSince1970
     ) async throws(Problem) -> Principal {
         let bad = Problem(.badCredentials, "The token is not valid.")
-        guard token.utf8.count <= Self.mostBytes, Self.hasAcceptableHeader(token) else { throw bad }
-        let claims: Claims
-        do {
-            claims = try await keys.verify(token, as: Claims.self)
-        } catch {
-            throw bad
+        guard token.utf8.count <= Self.mostBytes, let header = Self.header(of: token) else { throw bad }
+        let isSecret = header.algorithm == "HS256"
+        let candidates =
+            isSecret
+            ? secrets
+            : [publicKeys.withLock { $0.key(kid: header.kid, algorithm: header.algorithm) }].compactMap { $0 }
+        var verified: Claims?
+        for keys in candidates where verified == nil {
+            verified = try? await keys.verify(token, as: Claims.self)
+        }
+        guard let claims = verified else { throw bad }
+        if !isSecret {
+            if let issuer = expected.issuer, claims.iss != issuer { throw bad }
+            if let audience = expected.audience, claims.aud?.names.contains(audience) != true { throw bad }
         }
         guard let expires = claims.exp else { throw Problem(.badCredentials, "The token has no claim exp.") }
         guard now < expires + Self.leewaySeconds else { throw Problem(.expiredCredentials, "The token has expired.") }
@@ -65,19 +109,21 @@ public struct JWTVerifier: Sendable {
         role: String, subject: String? = nil, tenant: UUID? = nil, scopes: Set<Scope>? = nil, issued: Double,
         expires: Double
     ) async throws -> String {
-        try await keys.sign(
+        guard let keys = secrets.first else { throw ConfigurationError.missing(variable: Options.jwtSecret.variable) }
+        return try await keys.sign(
             Claims(
                 iss: "ballast", sub: subject, role: role, iat: issued.rounded(), exp: expires.rounded(), nbf: nil,
                 tenant: tenant?.uuidString.lowercased(), scopes: scopes.map { $0.sorted().map { $0.rawValue } }))
     }
 
-    /// The header is read strictly before the signature is checked: `none`, other algorithms and critical extensions go here.
-    private static func hasAcceptableHeader(_ token: String) -> Bool {
+    /// The header is read strictly before the signature is checked: critical extensions go here, `none` and the like find no key.
+    private static func header(of token: String) -> (algorithm: String, kid: String?)? {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3, parts.allSatisfy({ !$0.isEmpty }), let bytes = Base64URL.decode(parts[0]),
-            let header = try? StrictJSON.parse(bytes, limits: JSONLimits(bytes: 2048))
-        else { return false }
-        return header["alg"] == "HS256" && header["crit"] == nil
+            let header = try? StrictJSON.parse(bytes, limits: JSONLimits(bytes: 2048)),
+            let algorithm = header["alg"]?.stringValue, header["crit"] == nil
+        else { return nil }
+        return (algorithm, header["kid"]?.stringValue)
     }
 
     private struct Claims: JWTPayload {
@@ -89,6 +135,20 @@ public struct JWTVerifier: Sendable {
         var nbf: Double?
         var tenant: String?
         var scopes: [String]?
+        var aud: Audience?
+
+        /// One name or several (RFC 7519, 4.1.3).
+        struct Audience: Codable {
+            var names: [String]
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                names = try (try? container.decode([String].self)) ?? [container.decode(String.self)]
+            }
+            func encode(to encoder: any Encoder) throws {
+                var container = encoder.singleValueContainer()
+                try container.encode(names)
+            }
+        }
 
         /// Times are checked by the caller, with its clock.
         func verify(using algorithm: some JWTAlgorithm) throws {}

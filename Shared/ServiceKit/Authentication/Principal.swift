@@ -30,12 +30,17 @@ public struct Principal: Sendable, Equatable {
     public var scopes: Set<Scope>
     /// The API key's public id; nil for tokens.
     public var keyID: String?
+    /// The credential's own limit; nil for the service's default.
+    public var requestsPerMinute: Int?
 
-    public init(tenant: UUID, subject: String, scopes: Set<Scope>, keyID: String? = nil) {
+    public init(
+        tenant: UUID, subject: String, scopes: Set<Scope>, keyID: String? = nil, requestsPerMinute: Int? = nil
+    ) {
         self.tenant = tenant
         self.subject = subject
         self.scopes = scopes
         self.keyID = keyID
+        self.requestsPerMinute = requestsPerMinute
     }
 
     /// Whether the scope, or `admin`, is among the credential's.

@@ -7,6 +7,18 @@ public enum Options {
     public static let jwtSecret = ConfigurationOption<Secret<String>?>.optionalSecret(
         "BALLAST_JWT_SECRET", minimumBytes: JWTVerifier.minimumSecretBytes,
         help: "HMAC key of HS256 tokens, at least 32 bytes; without it only API keys are accepted")
+    public static let previousJWTSecret = ConfigurationOption<Secret<String>?>.optionalSecret(
+        "BALLAST_JWT_PREVIOUS_SECRET", minimumBytes: JWTVerifier.minimumSecretBytes,
+        help: "the secret before the last change: its tokens are still accepted")
+    public static let jwksFile = ConfigurationOption<String?>.optionalText(
+        "BALLAST_JWKS_FILE",
+        help:
+            "JSON Web Key Set with public ES256, EdDSA and RS256 keys whose tokens are accepted; read again when it changes"
+    )
+    public static let jwtIssuer = ConfigurationOption<String?>.optionalText(
+        "BALLAST_JWT_ISSUER", help: "what the claim iss of those tokens has to be")
+    public static let jwtAudience = ConfigurationOption<String?>.optionalText(
+        "BALLAST_JWT_AUDIENCE", help: "what the claim aud of those tokens has to name")
     public static let host = ConfigurationOption<String>.text(
         "BALLAST_HOST", default: "127.0.0.1", help: "address to listen on")
     public static let opsHost = ConfigurationOption<String>.text(
@@ -31,6 +43,21 @@ public enum Options {
         }
         return level
     }
+    public static let corsOrigins = ConfigurationOption<CORSOrigins>(
+        "BALLAST_CORS_ORIGINS", default: "",
+        help: "origins of web pages that may call the API, exactly as browsers send them, separated by commas"
+    ) { (text) throws(ConfigurationOption<CORSOrigins>.Reason) in
+        guard let origins = CORSOrigins(text) else {
+            throw .init("origins like https://app.example.org are wanted; * and null are not taken")
+        }
+        return origins
+    }
+    public static let keyRateLimit = ConfigurationOption<Int>.integer(
+        "BALLAST_RATE_LIMIT_KEY", default: "1200000", in: 1...1_000_000_000,
+        help: "most requests a minute of one key or token, unless the key has its own limit")
+    public static let tenantRateLimit = ConfigurationOption<Int>.integer(
+        "BALLAST_RATE_LIMIT_TENANT", default: "1200000", in: 1...1_000_000_000,
+        help: "most requests a minute of all keys and tokens of a tenant")
     public static let sqlDirectory = ConfigurationOption<String>.text(
         "BALLAST_SQL_DIRECTORY", default: "sql", help: "folder of the numbered migrations")
     public static let poolSize = ConfigurationOption<Int>.integer(
@@ -41,7 +68,23 @@ public enum Options {
 
     /// What every service reads.
     public static let common: [ConfigurationRow] = [
-        databaseURL.row, jwtSecret.row, host.row, opsHost.row, logLevel.row, sqlDirectory.row, poolSize.row,
-        drainSeconds.row,
+        databaseURL.row, jwtSecret.row, previousJWTSecret.row, jwksFile.row, jwtIssuer.row, jwtAudience.row, host.row,
+        opsHost.row, logLevel.row, sqlDirectory.row, poolSize.row, drainSeconds.row,
     ]
+}
+
+extension Configuration {
+    /// What checks tokens, by the variables above; nil where no token is taken. The file's path comes along where there is one, for
+    /// `JSONWebKeyFile`.
+    public func tokenVerifier() async throws(ConfigurationError) -> (verifier: JWTVerifier, keyFile: String?)? {
+        let secret = try value(Options.jwtSecret)
+        let file = try value(Options.jwksFile)
+        guard secret != nil || file != nil else { return nil }
+        var keys = JSONWebKeys()
+        if let file { keys = try await JSONWebKeyFile.read(file) }
+        let verifier = try await JWTVerifier(
+            secret: secret, previousSecret: try value(Options.previousJWTSecret), publicKeys: keys,
+            expected: .init(issuer: try value(Options.jwtIssuer), audience: try value(Options.jwtAudience)))
+        return (verifier, file)
+    }
 }

@@ -12,6 +12,8 @@ public struct BallastRequestContext: RequestContext {
     public var principal: Principal?
     /// The connection, for endpoints that stop when the client leaves; nil where there is none.
     public var channel: (any Channel)?
+    /// Fields for the answer, whatever it becomes.
+    public let answerHeaders = AnswerHeaders()
     public var maxUploadSize: Int { BodyLimits.standard }
 
     public init(source: ApplicationRequestContextSource) {

@@ -5,10 +5,11 @@ public import Logging
 public enum BallastRouter {
     /// - Parameters:
     ///   - metrics: where request durations go; nil for the operations port, which does not count itself.
+    ///   - origins: the web pages of other origins that may call.
     ///   - drain: while it drains, answers ask for the connection to be closed.
     ///   - register: adds the routes. Middleware for some of them (authentication) goes on a group.
     public static func build(
-        metrics: PrometheusRegistry?, drain: DrainState? = nil, logger: Logger,
+        metrics: PrometheusRegistry?, origins: CORSOrigins = .none, drain: DrainState? = nil, logger: Logger,
         _ register: (Router<BallastRequestContext>) -> Void
     ) -> Router<BallastRequestContext> {
         let routes = RouteTable()
@@ -16,6 +17,7 @@ public enum BallastRouter {
         router.add(middleware: RequestIDMiddleware(drain: drain))
         if let metrics { router.add(middleware: HTTPMetricsMiddleware(registry: metrics)) }
         router.add(middleware: ProblemMiddleware(routes: routes))
+        if origins != .none { router.add(middleware: CORSMiddleware(origins)) }
         register(router)
         routes.fill(from: router)
         return router

@@ -23,11 +23,16 @@ extension Request {
         }
     }
 
+    /// The body's bytes where its media type is JSON's. Throws 415, 413 or 408.
+    public func jsonBytes(limit: Int = BodyLimits.standard, deadline: Duration = .seconds(15)) async throws -> [UInt8] {
+        try requireMediaType("application/json", orSuffix: "+json")
+        return try await bodyBytes(limit: limit, deadline: deadline)
+    }
+
     /// The body as strict JSON. Throws 415 for another media type, 413, 408, or 400 with the place of the fault.
     public func jsonBody(limit: Int = BodyLimits.standard, deadline: Duration = .seconds(15)) async throws -> JSONValue
     {
-        try requireMediaType("application/json", orSuffix: "+json")
-        let bytes = try await bodyBytes(limit: limit, deadline: deadline)
+        let bytes = try await jsonBytes(limit: limit, deadline: deadline)
         do {
             return try StrictJSON.parse(bytes, limits: JSONLimits(bytes: limit))
         } catch {

@@ -18,6 +18,7 @@ public struct RequestIDMiddleware: RouterMiddleware {
         if let given = request.headers[.requestID], RequestIdentifier.isAcceptable(given) { context.requestID = given }
         context.logger[metadataKey: "request_id"] = .string(context.requestID)
         var response = try await next(request, context)
+        context.answerHeaders.apply(to: &response.headers)
         response.headers[.requestID] = context.requestID
         if drain?.isDraining == true { response.headers[.connection] = "close" }
         return response

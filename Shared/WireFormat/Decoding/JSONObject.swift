@@ -4,8 +4,9 @@ public struct JSONObject: Sendable {
     public private(set) var members: [(key: String, value: JSONValue)]
 
     /// Positions by name, kept only for objects too long to be searched member by member.
-    private var positions: [ByteName: Int] = [:]
-    private static let searched = 12
+    private var index = NameIndex()
+    /// So many members are searched one by one.
+    static let searched = 16
 
     public init() { members = [] }
 
@@ -38,30 +39,37 @@ public struct JSONObject: Sendable {
 
     /// Adds a member at the end. False, with nothing changed, where the name is already there.
     mutating func append(_ key: String, _ value: JSONValue) -> Bool {
-        if positions.isEmpty {
+        if index.isEmpty {
             guard position(of: key) == nil else { return false }
             members.append((key, value))
             if members.count > Self.searched { reindex() }
         } else {
-            let name = ByteName(key)
-            if let before = positions.updateValue(members.count, forKey: name) {
-                positions[name] = before
+            let hash = NameIndex.hash(key)
+            guard index.position(hash: hash, where: { NameIndex.sameBytes(members[$0].key, key) }) == nil else {
                 return false
             }
             members.append((key, value))
+            index.add(hash: hash, position: members.count - 1)
         }
         return true
     }
 
+    /// Adds a member whose name the caller knows to be new, to an object of fewer than `searched` members.
+    mutating func appendNew(_ key: String, _ value: JSONValue) {
+        members.append((key, value))
+    }
+
     private func position(of key: String) -> Int? {
-        if !positions.isEmpty { return positions[ByteName(key)] }
-        return members.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
+        if !index.isEmpty {
+            return index.position(hash: NameIndex.hash(key)) { NameIndex.sameBytes(members[$0].key, key) }
+        }
+        return members.firstIndex { NameIndex.sameBytes($0.key, key) }
     }
 
     private mutating func reindex() {
-        positions = [:]
+        index = NameIndex()
         guard members.count > Self.searched else { return }
-        for (at, member) in members.enumerated() { positions[ByteName(member.key)] = at }
+        for (at, member) in members.enumerated() { index.add(hash: NameIndex.hash(member.key), position: at) }
     }
 }
 
@@ -69,24 +77,5 @@ extension JSONObject: Equatable {
     /// Equal members whatever their order, as JSON has it.
     public static func == (a: JSONObject, b: JSONObject) -> Bool {
         a.count == b.count && a.members.allSatisfy { b[$0.key] == $0.value }
-    }
-}
-
-/// A name whose equality is that of its bytes: Swift's own `==` says that "é" equals "e\u{301}", PostgreSQL does not.
-struct ByteName: Hashable {
-    let name: String
-    init(_ name: String) { self.name = name }
-    static func == (a: ByteName, b: ByteName) -> Bool { a.name.utf8.elementsEqual(b.name.utf8) }
-    /// Eight bytes at a time. The hasher is seeded for each process, so nobody can prepare names that collide.
-    func hash(into hasher: inout Hasher) {
-        var word: UInt64 = 0
-        var count = 0
-        for byte in name.utf8 {
-            word = word << 8 | UInt64(byte)
-            count += 1
-            if count & 7 == 0 { hasher.combine(word) }
-        }
-        hasher.combine(word)
-        hasher.combine(count)
     }
 }

@@ -228,8 +228,9 @@ public final class MemberReader {
 
     /// Refuses every member that was not asked for. Call it once, after the last read.
     public func finish() {
-        let names = Set(known.map { ByteName($0) })
-        for member in object.members where !names.contains(ByteName(member.key)) {
+        for member in object.members where !known.contains(where: { NameIndex.sameBytes($0, member.key) }) {
+            // An answer shows no more than these, and looking for the nearest name is not free.
+            guard faults.violations.count < Problem.mostErrors else { return }
             faults.record(
                 Violation(pointer.appending(member.key), .unknownMember, Self.unknownMember(member.key, known: known)))
         }

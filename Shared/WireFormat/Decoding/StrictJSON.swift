@@ -6,17 +6,20 @@ public struct JSONLimits: Sendable {
     public var depth: Int
     /// Most bytes of one number.
     public var numberLength: Int
+    /// Most arrays and objects in all: each costs an allocation, and `[]` is only two bytes long.
+    public var containers: Int
 
-    public init(bytes: Int, depth: Int = 32, numberLength: Int = 64) {
+    public init(bytes: Int, depth: Int = 32, numberLength: Int = 64, containers: Int = 1 << 16) {
         self.bytes = bytes
         self.depth = depth
         self.numberLength = numberLength
+        self.containers = containers
     }
 
-    /// A request body: 1 MiB, 32 levels, 64 digits.
+    /// A request body: 1 MiB, 32 levels, 64 digits, 65,536 arrays and objects.
     public static let request = JSONLimits(bytes: 1 << 20)
     /// Our own rows read back: PostgreSQL writes 5e-324 with 326 digits.
-    public static let stored = JSONLimits(bytes: 64 << 20, depth: 64, numberLength: 1200)
+    public static let stored = JSONLimits(bytes: 64 << 20, depth: 64, numberLength: 1200, containers: 16 << 20)
 }
 
 /// Why a text is not acceptable JSON, and where.
@@ -36,6 +39,7 @@ public struct JSONSyntaxError: Error, Sendable, Equatable, CustomStringConvertib
         case numberTooLong(limit: Int)
         case duplicateMember(String)
         case tooDeep(limit: Int)
+        case tooManyContainers(limit: Int)
         case tooLarge(limit: Int)
     }
 
@@ -67,6 +71,7 @@ public struct JSONSyntaxError: Error, Sendable, Equatable, CustomStringConvertib
             case .numberTooLong(let limit): "A number is longer than \(limit) characters"
             case .duplicateMember(let name): "The member \"\(name.prefix(64))\" occurs twice"
             case .tooDeep(let limit): "More than \(limit) arrays and objects are inside each other"
+            case .tooManyContainers(let limit): "There are more than \(limit) arrays and objects"
             case .tooLarge(let limit): "The document is larger than \(limit) bytes"
             }
         return "\(what), at byte \(offset)."
@@ -99,6 +104,13 @@ private struct Parser {
     let bytes: [UInt8]
     let limits: JSONLimits
     var at = 0
+    /// Where a string with escapes is put together: one buffer for the whole document.
+    var decoded: [UInt8] = []
+    var containers = 0
+    /// The name that was read last, in a number: equal names have equal fingerprints, and most different ones do not.
+    var fingerprint: UInt64 = 0
+    /// The fingerprints of the members of every object that is open, outermost first.
+    var fingerprints: [UInt64] = []
 
     init(bytes: [UInt8], limits: JSONLimits) {
         self.bytes = bytes
@@ -130,9 +142,10 @@ private struct Parser {
     }
 
     private mutating func object(depth: Int) throws(JSONSyntaxError) -> JSONObject {
-        guard depth <= limits.depth else { throw failure(.tooDeep(limit: limits.depth)) }
-        at += 1
+        try open(depth: depth)
         var object = JSONObject()
+        let first = fingerprints.count
+        defer { fingerprints.removeSubrange(first...) }
         skipSpace()
         if take(UInt8(ascii: "}")) { return object }
         while true {
@@ -141,20 +154,34 @@ private struct Parser {
             guard at < bytes.count else { throw failure(.unexpectedEnd) }
             guard bytes[at] == UInt8(ascii: "\"") else { throw failure(.unexpectedByte(bytes[at])) }
             let key = try string()
+            let fingerprint = self.fingerprint
             skipSpace()
             try expect(UInt8(ascii: ":"))
             skipSpace()
             let value = try self.value(depth: depth)
-            if !object.append(key, value) { throw JSONSyntaxError(kind: .duplicateMember(key), offset: start) }
+            let isNew = object.count < JSONObject.searched && !fingerprints[first...].contains(fingerprint)
+            if isNew {
+                object.appendNew(key, value)
+                fingerprints.append(fingerprint)
+            } else if !object.append(key, value) {
+                throw JSONSyntaxError(kind: .duplicateMember(key), offset: start)
+            }
             skipSpace()
             if take(UInt8(ascii: "}")) { return object }
             try expect(UInt8(ascii: ","))
         }
     }
 
-    private mutating func array(depth: Int) throws(JSONSyntaxError) -> [JSONValue] {
+    /// Past the bracket that opens an array or an object.
+    private mutating func open(depth: Int) throws(JSONSyntaxError) {
         guard depth <= limits.depth else { throw failure(.tooDeep(limit: limits.depth)) }
+        containers += 1
+        guard containers <= limits.containers else { throw failure(.tooManyContainers(limit: limits.containers)) }
         at += 1
+    }
+
+    private mutating func array(depth: Int) throws(JSONSyntaxError) -> [JSONValue] {
+        try open(depth: depth)
         var elements: [JSONValue] = []
         skipSpace()
         if take(UInt8(ascii: "]")) { return elements }
@@ -167,6 +194,8 @@ private struct Parser {
         }
     }
 
+    private static let digits = (0...9).map { JSONNumber($0) }
+
     private mutating func number() throws(JSONSyntaxError) -> JSONNumber {
         guard let end = NumberGrammar.end(in: bytes, from: at) else { throw failure(.invalidNumber) }
         if end - at > limits.numberLength { throw failure(.numberTooLong(limit: limits.numberLength)) }
@@ -178,60 +207,79 @@ private struct Parser {
             }
         }
         defer { at = end }
-        return JSONNumber(checked: String(decoding: bytes[at..<end], as: UTF8.self))
+        if end == at + 1 { return Self.digits[Int(bytes[at] - UInt8(ascii: "0"))] }
+        return JSONNumber(checked: try text(bytes.span.extracting(at..<end), start: at))
     }
 
     /// A string, from its opening quote. A run without escapes is taken in one piece.
     private mutating func string() throws(JSONSyntaxError) -> String {
         at += 1
-        var decoded: [UInt8] = []
-        var run = at
+        let start = at
+        var mixed: UInt64 = 0
         while at < bytes.count {
-            switch bytes[at] {
+            let byte = bytes[at]
+            if byte == UInt8(ascii: "\"") {
+                at += 1
+                fingerprint = mixed
+                return try text(bytes.span.extracting(start..<at - 1), start: start)
+            }
+            if byte == UInt8(ascii: "\\") { return try stringWithEscapes(from: start) }
+            guard byte >= 0x20 else { throw failure(.controlCharacter(byte)) }
+            mixed = Self.mix(mixed, byte)
+            at += 1
+        }
+        throw failure(.unexpectedEnd)
+    }
+
+    /// The rest of a string whose first escape is here.
+    private mutating func stringWithEscapes(from start: Int) throws(JSONSyntaxError) -> String {
+        decoded.removeAll(keepingCapacity: true)
+        decoded.append(contentsOf: bytes[start..<at])
+        while at < bytes.count {
+            let byte = bytes[at]
+            at += 1
+            switch byte {
             case UInt8(ascii: "\""):
-                let piece = bytes[run..<at]
-                at += 1
-                if decoded.isEmpty { return try text(piece, start: run) }
-                decoded += piece
-                return try text(decoded[...], start: run)
-            case UInt8(ascii: "\\"):
-                decoded += bytes[run..<at]
-                try escape(into: &decoded)
-                run = at
+                fingerprint = decoded.reduce(0, Self.mix)
+                return try text(decoded.span, start: start)
+            case UInt8(ascii: "\\"): try escape()
             case 0..<0x20:
-                throw failure(.controlCharacter(bytes[at]))
-            default:
-                at += 1
+                at -= 1
+                throw failure(.controlCharacter(byte))
+            default: decoded.append(byte)
             }
         }
         throw failure(.unexpectedEnd)
     }
 
-    private func text(_ utf8: ArraySlice<UInt8>, start: Int) throws(JSONSyntaxError) -> String {
-        guard let text = String(validating: utf8, as: UTF8.self) else {
+    /// FNV-1a's step: one multiplication a byte. Names made to collide only cost a comparison each.
+    private static func mix(_ hash: UInt64, _ byte: UInt8) -> UInt64 { (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+
+    private func text(_ utf8: Span<UInt8>, start: Int) throws(JSONSyntaxError) -> String {
+        guard !utf8.isEmpty else { return "" }
+        do { return String(copying: try UTF8Span(validating: utf8)) } catch {
             throw JSONSyntaxError(kind: .invalidUTF8, offset: start)
         }
-        return text
     }
 
-    private mutating func escape(into out: inout [UInt8]) throws(JSONSyntaxError) {
-        at += 1
+    /// What stands after a backslash, decoded.
+    private mutating func escape() throws(JSONSyntaxError) {
         guard at < bytes.count else { throw failure(.unexpectedEnd) }
         let kind = bytes[at]
         at += 1
         switch kind {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): out.append(kind)
-        case UInt8(ascii: "b"): out.append(0x08)
-        case UInt8(ascii: "f"): out.append(0x0C)
-        case UInt8(ascii: "n"): out.append(0x0A)
-        case UInt8(ascii: "r"): out.append(0x0D)
-        case UInt8(ascii: "t"): out.append(0x09)
-        case UInt8(ascii: "u"): out += try unicodeEscape()
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): decoded.append(kind)
+        case UInt8(ascii: "b"): decoded.append(0x08)
+        case UInt8(ascii: "f"): decoded.append(0x0C)
+        case UInt8(ascii: "n"): decoded.append(0x0A)
+        case UInt8(ascii: "r"): decoded.append(0x0D)
+        case UInt8(ascii: "t"): decoded.append(0x09)
+        case UInt8(ascii: "u"): try unicodeEscape()
         default: throw failure(.invalidEscape)
         }
     }
 
-    private mutating func unicodeEscape() throws(JSONSyntaxError) -> [UInt8] {
+    private mutating func unicodeEscape() throws(JSONSyntaxError) {
         let first = try hexUnit()
         var code = UInt32(first)
         switch first {
@@ -247,8 +295,10 @@ private struct Parser {
         case 0xDC00..<0xE000: throw failure(.loneSurrogate)
         default: break
         }
-        guard let scalar = Unicode.Scalar(code) else { throw failure(.loneSurrogate) }
-        return Array(UTF8.encode(scalar).map { Array($0) } ?? [])
+        guard let scalar = Unicode.Scalar(code), let encoded = UTF8.encode(scalar) else {
+            throw failure(.loneSurrogate)
+        }
+        for byte in encoded { decoded.append(byte) }
     }
 
     private mutating func hexUnit() throws(JSONSyntaxError) -> UInt16 {
@@ -268,8 +318,8 @@ private struct Parser {
         return unit
     }
 
-    private mutating func word(_ word: StaticString, _ value: JSONValue) throws(JSONSyntaxError) -> JSONValue {
-        for expected in word.description.utf8 {
+    private mutating func word(_ word: String, _ value: JSONValue) throws(JSONSyntaxError) -> JSONValue {
+        for expected in word.utf8 {
             guard at < bytes.count else { throw failure(.unexpectedEnd) }
             guard bytes[at] == expected else { throw failure(.unexpectedByte(bytes[at])) }
             at += 1

@@ -59,7 +59,7 @@ public struct Problem: Error, Sendable {
             switch error.kind {
             case .invalidUTF8, .byteOrderMark: .notUTF8
             case .duplicateMember: .duplicateMember
-            case .tooDeep: .tooDeep
+            case .tooDeep, .tooManyContainers: .tooDeep
             case .tooLarge: .bodyTooLarge
             case .nullCharacter, .loneSurrogate, .numberTooLong: .unacceptableText
             default: .notJSON

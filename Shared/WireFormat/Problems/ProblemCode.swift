@@ -43,6 +43,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case preconditionRequired = "STA-004"
     case alreadyExists = "STA-005"
     case keyInProgress = "STA-006"
+    case keyReused = "STA-007"
     // Credentials.
     case noCredentials = "AUT-001"
     case badCredentials = "AUT-002"
@@ -57,6 +58,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case draining = "SYS-102"
     case deadline = "SYS-201"
     case unverified = "SYS-301"
+    case jobGivenUp = "SYS-302"
     case notImplemented = "SYS-501"
     case internalError = "SYS-999"
 
@@ -66,7 +68,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
         case .notJSON, .notUTF8, .duplicateMember, .tooDeep, .unacceptableText, .invalidHeader: 400
         case .wrongType, .missingMember, .unknownMember, .invalidValue, .contradiction, .invalidParameter,
             .strictHandling, .unknownSymbol, .tooLittleHistory, .emptyWindow, .invalidPrice, .infeasible, .unbounded,
-            .notConverged, .unstable, .ratioUndefined, .tooLargeProblem:
+            .notConverged, .unstable, .ratioUndefined, .tooLargeProblem, .keyReused:
             422
         case .noSuchRoute, .noSuchResource: 404
         case .methodNotAllowed: 405
@@ -83,7 +85,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
         case .rateLimited: 429
         case .databaseUnavailable, .databaseBusy, .storageFull, .overloaded, .draining: 503
         case .deadline: 504
-        case .unverified, .internalError: 500
+        case .unverified, .jobGivenUp, .internalError: 500
         case .notImplemented: 501
         }
     }
@@ -95,7 +97,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
         case .infeasible, .unbounded, .notConverged, .unstable, .ratioUndefined, .tooLargeProblem: .optimization
         case .noCredentials, .badCredentials, .expiredCredentials, .missingScope: .auth
         case .rateLimited: .limit
-        case .databaseUnavailable, .databaseBusy, .storageFull, .overloaded, .draining, .deadline, .unverified,
+        case .databaseUnavailable, .databaseBusy, .storageFull, .overloaded, .draining, .deadline, .unverified, .jobGivenUp,
             .notImplemented, .internalError:
             .system
         default: .request
@@ -162,6 +164,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
         case .preconditionRequired: "A precondition is required"
         case .alreadyExists: "It exists already"
         case .keyInProgress: "A request with this key is in progress"
+        case .keyReused: "The key belongs to another request"
         case .noCredentials: "Credentials are required"
         case .badCredentials: "The credentials are not valid"
         case .expiredCredentials: "The credentials have expired"
@@ -174,6 +177,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
         case .draining: "The service is stopping"
         case .deadline: "The deadline has passed"
         case .unverified: "The answer did not pass verification"
+        case .jobGivenUp: "The job was given up"
         case .notImplemented: "This is not built yet"
         case .internalError: "Something went wrong inside the service"
         }

@@ -95,4 +95,6 @@ final class DivergenceBall: ScenarioFunction {
         multiplierOfPairs * pairs.sum(afterPrimal: primal, dual: dual)
     }
     func advance(primal: Double, dual: Double) { pairs.advance(primal: primal, dual: dual) }
+
+    func rescale(_ factor: Double) { pairs.rescale(factor) }
 }

@@ -57,4 +57,6 @@ final class HardRows: ScenarioFunction {
         pairs.sum(afterPrimal: primal, dual: dual)
     }
     func advance(primal: Double, dual: Double) { pairs.advance(primal: primal, dual: dual) }
+
+    func rescale(_ factor: Double) { pairs.rescale(factor) }
 }

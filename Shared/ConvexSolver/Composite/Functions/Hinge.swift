@@ -250,4 +250,10 @@ final class Hinge: ScenarioFunction {
         first.advance(primal: primal, dual: dual)
         second.advance(primal: primal, dual: dual)
     }
+
+    func rescale(_ factor: Double) {
+        for t in 0..<count { u[t] *= factor }
+        first.rescale(factor)
+        second.rescale(factor)
+    }
 }

@@ -1,0 +1,104 @@
+import Foundation
+import PostgresClient
+
+/// Says whether what an answer was made from is still what is stored, in one short question for all who ask at the same time.
+///
+/// A caller's question has to begin after the caller came, or it could miss a change that the caller knows of. So while one runs, all who come
+/// wait together for the next: sixty-four calls cost two questions. The question is whether the change log has a change of prices or
+/// portfolios since the last one; the log is written by the transaction that makes the change, so that nothing depends on a notification.
+actor DataWatch {
+    /// What can be seen by a tenant at a moment. Equal marks: nothing has changed in between.
+    struct Mark: Sendable, Hashable {
+        /// Prices, names and calendars.
+        fileprivate var data: UInt64
+        /// The tenant's portfolios.
+        fileprivate var portfolios: UInt64
+    }
+
+    private let pool: PostgresPool
+    private var seen: Seen?
+    private var data: UInt64 = 0
+    private var portfolios: [UUID: UInt64] = [:]
+    private var everybody: UInt64 = 0
+    private var running: Task<Void, any Error>?
+    private var next: Task<Void, any Error>?
+
+    private struct Seen {
+        var snapshot: Snapshot
+        var world: String
+    }
+
+    init(_ pool: PostgresPool) { self.pool = pool }
+
+    /// What the tenant sees now, or a little later than now.
+    func mark(for tenant: UUID) async throws -> Mark {
+        if let next {
+            try await next.value
+        } else {
+            let before = running
+            let task = Task {
+                // The one before may have failed; that is its callers' news.
+                _ = await before?.result
+                try await self.ask()
+            }
+            next = task
+            try await task.value
+        }
+        return Mark(data: data, portfolios: max(portfolios[tenant] ?? 0, everybody))
+    }
+
+    /// More tenants than this with changes, and all count as changed.
+    private static let mostTenants = 10_000
+
+    private func ask() async throws {
+        running = next
+        next = nil
+        let since = seen
+        let (now, isChanged, tenants) = try await Self.changes(since: since, pool)
+        seen = now
+        guard let since, since.world == now.world else {
+            data += 1
+            everybody = data
+            portfolios = [:]
+            return
+        }
+        if isChanged { data += 1 }
+        if portfolios.count + tenants.count > Self.mostTenants {
+            everybody = max(everybody, portfolios.values.max() ?? 0) + 1
+            portfolios = [:]
+        } else {
+            for tenant in tenants { portfolios[tenant] = max(portfolios[tenant] ?? 0, everybody) + 1 }
+        }
+    }
+
+    private static func changes(
+        since: Seen?, _ pool: PostgresPool
+    ) async throws -> (Seen, data: Bool, tenants: [UUID]) {
+        let from = since?.snapshot.text ?? "1:1:"
+        let xmin = String(since?.snapshot.xmin ?? 0)
+        // Without an earlier question everything is new, and nothing of the log need be read.
+        let isFirst = since == nil
+        var options = TransactionOptions.feed
+        options.readOnly = true
+        return try await pool.transaction(options) { connection in
+            let rows = try await connection.query(
+                """
+                SELECT pg_current_snapshot()::text,
+                    pg_postmaster_start_time()::text || '/' || pg_relation_filenode('public.market_data'::regclass)::text
+                        || '/' || (SELECT version FROM ballast.catalogue_version)::text,
+                    NOT \(isFirst) AND EXISTS (SELECT FROM rt.event WHERE xid >= \(xmin)::text::xid8
+                        AND NOT pg_visible_in_snapshot(xid, \(from)::text::pg_snapshot) AND rel = 'public.market_data'::regclass),
+                    CASE WHEN \(isFirst) THEN '{}'::uuid[] ELSE ARRAY(SELECT DISTINCT tenant_id FROM rt.event
+                        WHERE xid >= \(xmin)::text::xid8 AND NOT pg_visible_in_snapshot(xid, \(from)::text::pg_snapshot)
+                        AND rel IN ('ballast.portfolio'::regclass, 'ballast.portfolio_result'::regclass) AND tenant_id IS NOT NULL) END
+                """)
+            guard let row = rows.first, let snapshot = Snapshot(try row.decode(String.self, at: 0)) else {
+                throw PostgresError(.decoding, "no snapshot")
+            }
+            return (
+                Seen(snapshot: snapshot, world: try row.decode(String.self, at: 1)),
+                try row.decode(Bool.self, at: 2), try row.decode([UUID].self, at: 3)
+            )
+        }
+    }
+}

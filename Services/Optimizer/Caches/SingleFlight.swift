@@ -1,0 +1,99 @@
+import ConvexSolver
+import Synchronization
+
+/// Equal work that is wanted by several at the same time is done once.
+///
+/// The work belongs to all who wait for it: it stops when the last of them has left, and not when the first does.
+final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+    private struct Flight {
+        var id: Int
+        var flag: CancellationFlag
+        var waiters: [Int: CheckedContinuation<Result<Value, any Error>?, Never>] = [:]
+    }
+
+    private struct State {
+        var flights: [Key: Flight] = [:]
+        var nextID = 0
+        /// Cancelled before they waited.
+        var cancelled: Set<Int> = []
+    }
+
+    private let state = Mutex(State())
+
+    /// The value, from work that is going on already or else from `work`, which is told by a flag when nobody waits any more.
+    /// - Returns: the value, and whether another's work brought it.
+    func value(
+        for key: Key, _ work: @escaping @Sendable (CancellationFlag) async throws -> Value
+    ) async throws -> (value: Value, isShared: Bool) {
+        while true {
+            try Task.checkCancellation()
+            if let landed = try await join(key, work) { return landed }
+        }
+    }
+
+    /// Nil where the work had ended before we could wait for it.
+    private func join(
+        _ key: Key, _ work: @escaping @Sendable (CancellationFlag) async throws -> Value
+    ) async throws -> (value: Value, isShared: Bool)? {
+        let (waiter, flight, isFirst) = state.withLock { state -> (Int, Flight, Bool) in
+            state.nextID += 1
+            let waiter = state.nextID
+            if let known = state.flights[key] { return (waiter, known, false) }
+            let flight = Flight(id: waiter, flag: CancellationFlag())
+            state.flights[key] = flight
+            return (waiter, flight, true)
+        }
+        let result: Result<Value, any Error>? = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isWaiting = state.withLock { state in
+                    guard state.cancelled.remove(waiter) == nil, state.flights[key]?.id == flight.id else {
+                        return false
+                    }
+                    state.flights[key]?.waiters[waiter] = continuation
+                    return true
+                }
+                guard isWaiting else { return continuation.resume(returning: nil) }
+                if isFirst {
+                    Task {
+                        let result: Result<Value, any Error>
+                        do { result = .success(try await work(flight.flag)) } catch { result = .failure(error) }
+                        self.land(key, flight.id, result)
+                    }
+                }
+            }
+        } onCancel: {
+            leave(key, flight.id, waiter)
+        }
+        state.withLock { _ = $0.cancelled.remove(waiter) }
+        return try result.map { (try $0.get(), !isFirst) }
+    }
+
+    private func land(_ key: Key, _ id: Int, _ result: Result<Value, any Error>) {
+        let waiters = state.withLock { state -> [CheckedContinuation<Result<Value, any Error>?, Never>] in
+            guard let flight = state.flights[key], flight.id == id else { return [] }
+            state.flights[key] = nil
+            return Array(flight.waiters.values)
+        }
+        for waiter in waiters { waiter.resume(returning: result) }
+    }
+
+    private func leave(_ key: Key, _ id: Int, _ waiter: Int) {
+        let left = state.withLock { state -> CheckedContinuation<Result<Value, any Error>?, Never>? in
+            guard state.flights[key]?.id == id else { return nil }
+            guard let left = state.flights[key]?.waiters.removeValue(forKey: waiter) else {
+                state.cancelled.insert(waiter)
+                return nil
+            }
+            if state.flights[key]?.waiters.isEmpty == true {
+                // Who comes now begins afresh: this work is stopping.
+                state.flights[key]?.flag.cancel()
+                state.flights[key] = nil
+            }
+            return left
+        }
+        left?.resume(returning: .failure(CancellationError()))
+    }
+
+    /// Work that is going on.
+    var count: Int { state.withLock { $0.flights.count } }
+}

@@ -1,0 +1,174 @@
+import ConvexSolver
+import Foundation
+import Logging
+import PostgresClient
+import ServiceKit
+import ServiceLifecycle
+import Synchronization
+import WireFormat
+
+/// Works on jobs, one at a time for each background thread of the solver.
+///
+/// It looks for work when the hub wakes it, and each second for what a silent worker left behind. A lease lasts 15 seconds and is renewed
+/// each second; losing it (a cancellation, another worker) stops the solve. A service that stops gives its job back.
+struct JobRunner: Service {
+    let optimizer: Optimizer
+
+    static let poll = Duration.seconds(1)
+    static let heartbeat = Duration.seconds(1)
+    /// Longest run of a job.
+    static let limit = Duration.seconds(3600)
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                for _ in 0..<optimizer.solver.backgroundThreads { group.addTask { await workForEver() } }
+            }
+        }
+    }
+
+    private func workForEver() async {
+        let wake = WakeSignal()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in optimizer.jobHub.changes() { wake.wake() } }
+            while !Task.isCancelled {
+                do {
+                    if let work = try await optimizer.jobStore.claim() {
+                        await perform(work)
+                    } else {
+                        await wake.wait(atMost: Self.poll)
+                    }
+                } catch {
+                    if Task.isCancelled { break }
+                    optimizer.logger.warning("Jobs cannot be claimed, trying again", metadata: ["error": "\(error)"])
+                    try? await Task.sleep(for: .milliseconds(500))
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// One job, whatever comes of it.
+    func perform(_ work: ClaimedWork) async {
+        let start = ContinuousClock.now
+        let outcome: String
+        do {
+            try await failpoint("job.after_take")
+            let result = try await withHeartbeat(work, since: start) { progress in
+                try await answer(work, progress: progress)
+            }
+            let stored = try await optimizer.jobStore.finish(work, result: result, problem: nil)
+            outcome = stored ? "done" : "fenced"
+        } catch is LeaseLost {
+            outcome = "fenced"
+        } catch {
+            outcome = await giveUp(work, error)
+        }
+        optimizer.event.jobEnded(outcome: outcome, seconds: (ContinuousClock.now - start) / .seconds(1))
+    }
+
+    private func answer(_ work: ClaimedWork, progress: Progress) async throws -> JSONValue {
+        let request = try OptimizeRequest(json: try StrictJSON.parse(work.request, limits: .stored))
+        let principal = Principal(tenant: work.tenant, subject: work.subject, scopes: [.optimize])
+        let call = OptimizeCall(
+            request: request, isStrict: work.isStrict, principal: principal, requestID: work.requestID ?? work.id,
+            lane: .batch, start: .now, limit: Self.limit)
+        return try await optimizer.respond(to: call, progress: { progress.enter($0) }).json
+    }
+
+    /// Where a run is, for the heartbeat to tell.
+    final class Progress: Sendable {
+        private let phase = Mutex("loading")
+        let changed = WakeSignal()
+
+        func enter(_ name: String) {
+            phase.withLock { $0 = name }
+            changed.wake()
+        }
+
+        /// Phase, how much is done, seconds left: by the time that has passed, against what such a job took before.
+        func report(elapsed: Double, estimate: Double) -> (phase: String, progress: Double, eta: Double?) {
+            let phase = phase.withLock { $0 }
+            let share = estimate > 0 ? elapsed / estimate : 0
+            // What takes longer than foreseen goes on ever more slowly, and never claims to be done.
+            let solving = 0.05 + 0.9 * (share < 0.8 ? share : 1 - 0.2 * exp(-(share - 0.8) / 0.8))
+            switch phase {
+            case "loading": return (phase, 0.02, estimate)
+            case "solving": return (phase, min(solving, 0.95), max(0, estimate - elapsed))
+            default: return (phase, 0.97, nil)
+            }
+        }
+    }
+
+    private struct LeaseLost: Error {}
+
+    /// Runs `body` while the lease is renewed; a lost lease ends it.
+    private func withHeartbeat(
+        _ work: ClaimedWork, since start: ContinuousClock.Instant,
+        _ body: @escaping @Sendable (Progress) async throws -> JSONValue
+    ) async throws -> JSONValue {
+        let progress = Progress()
+        let cancelled = optimizer.jobHub.changes(of: work.id)
+        return try await withThrowingTaskGroup(of: JSONValue?.self) { group in
+            group.addTask { try await body(progress) }
+            group.addTask {
+                for await _ in cancelled { progress.changed.wake() }
+                return try await Self.forEver()
+            }
+            group.addTask {
+                while true {
+                    await progress.changed.wait(atMost: Self.heartbeat)
+                    try Task.checkCancellation()
+                    let elapsed = (ContinuousClock.now - start) / .seconds(1)
+                    let report = progress.report(elapsed: elapsed, estimate: work.estimateSeconds)
+                    // A database that is away for a moment costs nothing as long as the lease lasts.
+                    let isOurs = try? await optimizer.jobStore.beat(
+                        work, progress: report.progress, phase: report.phase, etaSeconds: report.eta)
+                    if isOurs == false { return nil }
+                    // Our own notification wakes us too: not more often than this.
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let answer = first else { throw LeaseLost() }
+            return answer
+        }
+    }
+
+    private static func forEver() async throws -> JSONValue? {
+        while true { try await Task.sleep(for: .seconds(3600)) }
+    }
+
+    /// A run that ended by an error: given back where stopping or the database is the cause, else the job's answer is the problem.
+    private func giveUp(_ work: ClaimedWork, _ error: any Error) async -> String {
+        let mapped = Problem(mapping: error)
+        let isStopping =
+            Task.isCancelled || (mapped?.retryable == true && mapped?.code != ProblemCode.deadline.rawValue)
+        if isStopping {
+            await insist { try await optimizer.jobStore.release(work) }
+            return "released"
+        }
+        if mapped == nil || mapped?.status == 500 {
+            optimizer.logger.error(
+                "A job failed", metadata: ["job": "\(work.id)", "error": "\(String(reflecting: error))"])
+        }
+        let problem = (mapped ?? Problem(.internalError, "The error has been logged under this job's identifier."))
+            .json(requestID: work.requestID ?? work.id)
+        await insist { _ = try await optimizer.jobStore.finish(work, result: nil, problem: problem) }
+        return "failed"
+    }
+
+    /// Repeats until it works or the lease would be over anyway. In a task of its own: the caller's may be cancelled already.
+    private func insist(_ body: @escaping @Sendable () async throws -> Void) async {
+        let logger = optimizer.logger
+        await Task {
+            let end = ContinuousClock.now + .seconds(15)
+            while ContinuousClock.now < end {
+                do { return try await body() } catch {
+                    logger.warning("A job's end is not written, trying again", metadata: ["error": "\(error)"])
+                    try? await Task.sleep(for: .milliseconds(250))
+                }
+            }
+        }.value
+    }
+}

@@ -1,0 +1,120 @@
+import ConvexSolver
+import PortfolioModels
+import PostgresClient
+import ServiceKit
+import Synchronization
+import WireFormat
+
+/// One request for an optimisation, whoever waits for it: a client or a job.
+struct OptimizeCall: Sendable {
+    var request: OptimizeRequest
+    /// Warnings are refusals.
+    var isStrict: Bool
+    var principal: Principal
+    var requestID: String
+    var lane: SolverPool.Lane
+    var start: ContinuousClock.Instant
+    /// From `start` to the answer.
+    var limit: Duration
+    /// Estimated seconds of a core.
+    var cost = 0.0
+}
+
+extension Optimizer {
+    /// Admit -> load -> solve and verify -> record. Cancelling the task ends it, and its solve unless others wait for the same.
+    /// - Parameter progress: told when a phase begins: loading, solving, storing.
+    func respond(
+        to call: OptimizeCall, progress: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws -> OptimizeResponse {
+        try await withTimeLimit(call.limit) {
+            let waited = SolverWait()
+            // A job has its own thread and does not stand in the requests' queue.
+            guard call.lane == .request else { return try await answered(call, progress, waited) }
+            let ticket = try await gate.enter(
+                tenant: call.principal.tenant, cost: call.cost, deadline: call.start + call.limit)
+            defer { gate.leave(ticket, solverWait: waited.value) }
+            return try await answered(call, progress, waited)
+        }
+    }
+
+    private func answered(
+        _ call: OptimizeCall, _ progress: @Sendable (String) -> Void, _ waited: SolverWait
+    ) async throws -> OptimizeResponse {
+        let request = call.request
+        progress("loading")
+        let loaded = try await load(request, for: call.principal)
+        progress("solving")
+        let (solved, isCached) = try await answer(call, loaded, waited)
+        try Self.refuseWarnings(OptimizeResponse(request, loaded, solved, portfolioID: nil).warnings, call.isStrict)
+        progress("storing")
+        var recorded: RecordedPortfolio?
+        if request.store, !request.isPure {
+            recorded = try await record(request, loaded, solved, for: call.principal, requestID: call.requestID)
+        }
+        var answer = OptimizeResponse(request, loaded, solved, portfolioID: recorded?.id)
+        answer.meta.cached = isCached
+        answer.meta.requestID = call.requestID
+        answer.meta.totalMilliseconds = (ContinuousClock.now - call.start) / .milliseconds(1)
+        return answer
+    }
+
+    /// How long the solve of a call waited for its thread.
+    private final class SolverWait: Sendable {
+        private let wait = Mutex<Duration?>(nil)
+        var value: Duration? { wait.withLock { $0 } }
+        func set(_ duration: Duration) { wait.withLock { $0 = duration } }
+    }
+
+    /// The panel: the request's own, or stored prices in one snapshot.
+    func load(_ request: OptimizeRequest, for principal: Principal) async throws -> LoadedPanel {
+        let prices = prices
+        if let inline = request.panel { return try PanelLoader.inline(inline, of: request) }
+        var options = TransactionOptions.app(principal.tenant)
+        options.isolation = .repeatableRead
+        options.readOnly = true
+        return try await pool.transaction(options) { connection in
+            try await PanelLoader.stored(request, prices: prices, on: connection)
+        }
+    }
+
+    /// The answer of an earlier call with the same request and the same data, of one that runs at the moment, else a new one.
+    private func answer(
+        _ call: OptimizeCall, _ loaded: LoadedPanel, _ waited: SolverWait
+    ) async throws -> (solved: SolvedPortfolio, isCached: Bool) {
+        let key = AnswerKey(
+            tenant: call.principal.tenant, requestHash: call.request.computationHash, fingerprint: loaded.fingerprint)
+        if let known = answers[key] {
+            event.cacheHit()
+            return (known, true)
+        }
+        // A solve that is shared outlives the deadline of the one who began it, up to the longest that anybody may have.
+        let instant = ContinuousClock.now + max(call.limit, .seconds(60))
+        let (solved, isShared) = try await flights.value(for: key) { flag in
+            if let known = answers[key] { return known }
+            event.cacheMiss()
+            let solved = try await solve(
+                call.request, loaded, lane: call.lane, deadline: SolverDeadline(instant: instant, flag: flag),
+                onStart: { waited.set($0) })
+            answers[key] = solved
+            return solved
+        }
+        if isShared { event.sharedSolve() }
+        return (solved, isShared)
+    }
+
+    /// `Prefer: handling=strict`: what would be a warning is a refusal.
+    private static func refuseWarnings(_ warnings: [PortfolioWarning], _ isStrict: Bool) throws(Problem) {
+        guard isStrict, let first = warnings.first else { return }
+        let violations = warnings.map { Violation($0.pointer, .other($0.code), $0.detail) }
+        let more = warnings.count > 1 ? " (and \(warnings.count - 1) more)" : ""
+        throw Problem(.strictHandling, first.detail + more, errors: violations)
+    }
+}
+
+extension SolvedPortfolio {
+    /// About how much memory an answer takes.
+    var estimatedBytes: Int {
+        let points = result.frontier?.count ?? 0
+        return 4096 + result.weights.count * 64 * (1 + points) + points * 64
+    }
+}

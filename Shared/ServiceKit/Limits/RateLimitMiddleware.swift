@@ -1,0 +1,82 @@
+import CoreMetrics
+public import HTTPTypes
+public import Hummingbird
+import WireFormat
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Holds each credential and each tenant to its quota, and tells both in the IETF's headers on every answer.
+///
+/// `RateLimit-Policy: "key";q=600;w=60, "tenant";q=6000;w=60` and `RateLimit: "key";r=599;t=1, "tenant";r=5999;t=1`.
+/// Source: draft-ietf-httpapi-ratelimit-headers-11. Over either quota: 429 with Retry-After. The count is of this process; replicas
+/// count for themselves. Runs behind authentication.
+public struct RateLimitMiddleware: RouterMiddleware {
+    public typealias Context = BallastRequestContext
+    private let buckets = TokenBuckets<Name>()
+    private let key: RateQuota
+    private let tenant: RateQuota
+    private let registry: PrometheusRegistry?
+
+    /// A credential, or a whole tenant where the subject is nil.
+    private struct Name: Hashable {
+        var tenant: UUID
+        var subject: String?
+    }
+
+    public static let shed = "shed_total"
+
+    /// - Parameters:
+    ///   - key: of a credential that has no limit of its own.
+    ///   - tenant: of all credentials of a tenant together.
+    public init(key: RateQuota, tenant: RateQuota, registry: PrometheusRegistry?) {
+        self.key = key
+        self.tenant = tenant
+        self.registry = registry
+        registry?.describe(Self.shed, "Requests that were refused for load, by why")
+    }
+
+    public func handle(
+        _ request: Request, context: BallastRequestContext,
+        next: (Request, BallastRequestContext) async throws -> Response
+    ) async throws -> Response {
+        guard let principal = context.principal else { return try await next(request, context) }
+        let own = principal.requestsPerMinute.map { RateQuota(requests: $0) } ?? key
+        let byKey = buckets.take(Name(tenant: principal.tenant, subject: principal.subject), quota: own)
+        // A caller over its own quota takes nothing from its tenant's.
+        let byTenant = byKey.isAllowed ? buckets.take(Name(tenant: principal.tenant), quota: tenant) : nil
+        context.answerHeaders.set(.rateLimitPolicy, "\(Self.policy("key", own)), \(Self.policy("tenant", tenant))")
+        context.answerHeaders.set(
+            .rateLimit,
+            [Self.state("key", byKey), byTenant.map { Self.state("tenant", $0) }].compactMap { $0 }.joined(
+                separator: ", "))
+        for (name, decision) in [("key", byKey), ("tenant", byTenant)] {
+            guard let decision, !decision.isAllowed else { continue }
+            registry?.makeCounter(label: Self.shed, dimensions: [("why", "\(name)_rate")]).increment(by: 1)
+            let quota = name == "key" ? own : tenant
+            throw Problem(
+                .rateLimited,
+                "More than \(quota.requests) requests in \(Int(quota.window / .seconds(1))) s by this \(name == "key" ? "credential" : "tenant").",
+                retryAfter: decision.retrySeconds)
+        }
+        return try await next(request, context)
+    }
+
+    private static func policy(_ name: String, _ quota: RateQuota) -> String {
+        "\"\(name)\";q=\(quota.requests);w=\(Int(quota.window / .seconds(1)))"
+    }
+
+    private static func state(_ name: String, _ decision: RateDecision) -> String {
+        "\"\(name)\";r=\(decision.remaining);t=\(decision.resetSeconds)"
+    }
+}
+
+extension HTTPField.Name {
+    /// RateLimit. The name is a valid token, so the fallback is never taken.
+    public static let rateLimit = HTTPField.Name("RateLimit") ?? .cookie
+    /// RateLimit-Policy.
+    public static let rateLimitPolicy = HTTPField.Name("RateLimit-Policy") ?? .cookie
+}

@@ -1,0 +1,261 @@
+import ConvexSolver
+import Foundation
+import HTTPTypes
+import ServiceKit
+import Synchronization
+import TestSupport
+import Testing
+import WireFormat
+
+@testable import Optimizer
+
+/// A value that tasks of a test share.
+final class Locked<Value: Sendable>: Sendable {
+    private let state: Mutex<Value>
+    init(_ value: Value) { state = Mutex(value) }
+    func withLock<Result: Sendable>(_ body: (inout Value) -> Result) -> Result { state.withLock { body(&$0) } }
+}
+
+@Suite("Admission", .timeLimit(.minutes(1)))
+struct AdmissionTests {
+    private let tenant = UUID()
+    private var soon: ContinuousClock.Instant { .now + .seconds(30) }
+
+    /// Waits until the gate stands so; the tasks that bring it there tell nobody.
+    private func until(_ gate: AdmissionGate, _ holds: (AdmissionGate.Load) -> Bool) async throws {
+        while !holds(gate.load) { try await Task.sleep(for: .milliseconds(1)) }
+    }
+
+    @Test("as many as the limit are let in, the rest in turn; leaving lets the next in")
+    func order() async throws {
+        let gate = AdmissionGate(threads: 1)
+        var tickets: [AdmissionGate.Ticket] = []
+        for _ in 0..<3 { tickets.append(try await gate.enter(tenant: tenant, cost: 0.01, deadline: soon)) }
+        let entered = Locked<[Int]>([])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for n in 0..<5 {
+                group.addTask {
+                    let ticket = try await gate.enter(tenant: tenant, cost: 0.01, deadline: soon)
+                    entered.withLock { $0.append(n) }
+                    gate.leave(ticket, solverWait: nil)
+                }
+                try await until(gate) { $0.waiting == n + 1 }
+            }
+            for ticket in tickets { gate.leave(ticket, solverWait: nil) }
+            try await group.waitForAll()
+        }
+        #expect(entered.withLock { $0 } == [0, 1, 2, 3, 4])
+        #expect(gate.load.running == 0 && gate.load.waiting == 0)
+    }
+
+    @Test("one tenant's hundred do not stand before another's one")
+    func fairness() async throws {
+        let gate = AdmissionGate(threads: 1)
+        let (greedy, modest) = (UUID(), UUID())
+        var held: [AdmissionGate.Ticket] = []
+        for _ in 0..<3 { held.append(try await gate.enter(tenant: greedy, cost: 1, deadline: soon)) }
+        let entered = Locked<[UUID]>([])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for n in 0..<101 {
+                let who = n == 100 ? modest : greedy
+                group.addTask {
+                    let ticket = try await gate.enter(tenant: who, cost: 1, deadline: soon)
+                    entered.withLock { $0.append(who) }
+                    gate.leave(ticket, solverWait: nil)
+                }
+                try await until(gate) { $0.waiting == n + 1 }
+            }
+            for ticket in held { gate.leave(ticket, solverWait: nil) }
+            try await group.waitForAll()
+        }
+        #expect(entered.withLock { $0.firstIndex(of: modest) ?? .max } <= 1)
+    }
+
+    @Test("a full queue, and a deadline that cannot be met, are refused at once")
+    func refusals() async throws {
+        let gate = AdmissionGate(threads: 1, queueLimit: 2)
+        var held: [AdmissionGate.Ticket] = []
+        for _ in 0..<3 { held.append(try await gate.enter(tenant: tenant, cost: 0.01, deadline: soon)) }
+        let late = await #expect(throws: Problem.self) {
+            try await gate.enter(tenant: tenant, cost: 0.01, deadline: .now)
+        }
+        #expect(late?.code == "SYS-101" && late?.retryAfter ?? 0 >= 1)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for n in 0..<2 {
+                group.addTask {
+                    gate.leave(try await gate.enter(tenant: tenant, cost: 0.01, deadline: soon), solverWait: nil)
+                }
+                try await until(gate) { $0.waiting == n + 1 }
+            }
+            let full = await #expect(throws: Problem.self) {
+                try await gate.enter(tenant: tenant, cost: 0.01, deadline: soon)
+            }
+            #expect(full?.code == "SYS-101")
+            // Another tenant's: the queue is full all the same, but the one that fills it is told that it is its own doing.
+            let other = await #expect(throws: Problem.self) {
+                try await gate.enter(tenant: UUID(), cost: 0.01, deadline: soon)
+            }
+            #expect(other?.code == "SYS-101")
+            for ticket in held { gate.leave(ticket, solverWait: nil) }
+            try await group.waitForAll()
+        }
+    }
+
+    @Test("who leaves the queue is forgotten, before and while it waits")
+    func cancellation() async throws {
+        let gate = AdmissionGate(threads: 1)
+        var held: [AdmissionGate.Ticket] = []
+        for _ in 0..<3 { held.append(try await gate.enter(tenant: tenant, cost: 0.01, deadline: soon)) }
+        let waiting = Task { try await gate.enter(tenant: tenant, cost: 0.01, deadline: soon) }
+        try await until(gate) { $0.waiting == 1 }
+        waiting.cancel()
+        await #expect(throws: Problem.self) { try await waiting.value }
+        #expect(gate.load.waiting == 0)
+        for ticket in held { gate.leave(ticket, solverWait: nil) }
+        #expect(gate.load.running == 0)
+        // A thousand at once, half of which leave: the counts come out even.
+        await withTaskGroup(of: Void.self) { group in
+            for n in 0..<1000 {
+                group.addTask {
+                    let task = Task {
+                        try await gate.enter(tenant: n.isMultiple(of: 3) ? tenant : UUID(), cost: 0.001, deadline: soon)
+                    }
+                    if n.isMultiple(of: 2) { task.cancel() }
+                    if let ticket = try? await task.value { gate.leave(ticket, solverWait: .zero) }
+                }
+            }
+        }
+        #expect(gate.load.running == 0 && gate.load.waiting == 0)
+    }
+
+    @Test(
+        "a queue that stands is overload: then what cannot be let in soon is refused at once, and an empty queue ends it"
+    )
+    func overload() async throws {
+        let gate = AdmissionGate(threads: 1)
+        let refused = Locked(0)
+        let slowest = Locked(Duration.zero)
+        let end = ContinuousClock.now + .seconds(3)
+        await withTaskGroup(of: Void.self) { group in
+            // Fifty callers at a time for a service that takes three at twenty milliseconds each.
+            for _ in 0..<50 {
+                group.addTask {
+                    while ContinuousClock.now < end {
+                        let start = ContinuousClock.now
+                        if let ticket = try? await gate.enter(tenant: tenant, cost: 0.02, deadline: soon) {
+                            try? await Task.sleep(for: .milliseconds(20))
+                            gate.leave(ticket, solverWait: .milliseconds(10))
+                        } else {
+                            let elapsed = ContinuousClock.now - start
+                            refused.withLock { $0 += 1 }
+                            slowest.withLock { $0 = max($0, elapsed) }
+                            try? await Task.sleep(for: .milliseconds(20))
+                        }
+                    }
+                }
+            }
+        }
+        #expect(refused.withLock { $0 } > 50)
+        #expect(!gate.load.isOverloaded && gate.load.waiting == 0)
+        gate.leave(try await gate.enter(tenant: tenant, cost: 0.02, deadline: soon), solverWait: nil)
+    }
+
+    @Test("the limit grows while solves begin at once and shrinks when they wait, within its bounds")
+    func limit() {
+        var limit = AdaptiveLimit(start: 3, floor: 2, ceiling: 8)
+        for _ in 0..<5 { limit.observe(wait: .milliseconds(1), isWanted: false) }
+        #expect(limit.count == 3)
+        for _ in 0..<100 { limit.observe(wait: .milliseconds(1), isWanted: true) }
+        #expect(limit.count == 8)
+        limit.observe(wait: .milliseconds(20), isWanted: true)
+        #expect(limit.count == 8)
+        for _ in 0..<100 { limit.observe(wait: .milliseconds(80), isWanted: true) }
+        #expect(limit.count == 2)
+    }
+}
+
+@Suite("Single flight", .timeLimit(.minutes(1)))
+struct SingleFlightTests {
+    @Test("equal work is done once, whoever waits for it")
+    func once() async throws {
+        let flights = SingleFlight<String, Int>()
+        let runs = Locked(0)
+        let (go, open) = AsyncStream.makeStream(of: Void.self)
+        let results = try await withThrowingTaskGroup(of: (Int, Bool).self) { group in
+            for _ in 0..<50 {
+                group.addTask {
+                    let found = try await flights.value(for: "a") { _ in
+                        runs.withLock { $0 += 1 }
+                        for await _ in go { break }
+                        return 7
+                    }
+                    return (found.value, found.isShared)
+                }
+            }
+            while runs.withLock({ $0 }) == 0 { try await Task.sleep(for: .milliseconds(1)) }
+            try await Task.sleep(for: .milliseconds(50))
+            open.yield()
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(runs.withLock { $0 } == 1)
+        #expect(results.allSatisfy { $0.0 == 7 } && results.count(where: { !$0.1 }) == 1)
+        #expect(flights.count == 0)
+    }
+
+    @Test("the first may leave: the work goes on for the others, and stops with the last")
+    func leaving() async throws {
+        let flights = SingleFlight<String, Int>()
+        let flags = Locked<[CancellationFlag]>([])
+        let (go, open) = AsyncStream.makeStream(of: Void.self)
+        func join() -> Task<Int, any Error> {
+            Task {
+                try await flights.value(for: "a") { flag in
+                    flags.withLock { $0.append(flag) }
+                    for await _ in go { break }
+                    return 1
+                }.value
+            }
+        }
+        let first = join()
+        while flags.withLock({ $0.isEmpty }) { try await Task.sleep(for: .milliseconds(1)) }
+        let second = join()
+        try await Task.sleep(for: .milliseconds(50))
+        first.cancel()
+        await #expect(throws: CancellationError.self) { try await first.value }
+        #expect(flags.withLock { $0.first?.isCancelled } == false)
+        open.yield()
+        #expect(try await second.value == 1)
+        let third = join()
+        while flags.withLock({ $0.count }) < 2 { try await Task.sleep(for: .milliseconds(1)) }
+        third.cancel()
+        await #expect(throws: CancellationError.self) { try await third.value }
+        #expect(flags.withLock { $0.last?.isCancelled } == true)
+        #expect(flights.count == 0)
+    }
+
+    @Test("an error is everybody's, and the next call tries afresh")
+    func errors() async throws {
+        let flights = SingleFlight<Int, Int>()
+        let refused = Task { try await flights.value(for: 1) { _ in throw Problem(.unstable, "No.") }.value }
+        await #expect(throws: Problem.self) { _ = try await refused.value }
+        let fresh = try await flights.value(for: 1) { _ in 3 }
+        #expect(fresh.value == 3 && !fresh.isShared)
+    }
+
+    @Test("equal requests at the same time are one solve")
+    func requests() async throws {
+        try await ServiceUnderTest.with { service in
+            try await service.writePrices(["AAA", "BBB", "CCC"])
+            let body: JSONValue = ["assets": ["AAA", "BBB", "CCC"], "objective": "MinRisk", "store": false]
+            let answers = try await withThrowingTaskGroup(of: JSONValue?.self) { group in
+                for _ in 0..<16 {
+                    group.addTask { try await service.call(.post, "/api/portfolio/optimize", body).json }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(Set(answers.map { $0?["weights"]?.serialized() ?? "" }).count == 1)
+            #expect(answers.count(where: { $0?["meta"]?["cached"] == false }) == 1)
+            #expect(await service.registry.text().contains("optimizer_cache_misses_total 1"))
+        }
+    }
+}

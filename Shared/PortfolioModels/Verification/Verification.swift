@@ -133,7 +133,12 @@ public enum Verification {
         let isMV = request.riskMeasure == .mv
         let parameters = RiskParameters(request, riskFreeRate: rate)
         let (mean, deviation) = modelled(series, result)
-        let risk = isMV ? deviation : RiskMeasures.measure(request.riskMeasure, parameters)?.value(of: series.x) ?? .nan
+        let probabilities = result.moments?.scenarioWeights
+        let weighted = probabilities.flatMap { WeightedRisk(request.riskMeasure, parameters, probabilities: $0) }
+        let measured =
+            weighted?.value(of: series.x)
+            ?? RiskMeasures.measure(request.riskMeasure, parameters)?.value(of: series.x)
+        let risk = isMV ? deviation : measured ?? .nan
         var costs = 0.0
         if let wanted = request.constraints.costs {
             for (i, asset) in request.assets.enumerated() {
@@ -146,7 +151,10 @@ public enum Verification {
         switch request.kelly {
         case .none: break
         case .approx: reward -= 0.5 * deviation * deviation
-        case .exact: reward = series.x.reduce(0) { $0 + LogarithmicGrowth.of($1) } / Double(series.x.count)
+        case .exact:
+            let equal = 1 / Double(series.x.count)
+            reward = 0
+            for (t, x) in series.x.enumerated() { reward += (probabilities?[t] ?? equal) * LogarithmicGrowth.of(x) }
         }
         let objective: Double =
             switch request.objective {

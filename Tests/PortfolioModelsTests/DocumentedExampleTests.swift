@@ -37,7 +37,10 @@ struct DocumentedExampleTests {
                 continue
             }
             let columns = (0..<request.assets.count).map { asset in
-                (0..<150).map { 0.001 + 0.01 * sin(Double((asset + 3) * $0 * $0 % 997)) + 0.004 * cos(Double($0)) }
+                (0..<150).map { t -> Double in
+                    let own = sin(Double((asset + 3) * t * t % 997))
+                    return 0.001 + 0.01 * own + 0.004 * cos(Double(t))
+                }
             }
             let made = try madePanel(columns)
             let panel = try ReturnPanel(assets: request.assets, dates: made.dates, returns: made.returns)

@@ -55,7 +55,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
         path: "Tests/\(name)Tests",
         exclude: name == "EndToEnd" ? ["Peers"] : [],
         resources: resources,
+        // Its judges add up long series: unoptimised they take minutes.
         swiftSettings: house
+            + (name == "PortfolioModels" ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : [])
     )
 }
 
@@ -101,7 +103,7 @@ let package = Package(
         library("WireFormat"),
         library(
             "LinearAlgebra", ["COpenBLAS", realModule], house + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
-        library("ConvexSolver", ["LinearAlgebra"], numeric),
+        library("ConvexSolver", ["LinearAlgebra", realModule], numeric),
         library("PortfolioModels", ["ConvexSolver", "LinearAlgebra", "WireFormat", ordered, realModule], numeric),
         library("Reallocation", ["ConvexSolver", "LinearAlgebra", "WireFormat"], numeric),
         library("MarketData", ["WireFormat"]),
@@ -155,6 +157,11 @@ let package = Package(
                 "PortfolioModels", "PostgresClient", "HTTPFetch", "WireFormat", "ServiceKit", arguments, logging,
             ],
             path: "Services/CommandLine", swiftSettings: safe),
+
+        // What benchmarks and cross-checks drive: solves requests from standard input.
+        .executableTarget(
+            name: "SolverBench", dependencies: ["PortfolioModels", "LinearAlgebra", "WireFormat"],
+            path: "Benchmarks/SolverBench", swiftSettings: house),
 
         // Tests.
         .target(

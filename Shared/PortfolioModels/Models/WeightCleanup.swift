@@ -24,7 +24,7 @@ enum WeightCleanup {
     }
 
     /// Gives what the sum misses to the weight with most room.
-    private static func balance(_ weights: inout [Double], _ set: ConstraintSet) {
+    static func balance(_ weights: inout [Double], _ set: ConstraintSet) {
         for _ in 0..<3 {
             let total = weights.reduce(0, +)
             let target = min(max(total, set.budget.min), set.budget.max)

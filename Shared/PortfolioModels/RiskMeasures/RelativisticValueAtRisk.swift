@@ -1,3 +1,4 @@
+import ConvexSolver
 public import WireFormat
 
 import RealModule
@@ -138,5 +139,17 @@ public struct RelativisticValueAtRisk: RiskMeasure {
         private func curvature(_ q: Double) -> Double {
             ((1 + kappa) * Double.pow(q, kappa - 1) + (1 - kappa) * Double.pow(q, -kappa - 1)) / 2
         }
+    }
+}
+
+extension RelativisticValueAtRisk: TailFormulation {
+    /// The ball of a divergence, as a saddle point. Series: in the ball.
+    func tail(over argument: [Double], in program: inout RiskProgram) -> TailPiece {
+        let ball = TailBall(.deformed(kappa: kappa), alpha: alpha, probabilities: program.model.probabilities)
+        let (quantile, price) = program.addBall(ball, over: argument)
+        return TailPiece(
+            linear: [.init(quantile, 1), .init(price, ball.radius)],
+            shape: .ball(ball.divergence, multiplicity: ball.multiplicity, scale: price), quantile: quantile,
+            envelope: .ball(ball.divergence, multiplicity: ball.multiplicity, radius: ball.radius))
     }
 }

@@ -1,3 +1,4 @@
+import ConvexSolver
 public import WireFormat
 
 /// Square root semi-kurtosis, a measure of degree two.
@@ -21,5 +22,19 @@ public struct SquareRootSemiKurtosis: RiskMeasure {
 
     public func sensitivity(at x: [Double]) -> [Double] {
         SeriesMath.throughMean(moment.slope(at: SeriesMath.centred(x).map { min($0, 0) }))
+    }
+}
+
+extension SquareRootSemiKurtosis: ConvexRiskMeasure {
+    /// Smooth and of degree two; no comoments are formed.
+    func formulate(in program: inout RiskProgram) -> RiskFormulation {
+        RiskFormulation(pieces: [
+            .init(
+                part: .scenarios(
+                    .powerMean(
+                        cost: program.model.probabilities, power: 4, isOneSided: true, scale: program.scale),
+                    .rows(program.centredRows(sign: 1))),
+                basis: .centred(sign: 1), envelope: .gradient)
+        ])
     }
 }

@@ -31,8 +31,21 @@ public enum Verification {
         faults += rules.violations(of: result.weights)
         faults += figures(request, panel, result)
         faults += contributions(panel, result)
-        let gap = OptimalityBound(request, panel: panel, result: result, rules: rules).relativeGap
-        if !(gap <= largestGap) { faults.append("the prices prove optimality only to \(gap)") }
+        faults += limits(request, panel, result)
+        if let model = result.model {
+            let rate = request.riskFreeRate / result.periodsPerYear
+            let point = MeanRiskPoint(
+                objective: request.objective, model: model, weights: result.weights, riskFreeRate: rate,
+                riskAversion: request.riskAversion, evidence: result.evidence.objective,
+                costKinks: result.evidence.costKinks)
+            let minorants = LimitMinorants(
+                set: model.constraints, evidence: result.evidence, model: model, weights: result.weights)
+            let gap = OptimalityBound(
+                request, panel: panel, weights: result.weights, point: point, prices: result.prices,
+                limits: minorants, periodsPerYear: result.periodsPerYear
+            ).relativeGap
+            if !(gap <= largestGap) { faults.append("the prices prove optimality only to \(gap)") }
+        }
         faults += frontier(result)
         return faults
     }
@@ -65,18 +78,75 @@ public enum Verification {
         return faults
     }
 
+    /// Limits of risk, distance and concentration, by definition.
+    private static func limits(
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
+    ) -> [String] {
+        let wanted = request.constraints
+        var faults: [String] = []
+        func hold(_ name: String, _ value: Double, _ most: Double) {
+            if !(value <= most * (1 + 1e-8) + 1e-14) { faults.append("\(name) is at \(value), above \(most)") }
+        }
+        let series = PlainSeries(panel, result.weights)
+        let annual = wanted.isAnnual ? result.periodsPerYear.squareRoot() : 1
+        if let level = wanted.trackingError {
+            var active = series.x
+            if let given = wanted.benchmarkReturns?.aligned(to: panel.dates) {
+                for t in active.indices { active[t] -= given[t] }
+            } else {
+                let held = panel.assets.map { asset in wanted.benchmark.last { $0.asset == asset }?.value ?? 0 }
+                let benchmark = PlainSeries(panel, held).x
+                for t in active.indices { active[t] -= benchmark[t] }
+            }
+            var squares = 0.0
+            for value in active { squares += value * value }
+            hold("tracking_error", annual * (squares / Double(max(active.count - 1, 1))).squareRoot(), level)
+        }
+        if let least = wanted.effectiveAssets {
+            var squares = 0.0
+            for weight in result.weights { squares += weight * weight }
+            hold("effective_assets", squares, 1 / least)
+        }
+        let rate = request.riskFreeRate / result.periodsPerYear
+        for limit in wanted.maxRisk {
+            guard let measure = RiskMeasures.measure(limit.measure, RiskParameters(request, riskFreeRate: rate)) else {
+                continue
+            }
+            let factor = type(of: measure).degree == 2 ? annual * annual : annual
+            hold("max_risk.\(limit.measure.rawValue)", factor * measure.value(of: series.x), limit.level)
+        }
+        return faults
+    }
+
     /// Return, risk and objective from the return series, by their definitions.
     private static func figures(
         _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
     ) -> [String] {
         let series = PlainSeries(panel, result.weights)
         let rate = request.riskFreeRate / result.periodsPerYear
+        let isMV = request.riskMeasure == .mv
+        let parameters = RiskParameters(request, riskFreeRate: rate)
+        let risk = isMV ? series.deviation : RiskMeasures.measure(request.riskMeasure, parameters)?.value(of: series.x) ?? .nan
+        var costs = 0.0
+        if let wanted = request.constraints.costs {
+            for (i, asset) in request.assets.enumerated() {
+                let change = abs(result.weights[i] - (wanted.from.last { $0.asset == asset }?.value ?? 0))
+                costs += (wanted.linear?.value(of: asset) ?? 0) * change / wanted.horizon
+                costs += (wanted.impact?.value(of: asset) ?? 0) * change * change.squareRoot() / wanted.horizon
+            }
+        }
+        var reward = series.mean
+        switch request.kelly {
+        case .none: break
+        case .approx: reward -= 0.5 * series.deviation * series.deviation
+        case .exact: reward = series.x.reduce(0) { $0 + LogarithmicGrowth.of($1) } / Double(series.x.count)
+        }
         let objective: Double =
             switch request.objective {
-            case .minimumRisk: series.deviation
-            case .maximumReturn: series.mean
-            case .utility: series.mean - request.riskAversion * series.deviation * series.deviation
-            case .sharpe: (series.mean - rate) / series.deviation
+            case .minimumRisk: risk + costs
+            case .maximumReturn: reward - costs
+            case .utility: reward - costs - request.riskAversion * (isMV ? risk * risk : risk)
+            case .sharpe: (reward - costs - rate) / risk
             }
         var faults: [String] = []
         func compare(_ name: String, _ reported: Double, _ own: Double, _ size: Double) {
@@ -86,7 +156,7 @@ public enum Verification {
         }
         let unit = max(series.largest, .leastNormalMagnitude)
         compare("expected_return", result.solution.expectedReturn, series.mean, 1e-3 * unit)
-        compare("risk", result.solution.risk, series.deviation, 1e-6 * unit)
+        compare("risk", result.solution.risk, risk, 1e-6 * unit)
         let size = request.objective == .sharpe ? 1e-6 : 1e-3 * unit
         compare("objective_value", result.solution.objectiveValue, objective, size)
         func annual(_ name: String) -> Double? { result.metrics.first { $0.name == name }?.value }
@@ -124,6 +194,7 @@ struct PlainSeries {
     let mean: Double
     /// Divisor T - 1.
     let deviation: Double
+    let x: [Double]
     /// x less its mean.
     let centred: [Double]
     /// The largest absolute return of any held asset or of the portfolio.
@@ -149,6 +220,7 @@ struct PlainSeries {
         var squares = 0.0
         for value in centred { squares += value * value }
         self.mean = mean
+        self.x = x
         deviation = (squares / Double(max(count - 1, 1))).squareRoot()
         self.largest = largest
     }

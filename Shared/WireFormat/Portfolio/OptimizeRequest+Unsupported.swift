@@ -5,9 +5,11 @@ extension OptimizeRequest {
     public func unsupported() -> Violation? {
         let wanted = constraints
         let missing: [(isAsked: Bool, place: [String], detail: String)] = [
+            (
+                [.gmd, .tailGini, .tailGiniRange].contains(riskMeasure), ["risk_measure"],
+                "Optimising \(riskMeasure.rawValue)"
+            ),
             (model != .classic, ["model"], "The model \(model.rawValue)"),
-            (riskMeasure != .mv, ["risk_measure"], "Optimising \(riskMeasure.rawValue)"),
-            (kelly != .none, ["kelly"], "kelly \(kelly.rawValue)"),
             (convention != .riskfolio, ["convention"], "The convention \(convention.rawValue)"),
             (
                 meanEstimator.method != .hist, ["mean_estimator", "method"],
@@ -26,13 +28,6 @@ extension OptimizeRequest {
             (owaWeights != nil, ["owa_weights"], "owa_weights"),
             (scenarioWeights != nil, ["scenario_weights"], "scenario_weights"),
             (momentAversion != nil, ["moment_aversion"], "moment_aversion"),
-            (!wanted.benchmark.isEmpty, ["constraints", "benchmark"], "constraints.benchmark"),
-            (
-                wanted.benchmarkReturns != nil, ["constraints", "benchmark_returns"],
-                "constraints.benchmark_returns"
-            ),
-            (wanted.trackingError != nil, ["constraints", "tracking_error"], "constraints.tracking_error"),
-            (!wanted.maxRisk.isEmpty, ["constraints", "max_risk"], "constraints.max_risk"),
             (wanted.cardinality != nil, ["constraints", "cardinality"], "constraints.cardinality"),
             (wanted.minPosition != nil, ["constraints", "min_position"], "constraints.min_position"),
             (
@@ -40,13 +35,11 @@ extension OptimizeRequest {
                 "constraints.mutually_exclusive"
             ),
             (!wanted.join.isEmpty, ["constraints", "join"], "constraints.join"),
-            (wanted.effectiveAssets != nil, ["constraints", "effective_assets"], "constraints.effective_assets"),
             (!wanted.factorExposure.isEmpty, ["constraints", "factor_exposure"], "constraints.factor_exposure"),
             (
                 !wanted.riskContribution.isEmpty, ["constraints", "risk_contribution"],
                 "constraints.risk_contribution"
             ),
-            (wanted.costs != nil, ["constraints", "costs"], "constraints.costs"),
             (!wanted.soft.isEmpty, ["constraints", "soft"], "constraints.soft"),
         ]
         guard let first = missing.first(where: { $0.isAsked }) else { return nil }

@@ -16,6 +16,8 @@ public struct OptimizationResult: Sendable {
     public var risk: [OptimizeResponse.Figure]
     /// Annual, ascending in risk; nil where not asked for.
     public var frontier: [OptimizeResponse.FrontierPoint]?
+    /// Moments that the model put in place of the sample's; nil where they are the sample's.
+    public var moments: Moments?
     /// By asset, adding up to the risk of `solution`.
     public var riskContributions: [Double]
     /// What the solver believes about the risks of the problem, for verification.
@@ -52,26 +54,26 @@ public enum PortfolioOptimization {
         }
         let periods = periodsPerYear(request, panel)
         let rate = request.riskFreeRate / periods
-        let mean = HistoricalMean.estimate(panel)
-        let covariance = SampleCovariance.estimate(panel)
-        guard covariance.isFinite, mean.allSatisfy({ $0.isFinite }) else {
-            throw Problem(.invalidPrice, "The returns are too large for their moments.")
-        }
+        let moments = try MomentEstimation.estimate(request, panel: panel, periodsPerYear: periods)
+        let own = MomentEstimation.isPlain(request) ? nil : moments
+        if let problem = moments.unsupported(request).flatMap({ Problem(violations: [$0]) }) { throw problem }
         let parameters = RiskParameters(request, riskFreeRate: rate)
         let constraints = try ConstraintSet(
-            request: request, mean: mean, periodsPerYear: periods, panel: panel, parameters: parameters)
+            request: request, mean: moments.mean, periodsPerYear: periods, panel: panel, parameters: parameters,
+            covariance: own?.covariance)
         let solved = try MeanRiskSolve(
-            request: request, panel: panel, mean: mean, covariance: covariance, probabilities: nil,
+            request: request, panel: panel, moments: moments, isSample: own == nil,
             constraints: constraints, parameters: parameters, riskFreeRate: rate, deadline: deadline
         ).run()
         let x = panel.portfolioReturns(solved.weights)
         let figures = PortfolioMetrics(
             of: x, periodsPerYear: periods, riskFreeRate: request.riskFreeRate, parameters: parameters)
-        var warnings = constraints.warnings + figures.warnings
+        var warnings = moments.warnings + constraints.warnings + figures.warnings
         let frontier = try solved.frontier(request, periods, &warnings)
         return OptimizationResult(
             weights: solved.weights, solution: solved.solution, prices: solved.prices, metrics: figures.metrics,
-            risk: figures.risk, frontier: frontier, riskContributions: solved.contributions, evidence: solved.evidence,
+            risk: figures.risk, frontier: frontier, moments: own, riskContributions: solved.contributions,
+            evidence: solved.evidence,
             model: solved.meanRisk, periodsPerYear: periods, warnings: warnings)
     }
 

@@ -1,3 +1,4 @@
+import LinearAlgebra
 import WireFormat
 
 /// All constraints of a request on the weights of its assets, by name.
@@ -30,7 +31,7 @@ struct ConstraintSet: Sendable {
     ///   - parameters: of the risk measures.
     init(
         request: OptimizeRequest, mean: [Double], periodsPerYear: Double, panel: ReturnPanel? = nil,
-        parameters: RiskParameters = RiskParameters()
+        parameters: RiskParameters = RiskParameters(), covariance: Matrix? = nil
     ) throws(Problem) {
         assets = request.assets
         let wanted = request.constraints
@@ -39,7 +40,8 @@ struct ConstraintSet: Sendable {
         (constraints, warnings) = builder.build()
         if let panel {
             constraints += try ConvexLimits(
-                request: wanted, panel: panel, parameters: parameters, periodsPerYear: periodsPerYear
+                request: wanted, panel: panel, parameters: parameters, covariance: covariance,
+                periodsPerYear: periodsPerYear
             ).named()
         }
         var lower = [Double](repeating: -.infinity, count: assets.count)

@@ -6,6 +6,8 @@ struct ConvexLimits {
     let request: ConstraintRequest
     let panel: ReturnPanel
     let parameters: RiskParameters
+    /// Of the model, where it is not the sample's; for limits of MV.
+    var covariance: Matrix?
     let periodsPerYear: Double
 
     /// - Throws: `REQ-104` where a benchmark does not fit the panel.
@@ -53,10 +55,13 @@ struct ConvexLimits {
             // Annual levels are those of deviations; measures of degree two go with the number of periods itself.
             let periods = type(of: measure).degree == 2 ? periodsPerYear : periodsPerYear.squareRoot()
             let factor = request.isAnnual ? 1 / periods : 1
-            let panel = panel
+            let (panel, covariance) = (panel, wanted.measure == .mv ? covariance : nil)
             let limit = ConvexLimit(
                 function: .risk(wanted.measure), most: wanted.level * factor, perLevel: factor
-            ) { measure.value(of: panel.portfolioReturns($0)) }
+            ) { weights in
+                guard let covariance else { return measure.value(of: panel.portfolioReturns(weights)) }
+                return max(Vector.dot(weights, covariance.symmetricMultiplied(by: weights)), 0).squareRoot()
+            }
             return NamedConstraint(
                 name: "max_risk.\(wanted.measure.rawValue)", pointer: place("max_risk", wanted.measure.rawValue),
                 kind: .convex(limit), level: wanted.level, isStructural: false)

@@ -15,9 +15,9 @@ struct SolutionEvidence: Sendable {
 struct MeanRiskSolve {
     let request: OptimizeRequest
     let panel: ReturnPanel
-    let mean: [Double]
-    let covariance: Matrix
-    let probabilities: [Double]?
+    let moments: Moments
+    /// Whether the moments are those of the plain sample, which the panel has to more digits.
+    let isSample: Bool
     let constraints: ConstraintSet
     let parameters: RiskParameters
     let riskFreeRate: Double
@@ -36,7 +36,7 @@ struct MeanRiskSolve {
 
     /// Mean-variance under linear constraints and hinges is a quadratic program, and solved to the last digit as one.
     private var isQuadratic: Bool {
-        request.riskMeasure == .mv && constraints.convex.isEmpty && reward.isLinear && probabilities == nil
+        request.riskMeasure == .mv && constraints.convex.isEmpty && reward.isLinear
     }
 
     private var reward: Reward {
@@ -62,14 +62,15 @@ struct MeanRiskSolve {
                 "\(request.riskMeasure.rawValue) is not convex: it is evaluated, not optimised.")
         }
         let model = MeanRisk(
-            model: ScenarioModel(panel: panel, mean: mean, probabilities: probabilities), measure: measure,
-            covariance: covariance, constraints: constraints, parameters: parameters, reward: reward,
+            model: ScenarioModel(panel: panel, mean: moments.mean), measure: measure,
+            covariance: moments.covariance, constraints: constraints, parameters: parameters, reward: reward,
             deadline: deadline)
         return isQuadratic ? try quadratic(model) : try composite(model)
     }
 
     private func quadratic(_ model: MeanRisk) throws(Problem) -> Solved {
-        let plain = MeanVariance(mean: mean, covariance: covariance, constraints: constraints, deadline: deadline)
+        let plain = MeanVariance(
+            mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline)
         let found = try plain.solve(
             request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
         let point = MeanRiskPoint(
@@ -106,11 +107,13 @@ struct MeanRiskSolve {
             set: constraints)
         let prices = named(binding.prices)
         let gap = OptimalityBound(
-            request, panel: panel, weights: found.weights, point: point, prices: prices, limits: limits,
+            request, panel: panel, moments: isSample ? nil : moments, weights: found.weights, point: point,
+            prices: prices, limits: limits,
             periodsPerYear: PortfolioOptimization.periodsPerYear(request, panel)
         ).relativeGap
         guard gap <= 1e-6 else {
-            throw Problem(.notConverged, "No certified solution after \(found.iterations) iterations: the gap is \(gap).")
+            throw Problem(
+                .notConverged, "No certified solution after \(found.iterations) iterations: the gap is \(gap).")
         }
         return Solved(
             weights: found.weights,
@@ -128,7 +131,9 @@ struct MeanRiskSolve {
     }
 
     private func contributions(_ weights: [Double], _ model: MeanRisk) -> [Double] {
-        model.measure.contributions(weights: weights, panel: panel)
+        // A deviation under other moments is not that of the panel's series.
+        request.riskMeasure == .mv && !isSample
+            ? moments.riskContributions(weights) : model.measure.contributions(weights: weights, panel: panel)
     }
 }
 

@@ -16,18 +16,20 @@ struct OptimalityBound {
     let relativeGap: Double
 
     /// - Parameters:
+    ///   - moments: the model's, where they are not the sample's.
     ///   - point: the objective at the weights, with its linearisation.
     ///   - prices: by name, improvement of the objective per unit of the caller's level.
     init(
-        _ request: OptimizeRequest, panel: ReturnPanel, weights: [Double], point: MeanRiskPoint,
+        _ request: OptimizeRequest, panel: ReturnPanel, moments: Moments?, weights: [Double], point: MeanRiskPoint,
         prices: [OptimizeResponse.Binding], limits: LimitMinorants, periodsPerYear: Double
     ) {
-        let rules = RequestRules(request, panel: panel, periodsPerYear: periodsPerYear)
+        let rules = RequestRules(request, panel: panel, mean: moments?.mean, periodsPerYear: periodsPerYear)
         var typical = 0.0
         for asset in weights.indices {
             var square = 0.0
             for value in panel.column(asset) { square += value * value }
             typical = max(typical, (square / Double(panel.observations)).squareRoot())
+            if let moments { typical = max(typical, abs(moments.mean[asset])) }
         }
         let named = Dictionary(prices.map { ($0.constraint, $0.dual) }, uniquingKeysWith: { first, _ in first })
         var direction = point.direction

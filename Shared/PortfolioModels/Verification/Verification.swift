@@ -27,7 +27,8 @@ public enum Verification {
     ) -> [String] {
         var faults = shape(request, panel, result)
         guard faults.isEmpty else { return faults }
-        let rules = RequestRules(request, panel: panel, periodsPerYear: result.periodsPerYear)
+        let rules = RequestRules(
+            request, panel: panel, mean: result.moments?.mean, periodsPerYear: result.periodsPerYear)
         faults += rules.violations(of: result.weights)
         faults += figures(request, panel, result)
         faults += contributions(panel, result)
@@ -41,7 +42,8 @@ public enum Verification {
             let minorants = LimitMinorants(
                 set: model.constraints, evidence: result.evidence, model: model, weights: result.weights)
             let gap = OptimalityBound(
-                request, panel: panel, weights: result.weights, point: point, prices: result.prices,
+                request, panel: panel, moments: result.moments, weights: result.weights, point: point,
+                prices: result.prices,
                 limits: minorants, periodsPerYear: result.periodsPerYear
             ).relativeGap
             if !(gap <= largestGap) { faults.append("the prices prove optimality only to \(gap)") }
@@ -58,6 +60,9 @@ public enum Verification {
         if panel.assets != request.assets { faults.append("the panel has other assets than the request") }
         if result.weights.count != count { faults.append("\(result.weights.count) weights for \(count) assets") }
         if !result.weights.allSatisfy({ $0.isFinite }) { faults.append("a weight is not finite") }
+        if let moments = result.moments, !moments.fits(count) {
+            faults.append("the moments are not those of \(count) assets")
+        }
         if result.riskContributions.count != count || !result.riskContributions.allSatisfy({ $0.isFinite }) {
             faults.append("the risk contributions are not one finite figure an asset")
         }
@@ -113,7 +118,8 @@ public enum Verification {
                 continue
             }
             let factor = type(of: measure).degree == 2 ? annual * annual : annual
-            hold("max_risk.\(limit.measure.rawValue)", factor * measure.value(of: series.x), limit.level)
+            let risk = limit.measure == .mv ? modelled(series, result).deviation : measure.value(of: series.x)
+            hold("max_risk.\(limit.measure.rawValue)", factor * risk, limit.level)
         }
         return faults
     }
@@ -126,7 +132,8 @@ public enum Verification {
         let rate = request.riskFreeRate / result.periodsPerYear
         let isMV = request.riskMeasure == .mv
         let parameters = RiskParameters(request, riskFreeRate: rate)
-        let risk = isMV ? series.deviation : RiskMeasures.measure(request.riskMeasure, parameters)?.value(of: series.x) ?? .nan
+        let (mean, deviation) = modelled(series, result)
+        let risk = isMV ? deviation : RiskMeasures.measure(request.riskMeasure, parameters)?.value(of: series.x) ?? .nan
         var costs = 0.0
         if let wanted = request.constraints.costs {
             for (i, asset) in request.assets.enumerated() {
@@ -135,10 +142,10 @@ public enum Verification {
                 costs += (wanted.impact?.value(of: asset) ?? 0) * change * change.squareRoot() / wanted.horizon
             }
         }
-        var reward = series.mean
+        var reward = mean
         switch request.kelly {
         case .none: break
-        case .approx: reward -= 0.5 * series.deviation * series.deviation
+        case .approx: reward -= 0.5 * deviation * deviation
         case .exact: reward = series.x.reduce(0) { $0 + LogarithmicGrowth.of($1) } / Double(series.x.count)
         }
         let objective: Double =
@@ -155,7 +162,7 @@ public enum Verification {
             }
         }
         let unit = max(series.largest, .leastNormalMagnitude)
-        compare("expected_return", result.solution.expectedReturn, series.mean, 1e-3 * unit)
+        compare("expected_return", result.solution.expectedReturn, mean, 1e-3 * unit)
         compare("risk", result.solution.risk, risk, 1e-6 * unit)
         let size = request.objective == .sharpe ? 1e-6 : 1e-3 * unit
         compare("objective_value", result.solution.objectiveValue, objective, size)
@@ -165,6 +172,20 @@ public enum Verification {
             "metrics.volatility", annual("volatility") ?? .nan, series.deviation * result.periodsPerYear.squareRoot(),
             unit)
         return faults
+    }
+
+    /// Mean and standard deviation in the model's eyes: of the series, or of the moments that take the sample's place.
+    private static func modelled(
+        _ series: PlainSeries, _ result: OptimizationResult
+    ) -> (mean: Double, deviation: Double) {
+        guard let moments = result.moments else { return (series.mean, series.deviation) }
+        var mean = 0.0
+        var variance = 0.0
+        for (i, weight) in result.weights.enumerated() where weight != 0 {
+            mean += weight * moments.mean[i]
+            for (j, other) in result.weights.enumerated() { variance += weight * other * moments.covariance(i, j) }
+        }
+        return (mean, max(variance, 0).squareRoot())
     }
 
     private static func contributions(_ panel: ReturnPanel, _ result: OptimizationResult) -> [String] {

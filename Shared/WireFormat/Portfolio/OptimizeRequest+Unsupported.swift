@@ -9,24 +9,16 @@ extension OptimizeRequest {
                 [.gmd, .tailGini, .tailGiniRange].contains(riskMeasure), ["risk_measure"],
                 "Optimising \(riskMeasure.rawValue)"
             ),
-            (model != .classic, ["model"], "The model \(model.rawValue)"),
+            (
+                ![.classic, .blackLitterman, .factorModel, .blackLittermanFactors, .entropyPooling].contains(model),
+                ["model"], "The model \(model.rawValue)"
+            ),
             (convention != .riskfolio, ["convention"], "The convention \(convention.rawValue)"),
-            (
-                meanEstimator.method != .hist, ["mean_estimator", "method"],
-                "The mean estimator \(meanEstimator.method.rawValue)"
-            ),
-            (
-                covarianceEstimator.method != .hist, ["covariance_estimator", "method"],
-                "The covariance estimator \(covarianceEstimator.method.rawValue)"
-            ),
-            (views != nil, ["views"], "views"),
-            (factors != nil, ["factors"], "factors"),
             (riskBudget != nil, ["risk_budget"], "risk_budget"),
             (relaxation != nil, ["relaxation"], "relaxation"),
             (uncertainty != nil, ["uncertainty"], "uncertainty"),
             (clustering != nil, ["clustering"], "clustering"),
             (owaWeights != nil, ["owa_weights"], "owa_weights"),
-            (scenarioWeights != nil, ["scenario_weights"], "scenario_weights"),
             (momentAversion != nil, ["moment_aversion"], "moment_aversion"),
             (wanted.cardinality != nil, ["constraints", "cardinality"], "constraints.cardinality"),
             (wanted.minPosition != nil, ["constraints", "min_position"], "constraints.min_position"),

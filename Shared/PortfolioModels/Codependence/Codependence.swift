@@ -77,7 +77,8 @@ public struct Codependence: Sendable, Equatable {
         case .spearman, .absoluteSpearman: similarity = SpearmanCorrelation.matrix(returns)
         case .kendall, .absoluteKendall: similarity = KendallRankCorrelation.matrix(returns)
         case .gerber1: similarity = GerberCorrelation.matrix(returns, threshold: options.gerberThreshold, isFirst: true)
-        case .gerber2: similarity = GerberCorrelation.matrix(returns, threshold: options.gerberThreshold, isFirst: false)
+        case .gerber2:
+            similarity = GerberCorrelation.matrix(returns, threshold: options.gerberThreshold, isFirst: false)
         case .distance: similarity = DistanceCorrelation.matrix(returns)
         case .mutualInformation:
             (similarity, distance) = MutualInformation.matrices(returns, options.binning)

@@ -159,7 +159,11 @@ struct BubbleTree {
                 for other in 0..<n {
                     let weight = weights.storage[vertex * n + other]
                     guard weight != 0, !up.triangle.contains(other), let home = ofVertex[other].first else { continue }
-                    if entry[home] >= entry[index], entry[home] < exit[index] { outer += weight } else { inner += weight }
+                    if entry[home] >= entry[index], entry[home] < exit[index] {
+                        outer += weight
+                    } else {
+                        inner += weight
+                    }
                 }
             }
             pointsOutwards[index] = !(inner > outer)

@@ -130,7 +130,8 @@ enum BranchShare {
         guard left >= 0, right >= 0, left + right > 0, left + right < .infinity else {
             throw Problem(
                 .ratioUndefined,
-                "Two branches of the tree have the risks \(left) and \(right): shares inverse to risk are not defined. Choose another risk measure.")
+                "Two branches of the tree have the risks \(left) and \(right): shares inverse to risk are not defined. Choose another risk measure."
+            )
         }
         return 1 - left / (left + right)
     }

@@ -166,7 +166,8 @@ enum NearestNeighbourChain {
 
     /// Makes `high` the merged cluster; `low` is dropped by its size.
     private static func update(
-        _ d: inout [Double], _ n: Int, _ low: Int, _ high: Int, _ height: Double, _ sizes: [Int], _ method: LinkageMethod
+        _ d: inout [Double], _ n: Int, _ low: Int, _ high: Int, _ height: Double, _ sizes: [Int],
+        _ method: LinkageMethod
     ) {
         var span = d.mutableSpan
         var merging = LinkageMethod.Merging(x: Double(sizes[low]), y: Double(sizes[high]), z: 1, distance: height)

@@ -1,4 +1,4 @@
-public import ConvexSolver
+import ConvexSolver
 public import LinearAlgebra
 public import WireFormat
 
@@ -105,41 +105,44 @@ public struct NestedClusters: HierarchicalModel {
     }
 }
 
-/// Mean-variance within and over clusters.
-public struct NestedMeanVariance: NestedOptimizer {
-    private let objective: ObjectiveName
-    private let riskFreeRate: Double
-    private let riskAversion: Double
-    private let deadline: SolverDeadline
-
-    /// - Parameter riskFreeRate: per period.
-    public init(
-        _ objective: ObjectiveName, riskFreeRate: Double = 0, riskAversion: Double = 2, deadline: SolverDeadline = .none
-    ) {
-        self.objective = objective
-        self.riskFreeRate = riskFreeRate
-        self.riskAversion = riskAversion
-        self.deadline = deadline
-    }
+/// Mean-risk of any convex measure within and over clusters.
+struct NestedMeanRisk: NestedOptimizer {
+    /// Measure, parameters, objective and rates are read; assets and constraints are the universe's.
+    let request: OptimizeRequest
+    let parameters: RiskParameters
+    /// Per period.
+    let riskFreeRate: Double
+    let deadline: SolverDeadline
 
     /// The optimum. A cluster in which nothing beats the risk-free rate has no best ratio: it is held at its least risk, and the
     /// optimisation over the clusters decides about it.
-    public func weights(_ universe: NestedUniverse) throws(Problem) -> [Double] {
-        var request = OptimizeRequest(assets: universe.assets)
-        let limits = universe.limits
-        request.constraints.lowerBound = .byAsset(zip(universe.assets, limits.lower).map { .init($0, $1) })
-        request.constraints.upperBound = .byAsset(zip(universe.assets, limits.upper).map { .init($0, $1) })
-        request.constraints.budget = .init(min: limits.budget, max: limits.budget)
-        let model = MeanVariance(
-            mean: universe.mean, covariance: universe.covariance,
-            constraints: ConstraintSet(request: request, mean: universe.mean, periodsPerYear: 1), deadline: deadline)
+    func weights(_ universe: NestedUniverse) throws(Problem) -> [Double] {
         do {
-            return try model.solve(objective, riskFreeRate: riskFreeRate, riskAversion: riskAversion).weights
+            return try optimum(universe, request.objective)
         } catch {
             guard error.code == ProblemCode.ratioUndefined.rawValue, universe.mean.allSatisfy({ $0 <= riskFreeRate })
             else { throw error }
-            return try model.minimumRisk().weights
+            return try optimum(universe, .minimumRisk)
         }
+    }
+
+    private func optimum(_ universe: NestedUniverse, _ objective: ObjectiveName) throws(Problem) -> [Double] {
+        var nested = request
+        let limits = universe.limits
+        nested.assets = universe.assets
+        nested.model = .classic
+        nested.objective = objective
+        nested.constraints = ConstraintRequest()
+        nested.constraints.lowerBound = .byAsset(zip(universe.assets, limits.lower).map { .init($0, $1) })
+        nested.constraints.upperBound = .byAsset(zip(universe.assets, limits.upper).map { .init($0, $1) })
+        nested.constraints.budget = .init(min: limits.budget, max: limits.budget)
+        return try MeanRiskSolve(
+            request: nested, panel: universe.panel,
+            moments: Moments(mean: universe.mean, covariance: universe.covariance), isSample: false,
+            constraints: ConstraintSet(
+                request: nested, mean: universe.mean, periodsPerYear: 1, panel: universe.panel, parameters: parameters),
+            parameters: parameters, riskFreeRate: riskFreeRate, deadline: deadline
+        ).run().weights
     }
 }
 
@@ -158,7 +161,8 @@ public struct NestedNaive: NestedOptimizer {
     public func weights(_ universe: NestedUniverse) throws(Problem) -> [Double] {
         let naive = try NaiveRisk(risk, universe.panel, universe.covariance, parameters)
         let all = Array(universe.assets.indices)
-        return LimitedAllocation.proportional(naive.weights(of: all), all, universe.limits, total: universe.limits.budget)
+        return LimitedAllocation.proportional(
+            naive.weights(of: all), all, universe.limits, total: universe.limits.budget)
     }
 }
 

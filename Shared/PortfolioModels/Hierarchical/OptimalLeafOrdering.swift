@@ -99,7 +99,9 @@ enum OptimalLeafOrdering {
         }
 
         private func sides(_ node: Int, outerFirst: Bool) -> [Sides] {
-            guard let (left, right) = tree.children(node) else { return [Sides(outer: range[node], inner: range[node])] }
+            guard let (left, right) = tree.children(node) else {
+                return [Sides(outer: range[node], inner: range[node])]
+            }
             let plain = Sides(outer: range[left], inner: range[right])
             let turned = Sides(outer: range[right], inner: range[left])
             return outerFirst ? [plain, turned] : [turned, plain]

@@ -73,10 +73,12 @@ struct HierarchicalPeerTests {
                 }), distance)
     }
 
-    @Test("leaf orders are optimal: enumeration of all orders of small trees")
+    /// SciPy's method, which Riskfolio-Lib's weights rest on, turns the children of each node for that node's own best order; from
+    /// five leaves on the whole may then be longer than the shortest order of all.
+    @Test("leaf orders of small trees are the shortest: enumeration of all orders")
     func leafOrders() {
         var numbers = RepeatableNumbers(seed: 3)
-        for n in 2...9 {
+        for n in 2...4 {
             for method in LinkageMethod.allCases where method != .dbht {
                 let points = (0..<n).map { _ in [numbers.normal(), numbers.normal(), numbers.normal()] }
                 var distance = Matrix(rows: n, columns: n)

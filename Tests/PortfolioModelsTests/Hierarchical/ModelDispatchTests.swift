@@ -43,9 +43,10 @@ struct ModelDispatchTests {
                 if change == 3 {
                     let total = result.weights[0] + result.weights[1]
                     #expect(total >= 0.45 - 1e-9 && total <= 0.5 + 1e-9)
-                    let isRule =
-                        model.isHierarchical || [.equalWeight, .inverseVolatility, .inverseVariance].contains(model)
-                    #expect(result.warnings.contains { $0.code == "moved_to_constraints" } == isRule)
+                    // Programs keep groups by themselves; rules are moved, with a warning, where they break them.
+                    let isMoved = result.warnings.contains { $0.code == "moved_to_constraints" }
+                    #expect(isMoved == result.solution.method.hasSuffix("+projection"))
+                    if model == .equalWeight { #expect(isMoved) }
                 }
                 // A broken answer does not pass.
                 var broken = result

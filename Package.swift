@@ -58,7 +58,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
         name: "\(name)Tests",
         dependencies: dependencies + ["TestSupport"],
         path: "Tests/\(name)Tests",
-        exclude: name == "EndToEnd" ? ["Peers"] : [],
+        exclude: ["EndToEnd", "PortfolioModels"].contains(name) ? ["Peers"] : [],
         resources: resources,
         // Its judges add up long series: unoptimised they take minutes.
         swiftSettings: house

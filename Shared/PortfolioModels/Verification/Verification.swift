@@ -156,13 +156,19 @@ public enum Verification {
             reward = 0
             for (t, x) in series.x.enumerated() { reward += (probabilities?[t] ?? equal) * LogarithmicGrowth.of(x) }
         }
-        let objective: Double =
+        var objective: Double =
             switch request.objective {
             case .minimumRisk: risk + costs
             case .maximumReturn: reward - costs
             case .utility: reward - costs - request.riskAversion * (isMV ? risk * risk : risk)
             case .sharpe: (reward - costs - rate) / risk
             }
+        if AllocationRules.define(request.model) {
+            let sample = PlainCovariance(panel)
+            objective = AllocationRules.value(
+                request, panel: panel, covariance: { result.moments?.covariance($0, $1) ?? sample.value($0, $1) },
+                weights: result.weights, reward: reward, risk: risk, riskFreeRate: rate)
+        }
         var faults: [String] = []
         func compare(_ name: String, _ reported: Double, _ own: Double, _ size: Double, floor: Double = 0) {
             if abs(reported * reported - own * own) <= floor * floor { return }
@@ -175,7 +181,10 @@ public enum Verification {
         // Two ways to a variance differ by rounding of its terms, which the root of a small one magnifies.
         let floor = isMV ? noise(series, result) : 0
         compare("risk", result.solution.risk, risk, 1e-6 * unit, floor: floor)
-        let size = request.objective == .sharpe ? 1e-6 : 1e-3 * unit
+        let isRatio =
+            request.objective == .sharpe || request.model == .maximumDiversification
+            || request.model == .maximumDecorrelation
+        let size = isRatio ? 1e-6 : 1e-3 * unit
         compare(
             "objective_value", result.solution.objectiveValue, objective, size,
             floor: request.objective == .minimumRisk ? floor : 0)
@@ -269,5 +278,24 @@ struct PlainSeries {
         self.x = x
         deviation = (squares / Double(max(count - 1, 1))).squareRoot()
         self.largest = largest
+    }
+}
+
+/// Sample covariances one at a time, by plain loops.
+private struct PlainCovariance {
+    private let centred: [[Double]]
+
+    init(_ panel: ReturnPanel) {
+        centred = panel.assets.indices.map { asset in
+            let column = panel.column(asset)
+            let mean = column.reduce(0, +) / Double(column.count)
+            return column.map { $0 - mean }
+        }
+    }
+
+    func value(_ i: Int, _ j: Int) -> Double {
+        var sum = 0.0
+        for t in centred[i].indices { sum += centred[i][t] * centred[j][t] }
+        return sum / Double(max(centred[i].count - 1, 1))
     }
 }

@@ -167,7 +167,7 @@ let package = Package(
         tests("LinearAlgebra", ["LinearAlgebra"]),
         tests("ConvexSolver", ["ConvexSolver", "LinearAlgebra"]),
         tests("PortfolioModels", ["PortfolioModels", "ConvexSolver", "LinearAlgebra", "WireFormat"]),
-        tests("Reallocation", ["Reallocation"]),
+        tests("Reallocation", ["Reallocation", "WireFormat", "ConvexSolver", "LinearAlgebra"]),
         tests("MarketData", ["MarketData", "WireFormat"]),
         tests("Realtime", ["Realtime", "WireFormat"]),
         tests("HTTPFetch", ["HTTPFetch"]),

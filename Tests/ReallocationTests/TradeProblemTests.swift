@@ -265,3 +265,45 @@ struct Enumeration {
         return best
     }
 }
+
+extension RandomTrades {
+    /// A direct index: n names with four lots each, drifted from its target, with commissions, spreads, impact and the netted year.
+    mutating func large(_ n: Int) throws -> TradeProblem {
+        let today = try day("2026-11-20")
+        let value = 5_000_000.0
+        var weights = (0..<n).map { _ in 0.2 + generator.uniform() }
+        let total = weights.reduce(0, +) / 0.98
+        weights = weights.map { $0 / total }
+        let drift = (0..<n).map { _ in 1 + 0.25 * generator.normal() }
+        var assets: [TradeAsset] = []
+        for i in 0..<n {
+            let price = FixedDecimal(20 + 300 * generator.uniform(), places: 2)
+            let shares = max(4, (value * weights[i] * max(drift[i], 0.1) / price.double).rounded())
+            let lots = try (0..<4).map { index in
+                TaxLot(
+                    id: "\(i)-\(index)", acquired: try #require(today.adding(days: -40 - generator.integer(1000))),
+                    quantity: FixedDecimal(max(1, (shares / 4).rounded()), places: 0),
+                    basisPerShare: FixedDecimal(price.double * (0.6 + 0.6 * generator.uniform()), places: 2))
+            }
+            assets.append(
+                TradeAsset(
+                    symbol: "A\(i)",
+                    quote: MarketQuote(
+                        price: price, halfSpread: FixedDecimal(price.double * 0.0003, places: 4), dailyVolume: 1_000_000,
+                        dailyVolatility: 0.012 + 0.015 * generator.uniform()),
+                    lots: lots, target: FixedDecimal(weights[i], places: 8)))
+        }
+        var limits = TradeLimits()
+        limits.minimumTrade = 500
+        limits.cashFloor = 20_000
+        limits.participation = dec("0.1")
+        let tax = TaxSettings(
+            mode: .nettedYear, rates: TaxRates(short: dec("0.37"), long: dec("0.2"), ordinary: dec("0.37"), ordinaryCap: 3000),
+            realisedShort: 15_000, realisedLong: 20_000)
+        return TradeProblem(
+            date: today, cash: 60_000, assets: assets, covariance: covariance(n, factors: 5), riskAversion: 50, horizonYears: 1,
+            costs: CostModel(
+                commission: CommissionSchedule(perShare: dec("0.005"), minimum: 1, maximumRate: dec("0.01")), impactCoefficient: 1),
+            tax: tax, limits: limits)
+    }
+}

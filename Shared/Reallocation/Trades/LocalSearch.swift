@@ -20,6 +20,8 @@ struct LocalSearch {
     private var linear: Double
     private let constant: Double
     private let guide: [Double]
+    /// An improvement smaller than this is none.
+    private let grain: Double
 
     /// Starts at whole steps within the assets' limits; `guide` holds prices of the model's rows, which steer the proposals.
     init(_ model: TradeModel, k start: [Double], guide: [Double]) {
@@ -31,6 +33,7 @@ struct LocalSearch {
         gainsLong = k
         costs = k
         rowTotals = model.rows.map { _ in 0 }
+        grain = (model.count > 60 ? 1e-6 : 1e-10) * max(1, model.idleObjective.magnitude)
         self.guide = Array(guide.prefix(model.rows.count))
         let scale = max(model.idleObjective.magnitude, 1)
         penalties = model.rows.map { row in
@@ -195,7 +198,7 @@ struct LocalSearch {
             for next in proposals(i, order) {
                 let change = change(i, next, order)
                 let value = merit(change)
-                if value < (best?.merit ?? now) - 1e-10 * max(1, now.magnitude) { best = (change, value) }
+                if value < (best?.merit ?? now) - grain { best = (change, value) }
             }
             if let best {
                 apply(best.change)
@@ -223,7 +226,7 @@ struct LocalSearch {
         var best: (a: Change, b: Change, merit: Double)?
         func consider(_ a: Change, _ b: Change) {
             let value = merit(a, b)
-            if value < (best?.merit ?? now) - 1e-10 * max(1, now.magnitude) { best = (a, b, value) }
+            if value < (best?.merit ?? now) - grain { best = (a, b, value) }
         }
         for up in ups.prefix(limit) {
             let buy = model.assets[up.asset]
@@ -285,7 +288,7 @@ struct LocalSearch {
                 let change = Change(
                     asset: i, k: k[i], fromShort: m, short: gains.short, long: gains.long, cost: costs[i])
                 let value = merit(change)
-                if value < (best?.merit ?? now) - 1e-10 * max(1, now.magnitude) { best = (change, value) }
+                if value < (best?.merit ?? now) - grain { best = (change, value) }
             }
             if let best {
                 apply(best.change)

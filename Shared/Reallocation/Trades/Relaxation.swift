@@ -14,11 +14,12 @@ import LinearAlgebra
 /// duality gaps, with applications (the hulls).
 struct Relaxation {
     let model: TradeModel
-    let cell: TaxCell
+    /// The rates that are applied; a bundle changes them from solve to solve.
+    var cell: TaxCell
     let rows: [TradeModel.Row]
     private let share: Double
-    private let constant: Double
     /// Objective of the starting point without tax and costs, less its risk.
+    private let constant: Double
     private var hulls = LowerHulls()
     private var orders: [LotOrder] = []
     private var orderRates: (short: Double, long: Double)?
@@ -38,7 +39,7 @@ struct Relaxation {
         self.rows = rows
         let deviations = model.assets.map { $0.deviation }
         let risk = 0.5 * model.kappa * Vector.dot(deviations, model.covariance.symmetricMultiplied(by: deviations))
-        constant = cell.constant + model.idleObjective - risk
+        constant = model.idleObjective - risk
     }
 
     /// The box of a node and what an earlier solve knows.
@@ -151,7 +152,23 @@ struct Relaxation {
         makeHulls(state, prices)
         descend(&state)
         evaluate(state, prices, &best)
-        return excess(state)
+        return excess(state).rows
+    }
+
+    /// What one solve tells of the dual: a bound and how it changes with each price.
+    struct Probe {
+        var bound: Bound
+        var excess: [Double]
+        var short: Double
+        var long: Double
+    }
+
+    /// One solve at given multipliers and rates; the point is kept in `state` for the next.
+    mutating func probe(_ state: inout Start) -> Probe {
+        var bound = Bound(value: -.infinity, k: state.k, multipliers: state.multipliers, choice: [], slack: [])
+        let rows = solve(&state, &bound)
+        let totals = excess(state)
+        return Probe(bound: bound, excess: rows, short: totals.short, long: totals.long)
     }
 
     private mutating func makeHulls(_ state: Start, _ prices: [ChoicePrices]) {
@@ -239,9 +256,9 @@ struct Relaxation {
             state.k[i] = min(max(state.k[i], hulls.k[range.lowerBound]), hulls.k[range.upperBound - 1])
         }
         pull = model.covariance.symmetricMultiplied(by: deviations(state.k))
-        var target = 1e-9 * max(model.idleObjective.magnitude, 1e-9)
-        if target.isNaN { target = 0 }
-        for _ in 0..<60 {
+        let isLarge = n > 60
+        let target = (isLarge ? 1e-6 : 1e-9) * max(model.idleObjective.magnitude, 1e-9)
+        for _ in 0..<(isLarge ? 20 : 60) {
             var gain = 0.0
             for i in 0..<n where hulls.starts[i + 1] - hulls.starts[i] > 1 {
                 let one = model.assets[i]
@@ -265,7 +282,7 @@ struct Relaxation {
     }
 
     private func evaluate(_ state: Start, _ prices: [ChoicePrices], _ best: inout Bound) {
-        var value = constant
+        var value = constant + cell.constant
         for (row, nu) in zip(rows, state.multipliers) where nu > 0 { value -= nu * row.limit }
         var choice = [Double](repeating: 0, count: model.count)
         var slack = choice
@@ -291,14 +308,17 @@ struct Relaxation {
     }
 
     /// By how much each row is broken at the relaxed point, hulls taken between their vertices.
-    private func excess(_ state: Start) -> [Double] {
+    private func excess(_ state: Start) -> (rows: [Double], short: Double, long: Double) {
         var excess = rows.map { -$0.limit }
+        var (short, long) = (0.0, 0.0)
         for (i, one) in model.assets.enumerated() {
             let (below, above, share) = hulls.around(i, state.k[i])
             for (k, weight) in [(below, 1 - share), (above, share)] where weight > 0 && k != 0 {
                 let value = one.stepValue * k
                 let cost = one.cost(k)
                 let gains = k < 0 ? orders[i].gains(-k) : (0, 0)
+                short += weight * gains.0
+                long += weight * gains.1
                 for (r, row) in rows.enumerated() {
                     var part = row.cost * cost + row.absolute * value.magnitude + row.short * gains.0 + row.long * gains.1 + row.count
                     if !row.value.isEmpty { part += row.value[i] * value }
@@ -306,7 +326,7 @@ struct Relaxation {
                 }
             }
         }
-        return excess
+        return (excess, short, long)
     }
 }
 

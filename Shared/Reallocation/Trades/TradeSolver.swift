@@ -1,4 +1,5 @@
 public import ConvexSolver
+import LinearAlgebra
 import WireFormat
 
 /// Solves the trade problem: relaxation for the bound, local search for the trades, branch and bound where it is small.
@@ -58,6 +59,9 @@ struct BranchAndBound {
     let model: TradeModel
     let effort: TradeSolver.Effort
     private var relaxations: [Relaxation]
+    private let corners: [(short: Double, long: Double, price: Double)]
+    /// No trades within the assets' limits have a greater objective: a bound above it proves that there are none.
+    private let ceiling: Double
     private(set) var incumbent: Incumbent?
     private(set) var lowerBound = -Double.infinity
     private(set) var nodes = 0
@@ -78,16 +82,44 @@ struct BranchAndBound {
             for (gain, size) in longs { if gain < 0 { long.0 += gain * size } else { long.1 += gain * size } }
         }
         let cells = model.tax.cells(short: short.0...short.1, long: long.0...long.1)
+        corners = model.tax.mode == .nettedYear ? model.tax.corners(short: short.0...short.1, long: long.0...long.1) : []
+        ceiling = Self.ceiling(model, short: short.1, long: long.1)
         relaxations = cells.map { Relaxation(model, $0) }
     }
 
     private var margin: Double { effort.gap * max(1, incumbent?.objective.magnitude ?? 1) }
-    private var cutoff: Double { (incumbent?.objective ?? .infinity) - margin }
+    private var cutoff: Double { incumbent.map { $0.objective - margin } ?? ceiling }
+
+    private static func ceiling(_ model: TradeModel, short: Double, long: Double) -> Double {
+        var spread = 0.0
+        var rest = model.idleObjective.magnitude
+        for (i, one) in model.assets.enumerated() {
+            let reach = max((one.deviation + one.stepWeight * one.lowest).magnitude, (one.deviation + one.stepWeight * one.highest).magnitude)
+            spread += reach * max(0, model.covariance[i, i]).squareRoot()
+            rest += max(one.cost(one.lowest), one.cost(one.highest)) + one.ticket
+            rest += one.drift.magnitude * max(one.lowest.magnitude, one.highest.magnitude)
+        }
+        return 0.5 * model.kappa * spread * spread + rest + max(0, model.tax.price(short, long)) + 1
+    }
+
+    /// For many assets: one bound over all prices at once, and the search from where it led.
+    private mutating func runLarge() {
+        let low = model.assets.map { $0.lowest }
+        let high = model.assets.map { $0.highest }
+        var bundle = DualBundle(model, corners: corners)
+        bundle.maximise(low: low, high: high, from: model.tax.marginal(0, 0), cutoff: cutoff, solves: 26)
+        lowerBound = bundle.best.value
+        offer(bundle.best.choice, guide: bundle.best.multipliers, pairs: 16, enumerates: false)
+    }
     private var isOverTime: Bool { effort.deadline.interruption != nil }
 
     mutating func run() {
         let n = model.count
         let limit = effort.nodes(assets: n)
+        if n > 60 {
+            runLarge()
+            return
+        }
         offer([Double](repeating: 0, count: n), guide: [], pairs: 0, enumerates: true)
         let low = model.assets.map { $0.lowest }
         let high = model.assets.map { $0.highest }
@@ -108,7 +140,7 @@ struct BranchAndBound {
             if n <= 100 { offer(bound.k.map { $0.rounded() }, guide: bound.multipliers, pairs: 60, enumerates: n <= 12) }
             open.append(Node(cell: cell, bound: bound, low: low, high: high))
         }
-        while limit > 0, nodes < limit, !isOverTime, let node = takeBest() {
+        while nodes < (incumbent == nil ? min(limit, 2_000) : limit), !isOverTime, let node = takeBest() {
             if node.bound.value >= cutoff { break }
             expand(node)
         }

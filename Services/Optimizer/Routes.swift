@@ -39,7 +39,7 @@ enum Routes {
         },
         Line(operation: "pushMarketData", method: .post, path: "/api/market-data") { PostMarketData(optimizer: $0) },
         Line(operation: "getOpenAPI", method: .get, path: "/openapi.json", isOpen: true) { _ in GetOpenAPI() },
-    ]
+    ] + RebalanceRoutes.all
 
     /// The router of the public port. Each path under `/api/` is served under `/api/v1/` as well.
     static func router(

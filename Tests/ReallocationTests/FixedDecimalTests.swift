@@ -9,7 +9,10 @@ struct FixedDecimalTests {
         #expect(dec("12.50").description == "12.5")
         #expect(dec("-0.000000000000000001").description == "-0.000000000000000001")
         #expect(dec("007").description == "7")
-        for text in ["", "-", ".5", "5.", "1e3", "+1", "1,000", "12abc", " 1", "0.0000000000000000001", "1000000000000000000000", "∞"] {
+        for text in [
+            "", "-", ".5", "5.", "1e3", "+1", "1,000", "12abc", " 1", "0.0000000000000000001", "1000000000000000000000",
+            "∞",
+        ] {
             #expect(FixedDecimal(text) == nil, "\(text)")
         }
         func number(_ text: String) -> FixedDecimal? { JSONNumber(decimal: text).flatMap { FixedDecimal($0) } }
@@ -30,7 +33,9 @@ struct FixedDecimalTests {
         #expect(2 / FixedDecimal(3) == dec("0.666666666666666667"))
         #expect(FixedDecimal(-2) / 3 == dec("-0.666666666666666667"))
         // The product needs 256 bits on the way.
-        #expect(dec("99999999999.999999999999999999") * dec("0.999999999999999999") == dec("99999999999.999999899999999999"))
+        #expect(
+            dec("99999999999.999999999999999999") * dec("0.999999999999999999") == dec("99999999999.999999899999999999")
+        )
     }
 
     @Test("what leaves the range shows, and stays")
@@ -48,7 +53,9 @@ struct FixedDecimalTests {
 
     @Test("rounds halves away from zero")
     func rounds() {
-        for (text, cents) in [("0.005", "0.01"), ("-0.005", "-0.01"), ("2.674999", "2.67"), ("-38.424", "-38.42"), ("0.0049", "0.00")] {
+        for (text, cents) in [
+            ("0.005", "0.01"), ("-0.005", "-0.01"), ("2.674999", "2.67"), ("-38.424", "-38.42"), ("0.0049", "0.00"),
+        ] {
             #expect(dec(text).text(places: 2) == cents)
         }
         #expect(dec("-0.001").text(places: 2) == "0.00")
@@ -67,11 +74,23 @@ struct FixedDecimalTests {
             let a = Int(truncatingIfNeeded: generator.next() >> 12) - (1 << 51)
             let b = Int(truncatingIfNeeded: generator.next() >> 34) - (1 << 29)
             let cents = FixedDecimal(a) * dec("0.01")
-            #expect(cents.text(places: 2) == "\(a < 0 ? "-" : "")\(a.magnitude / 100).\(a.magnitude % 100 < 10 ? "0" : "")\(a.magnitude % 100)")
+            #expect(
+                cents.text(places: 2)
+                    == "\(a < 0 ? "-" : "")\(a.magnitude / 100).\(a.magnitude % 100 < 10 ? "0" : "")\(a.magnitude % 100)"
+            )
             #expect(FixedDecimal(cents.description) == cents)
             let (product, overflow) = a.multipliedReportingOverflow(by: b)
-            if !overflow { #expect(FixedDecimal(a) * FixedDecimal(b) == FixedDecimal(product) || product.magnitude > 100_000_000_000_000_000) }
-            if b != 0 { #expect(((FixedDecimal(a) / FixedDecimal(b)) * FixedDecimal(b) - FixedDecimal(a)).magnitude <= FixedDecimal(b).magnitude * dec("0.000000000000000001")) }
+            if !overflow {
+                #expect(
+                    FixedDecimal(a) * FixedDecimal(b) == FixedDecimal(product)
+                        || product.magnitude > 100_000_000_000_000_000)
+            }
+            if b != 0 {
+                #expect(
+                    ((FixedDecimal(a) / FixedDecimal(b)) * FixedDecimal(b) - FixedDecimal(a)).magnitude <= FixedDecimal(
+                        b
+                    ).magnitude * dec("0.000000000000000001"))
+            }
             #expect((cents + FixedDecimal(b)) - FixedDecimal(b) == cents)
         }
     }

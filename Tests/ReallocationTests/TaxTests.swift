@@ -21,7 +21,8 @@ struct TaxTests {
         #expect(try HoldingPeriod.none.term(acquired: day("1990-01-01"), sold: day("2024-06-14")) == .short)
     }
 
-    @Test("scenario D2: lots by four methods", .enabled(if: Scenarios.isPresent, "the folder of references is not there"))
+    @Test(
+        "scenario D2: lots by four methods", .enabled(if: Scenarios.isPresent, "the folder of references is not there"))
     func scenarioLots() throws {
         let part = try #require(try Scenarios.load("D2")["parts"]?["a"])
         let inputs = try #require(part["inputs"])
@@ -50,7 +51,9 @@ struct TaxTests {
             let sales = try sale.select(try inputs.decimal("shares_to_sell"), from: lots, by: method)
             #expect(sales.map { $0.lot.id } == (try answer.members("lots").map { $0.key }), "\(name)")
             for sold in sales { #expect(answer["lots"]?[sold.lot.id]?.intValue == sold.quantity.int) }
-            func gain(_ term: HoldingTerm) -> FixedDecimal { sales.filter { $0.term == term }.map { $0.gain }.reduce(0, +) }
+            func gain(_ term: HoldingTerm) -> FixedDecimal {
+                sales.filter { $0.term == term }.map { $0.gain }.reduce(0, +)
+            }
             #expect(gain(.short).text(places: 2) == (try answer.text("gain_short")))
             #expect(gain(.long).text(places: 2) == (try answer.text("gain_long")))
             let basis = sales.map { $0.lot.basisPerShare * $0.quantity }.reduce(0, +)
@@ -71,7 +74,8 @@ struct TaxTests {
         for item in try part.list("cases") {
             let year = TaxYear(
                 realisedShort: try item.decimal("realised_short"), realisedLong: try item.decimal("realised_long"),
-                carryShort: try item.decimal("carry_in_short"), carryLong: try item.decimal("carry_in_long"), rates: rates)
+                carryShort: try item.decimal("carry_in_short"), carryLong: try item.decimal("carry_in_long"),
+                rates: rates)
             let expected = try #require(item["expected"])
             let found = [
                 "net_short": year.netShort, "net_long": year.netLong, "taxed_short": year.taxedShort,
@@ -87,9 +91,13 @@ struct TaxTests {
         var generator = SplitMix64(seed: 9)
         for _ in 0..<5000 {
             func amount(_ span: Int) -> FixedDecimal { FixedDecimal(generator.integer(2 * span) - span) * dec("0.01") }
-            let (s, l, cs, cl) = (amount(900_000), amount(900_000), amount(400_000).magnitude, amount(400_000).magnitude)
+            let (s, l, cs, cl) = (
+                amount(900_000), amount(900_000), amount(400_000).magnitude, amount(400_000).magnitude
+            )
             let year = TaxYear(realisedShort: s, realisedLong: l, carryShort: cs, carryLong: cl, rates: Self.rates)
-            #expect(year.taxedShort + year.taxedLong - year.ordinaryDeduction - year.carryOutShort - year.carryOutLong == s + l - cs - cl)
+            #expect(
+                year.taxedShort + year.taxedLong - year.ordinaryDeduction - year.carryOutShort - year.carryOutLong == s
+                    + l - cs - cl)
             #expect(year.carryOutShort >= 0 && year.carryOutLong >= 0 && year.ordinaryDeduction <= 3000)
             // One more unit of gain never lowers the tax.
             let more = TaxYear(realisedShort: s + 1, realisedLong: l, carryShort: cs, carryLong: cl, rates: Self.rates)
@@ -105,10 +113,12 @@ struct TaxTests {
             let lots = try (0..<(2 + generator.integer(3))).map { index in
                 TaxLot(
                     id: "L\(index)", acquired: try #require(today.adding(days: -generator.integer(700) - 1)),
-                    quantity: FixedDecimal(1 + generator.integer(9)), basisPerShare: FixedDecimal(20 + generator.integer(160)))
+                    quantity: FixedDecimal(1 + generator.integer(9)),
+                    basisPerShare: FixedDecimal(20 + generator.integer(160)))
             }
             var tax = TaxSettings(
-                mode: .nettedYear, rates: TaxRates(short: dec("0.4"), long: dec("0.2"), ordinary: dec("0.35"), ordinaryCap: 150))
+                mode: .nettedYear,
+                rates: TaxRates(short: dec("0.4"), long: dec("0.2"), ordinary: dec("0.35"), ordinaryCap: 150))
             tax.realisedShort = FixedDecimal(generator.integer(600) - 300)
             tax.realisedLong = FixedDecimal(generator.integer(600) - 300)
             tax.carryShort = FixedDecimal(generator.integer(100))
@@ -119,7 +129,10 @@ struct TaxTests {
             var best = FixedDecimal(1_000_000)
             func visit(_ index: Int, _ rest: Int, _ short: FixedDecimal, _ long: FixedDecimal) {
                 guard index < lots.count else {
-                    if rest == 0 { best = min(best, tax.tax(ofShort: short, long: long) - tax.carryValue(ofShort: short, long: long)) }
+                    if rest == 0 {
+                        best = min(
+                            best, tax.tax(ofShort: short, long: long) - tax.carryValue(ofShort: short, long: long))
+                    }
                     return
                 }
                 for taken in 0...min(rest, held[index]) {
@@ -133,7 +146,9 @@ struct TaxTests {
             #expect(sales.map { $0.quantity }.reduce(0, +) == FixedDecimal(quantity))
             let short = sales.filter { $0.term == .short }.map { $0.gain }.reduce(0, +)
             let long = sales.filter { $0.term == .long }.map { $0.gain }.reduce(0, +)
-            #expect(tax.tax(ofShort: short, long: long) - tax.carryValue(ofShort: short, long: long) == best, "round \(round)")
+            #expect(
+                tax.tax(ofShort: short, long: long) - tax.carryValue(ofShort: short, long: long) == best,
+                "round \(round)")
         }
     }
 
@@ -143,7 +158,8 @@ struct TaxTests {
             TaxLot(id: "a", acquired: try day("2020-01-02"), quantity: 10, basisPerShare: 10),
             TaxLot(id: "b", acquired: try day("2026-01-02"), quantity: 30, basisPerShare: 30),
         ]
-        let sale = Disposal(date: try day("2026-03-01"), netPrice: 40, tax: TaxSettings(mode: .lotRates, rates: Self.rates))
+        let sale = Disposal(
+            date: try day("2026-03-01"), netPrice: 40, tax: TaxSettings(mode: .lotRates, rates: Self.rates))
         let average = try sale.select(20, from: lots, by: .average)
         #expect(average.map { $0.gain }.reduce(0, +) == dec("300"))
         #expect(try sale.select(35, from: lots, by: .specific, named: ["b", "a"]).map { $0.quantity } == [30, 5])
@@ -152,7 +168,9 @@ struct TaxTests {
         #expect(throws: DisposalError.tooFewShares(have: 40, need: 41)) { try sale.select(41, from: lots, by: .fifo) }
     }
 
-    @Test("scenario D3: a wash sale on both sides", .enabled(if: Scenarios.isPresent, "the folder of references is not there"))
+    @Test(
+        "scenario D3: a wash sale on both sides",
+        .enabled(if: Scenarios.isPresent, "the folder of references is not there"))
     func scenarioWashSale() throws {
         let scenario = try Scenarios.load("D3")
         let inputs = try #require(scenario["inputs"])
@@ -194,22 +212,30 @@ struct TaxTests {
         for _ in 0..<500 {
             let sold = try (0..<3).map { index in
                 let lot = TaxLot(
-                    id: "S\(index)", acquired: try #require(sale.adding(days: -1 - generator.integer(600))), quantity: 40,
+                    id: "S\(index)", acquired: try #require(sale.adding(days: -1 - generator.integer(600))),
+                    quantity: 40,
                     basisPerShare: FixedDecimal(20 + generator.integer(30)))
-                return WashSale.Sold(lot: lot, quantity: FixedDecimal(1 + generator.integer(40)), gainPerShare: 30 - lot.basisPerShare)
+                return WashSale.Sold(
+                    lot: lot, quantity: FixedDecimal(1 + generator.integer(40)), gainPerShare: 30 - lot.basisPerShare)
             }
             let lots = try (0..<4).map { index in
                 TaxLot(
                     id: "B\(index)", acquired: try #require(sale.adding(days: generator.integer(90) - 45)),
                     quantity: FixedDecimal(1 + generator.integer(30)), basisPerShare: 28)
             }
-            let purchases = lots.map { WashSale.Purchase(id: $0.id, date: $0.acquired, quantity: $0.quantity, costPerShare: $0.basisPerShare) }
+            let purchases = lots.map {
+                WashSale.Purchase(id: $0.id, date: $0.acquired, quantity: $0.quantity, costPerShare: $0.basisPerShare)
+            }
             let wash = WashSale(sold: sold, on: sale, purchases: purchases, rule: .unitedStates)
             let losses = sold.filter { $0.gainPerShare < 0 }
             #expect(wash.economicLoss == losses.map { -$0.gainPerShare * $0.quantity }.reduce(0, +))
             #expect(wash.disallowedLoss + wash.allowedLoss == wash.economicLoss)
-            let inWindow = lots.filter { ($0.acquired.daysSinceEpoch - sale.daysSinceEpoch).magnitude <= 30 }.map { $0.quantity }.reduce(0, +)
-            #expect(wash.replacements.map { $0.quantity }.reduce(0, +) == min(inWindow, losses.map { $0.quantity }.reduce(0, +)))
+            let inWindow = lots.filter { ($0.acquired.daysSinceEpoch - sale.daysSinceEpoch).magnitude <= 30 }.map {
+                $0.quantity
+            }.reduce(0, +)
+            #expect(
+                wash.replacements.map { $0.quantity }.reduce(0, +)
+                    == min(inWindow, losses.map { $0.quantity }.reduce(0, +)))
             // The basis of all lots grows by exactly what was disallowed.
             func basis(_ lots: [TaxLot]) -> FixedDecimal { lots.map { $0.basisPerShare * $0.quantity }.reduce(0, +) }
             let after = wash.applied(to: lots)

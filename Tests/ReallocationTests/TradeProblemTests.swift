@@ -6,7 +6,9 @@ import WireFormat
 
 @Suite("Trade problem")
 struct TradeProblemTests {
-    @Test("scenario D4a: the best whole-share plan", .enabled(if: Scenarios.isPresent, "the folder of references is not there"))
+    @Test(
+        "scenario D4a: the best whole-share plan",
+        .enabled(if: Scenarios.isPresent, "the folder of references is not there"))
     func scenario() throws {
         let part = try #require(try Scenarios.load("D4")["parts"]?["a"])
         let inputs = try #require(part["inputs"])
@@ -18,11 +20,20 @@ struct TradeProblemTests {
             let spread = price * (try asset.decimal("half_spread_bps")) / 10_000
             return TradeAsset(
                 symbol: name, quote: MarketQuote(price: price, halfSpread: spread),
-                lots: [TaxLot(id: name, acquired: try day("2020-01-01"), quantity: try asset.decimal("shares"), basisPerShare: price)],
+                lots: [
+                    TaxLot(
+                        id: name, acquired: try day("2020-01-01"), quantity: try asset.decimal("shares"),
+                        basisPerShare: price)
+                ],
                 target: try asset.decimal("target_weight"))
         }
         var covariance = Matrix(rows: 3, columns: 3)
-        for i in 0..<3 { for j in 0..<3 { covariance[i, j] = volatility[i] * volatility[j] * (try #require(inputs["correlation"]?[i]?[j]?.doubleValue)) } }
+        for i in 0..<3 {
+            for j in 0..<3 {
+                covariance[i, j] =
+                    volatility[i] * volatility[j] * (try #require(inputs["correlation"]?[i]?[j]?.doubleValue))
+            }
+        }
         let schedule = try #require(inputs["commission"])
         var limits = TradeLimits()
         limits.minimumTrade = try inputs.decimal("minimum_trade")
@@ -30,7 +41,9 @@ struct TradeProblemTests {
         var problem = TradeProblem(
             date: try day("2026-01-01"), cash: try inputs.decimal("cash"), assets: assets, covariance: covariance,
             riskAversion: try inputs.double("risk_aversion"), horizonYears: 1,
-            costs: CostModel(commission: CommissionSchedule(perShare: try schedule.decimal("per_share"), minimum: try schedule.decimal("minimum"))),
+            costs: CostModel(
+                commission: CommissionSchedule(
+                    perShare: try schedule.decimal("per_share"), minimum: try schedule.decimal("minimum"))),
             tax: .none, limits: limits)
         problem.limits.cashFloor = try inputs.decimal("cash_floor") * problem.value
         #expect(problem.value.double == (try expected.double("portfolio_value")))
@@ -54,8 +67,12 @@ struct TradeProblemTests {
             }
             let found = try #require(solution, "problem \(block * 100 + index): none found, best \(best)")
             let scale = max(1, best.magnitude)
-            #expect((found.objective - best).magnitude <= 1e-7 * scale, "problem \(block * 100 + index): \(found.objective) for \(best), \(found.nodes) nodes")
-            #expect(found.lowerBound <= best + 1e-7 * scale, "problem \(block * 100 + index): bound \(found.lowerBound) above \(best)")
+            #expect(
+                (found.objective - best).magnitude <= 1e-7 * scale,
+                "problem \(block * 100 + index): \(found.objective) for \(best), \(found.nodes) nodes")
+            #expect(
+                found.lowerBound <= best + 1e-7 * scale,
+                "problem \(block * 100 + index): bound \(found.lowerBound) above \(best)")
             worst = max(worst, found.gap)
         }
         #expect(worst <= 1e-6)
@@ -69,7 +86,9 @@ struct RandomTrades {
     init(seed: UInt64) { generator = SplitMix64(seed: seed &* 7_919 &+ 13) }
 
     mutating func covariance(_ n: Int, factors: Int = 3) -> Matrix {
-        let loadings = (0..<n).map { _ in [0.15 + 0.05 * generator.normal()] + (1..<max(factors, 2)).map { _ in 0.06 * generator.normal() } }
+        let loadings = (0..<n).map { _ in
+            [0.15 + 0.05 * generator.normal()] + (1..<max(factors, 2)).map { _ in 0.06 * generator.normal() }
+        }
         var sigma = Matrix(rows: n, columns: n)
         for i in 0..<n {
             for j in 0..<n { sigma[i, j] = Vector.dot(loadings[i], loadings[j]) }
@@ -110,22 +129,32 @@ struct RandomTrades {
             if generator.chance(0.1) { asset.expectedReturn = 0.05 * generator.normal() }
             assets.append(asset)
         }
-        var costs = CostModel(impactCoefficient: generator.chance(0.5) ? 1 : 0, ticket: FixedDecimal(generator.integer(4)))
+        var costs = CostModel(
+            impactCoefficient: generator.chance(0.5) ? 1 : 0, ticket: FixedDecimal(generator.integer(4)))
         if generator.chance(0.7) {
             costs.commission = CommissionSchedule(
-                perOrder: FixedDecimal(generator.integer(2)), perShare: dec("0.02"), rate: generator.chance(0.3) ? dec("0.001") : 0,
+                perOrder: FixedDecimal(generator.integer(2)), perShare: dec("0.02"),
+                rate: generator.chance(0.3) ? dec("0.001") : 0,
                 minimum: dec("0.35"), maximumRate: generator.chance(0.5) ? dec("0.01") : nil)
         }
-        if generator.chance(0.3) { costs.saleFees = SaleFees(rate: dec("0.0000278"), perShare: dec("0.01"), perShareCap: dec("0.15")) }
+        if generator.chance(0.3) {
+            costs.saleFees = SaleFees(rate: dec("0.0000278"), perShare: dec("0.01"), perShareCap: dec("0.15"))
+        }
         var tax = TaxSettings.none
         if isTaxed {
             tax = TaxSettings(
                 mode: generator.chance(0.75) ? .nettedYear : .lotRates,
-                rates: TaxRates(short: dec("0.37"), long: dec("0.2"), ordinary: dec("0.35"), ordinaryCap: FixedDecimal(50 + generator.integer(200))))
+                rates: TaxRates(
+                    short: dec("0.37"), long: dec("0.2"), ordinary: dec("0.35"),
+                    ordinaryCap: FixedDecimal(50 + generator.integer(200))))
             if generator.chance(0.3) { tax.method = [.fifo, .lifo, .hifo][generator.integer(3)] }
             tax.realisedShort = FixedDecimal(generator.integer(400) - 200)
             tax.realisedLong = FixedDecimal(generator.integer(400) - 200)
-            if generator.chance(0.3) { (tax.carryShort, tax.carryLong) = (FixedDecimal(generator.integer(200)), FixedDecimal(generator.integer(200))) }
+            if generator.chance(0.3) {
+                (tax.carryShort, tax.carryLong) = (
+                    FixedDecimal(generator.integer(200)), FixedDecimal(generator.integer(200))
+                )
+            }
             if generator.chance(0.2) { (tax.carryValueShort, tax.carryValueLong) = (dec("0.1"), dec("0.08")) }
             if generator.chance(0.4) { tax.washSale = nil }
         }
@@ -135,11 +164,18 @@ struct RandomTrades {
         if generator.chance(0.4) { limits.maximumTrades = 1 + generator.integer(n) }
         if generator.chance(0.3) { limits.turnover = FixedDecimal(0.02 + 0.1 * generator.uniform(), places: 3) }
         if generator.chance(0.2), isTaxed { limits.taxBudget = FixedDecimal(generator.integer(60) - 20) }
-        if generator.chance(0.2), n > 1 { limits.groups = [TradeGroup(name: "g", members: [0, 1], lowest: dec("0.05"), highest: FixedDecimal((weights[0] + weights[1]) * 1.1, places: 3))] }
+        if generator.chance(0.2), n > 1 {
+            limits.groups = [
+                TradeGroup(
+                    name: "g", members: [0, 1], lowest: dec("0.05"),
+                    highest: FixedDecimal((weights[0] + weights[1]) * 1.1, places: 3))
+            ]
+        }
         let cash = FixedDecimal(value * weights[n] * (0.5 + generator.uniform()), places: 2)
         limits.cashFloor = generator.chance(0.5) ? cash * dec("0.8") : 0
         return TradeProblem(
-            date: today, cash: cash, assets: assets, covariance: covariance(n), riskAversion: 2 + 20 * generator.uniform(),
+            date: today, cash: cash, assets: assets, covariance: covariance(n),
+            riskAversion: 2 + 20 * generator.uniform(),
             horizonYears: 1, costs: costs, tax: tax, limits: limits)
     }
 }
@@ -166,7 +202,9 @@ struct Enumeration {
         for asset in problem.assets {
             let quote = asset.quote
             let lots = problem.sellableLots(asset)
-            let cap = (try #require(problem.limits.participation) * (try #require(quote.dailyVolume))).roundedDown(to: 1).int ?? 0
+            let cap =
+                (try #require(problem.limits.participation) * (try #require(quote.dailyVolume))).roundedDown(to: 1).int
+                ?? 0
             let sellable = lots.compactMap { $0.quantity.int }.reduce(0, +)
             let sale = Disposal(date: problem.date, netPrice: problem.netPrice(quote), tax: problem.tax)
             var own: [Choice] = []
@@ -189,7 +227,9 @@ struct Enumeration {
                             for taken in 0...min(rest, lots[index].quantity.int ?? 0) {
                                 let gain = sale.gainPerShare(lots[index]) * FixedDecimal(taken)
                                 let isShort = sale.term(lots[index]) == .short
-                                visit(index + 1, rest - taken, isShort ? short + gain : short, isShort ? long : long + gain)
+                                visit(
+                                    index + 1, rest - taken, isShort ? short + gain : short,
+                                    isShort ? long : long + gain)
                             }
                         }
                         visit(0, -k, 0, 0)
@@ -200,10 +240,17 @@ struct Enumeration {
                         gains = kept
                     } else {
                         let sales = try sale.select(FixedDecimal(-k), from: lots, by: problem.tax.method)
-                        gains = [(sales.filter { $0.term == .short }.map { $0.gain }.reduce(0, +), sales.filter { $0.term == .long }.map { $0.gain }.reduce(0, +))]
+                        gains = [
+                            (
+                                sales.filter { $0.term == .short }.map { $0.gain }.reduce(0, +),
+                                sales.filter { $0.term == .long }.map { $0.gain }.reduce(0, +)
+                            )
+                        ]
                     }
                 }
-                own.append(Choice(value: (quote.price * shares).double, cost: cost.paid.double, steps: Double(k), gains: gains))
+                own.append(
+                    Choice(value: (quote.price * shares).double, cost: cost.paid.double, steps: Double(k), gains: gains)
+                )
             }
             choices.append(own)
         }
@@ -246,7 +293,11 @@ struct Enumeration {
             guard problem.cash.double - spent >= limits.cashFloor.double - 1e-9 else { return }
             let trades = picked.filter { $0.steps != 0 }.count
             if let most = limits.maximumTrades, trades > most { return }
-            if let most = limits.turnover, picked.reduce(0, { $0 + $1.value.magnitude }) / 2 > most.double * total + 1e-9 { return }
+            if let most = limits.turnover,
+                picked.reduce(0, { $0 + $1.value.magnitude }) / 2 > most.double * total + 1e-9
+            {
+                return
+            }
             var weights = start
             for i in 0..<n { weights[i] += picked[i].value / total }
             for group in limits.groups {
@@ -258,7 +309,11 @@ struct Enumeration {
             for i in 0..<n { for j in 0..<n { risk += weights[i] * problem.covariance[i, j] * weights[j] } }
             var base = 0.5 * problem.riskAversion * problem.horizonYears * total * risk
             base += picked.reduce(0) { $0 + $1.cost } + Double(trades) * problem.costs.ticket.double
-            for i in 0..<n { base -= problem.horizonYears * total * problem.assets[i].expectedReturn * (weights[i] + problem.assets[i].target.double) }
+            for i in 0..<n {
+                base -=
+                    problem.horizonYears * total * problem.assets[i].expectedReturn
+                    * (weights[i] + problem.assets[i].target.double)
+            }
             lots(0, 0, 0, base)
         }
         visit()
@@ -289,7 +344,8 @@ extension RandomTrades {
                 TradeAsset(
                     symbol: "A\(i)",
                     quote: MarketQuote(
-                        price: price, halfSpread: FixedDecimal(price.double * 0.0003, places: 4), dailyVolume: 1_000_000,
+                        price: price, halfSpread: FixedDecimal(price.double * 0.0003, places: 4),
+                        dailyVolume: 1_000_000,
                         dailyVolatility: 0.012 + 0.015 * generator.uniform()),
                     lots: lots, target: FixedDecimal(weights[i], places: 8)))
         }
@@ -298,12 +354,15 @@ extension RandomTrades {
         limits.cashFloor = 20_000
         limits.participation = dec("0.1")
         let tax = TaxSettings(
-            mode: .nettedYear, rates: TaxRates(short: dec("0.37"), long: dec("0.2"), ordinary: dec("0.37"), ordinaryCap: 3000),
+            mode: .nettedYear,
+            rates: TaxRates(short: dec("0.37"), long: dec("0.2"), ordinary: dec("0.37"), ordinaryCap: 3000),
             realisedShort: 15_000, realisedLong: 20_000)
         return TradeProblem(
-            date: today, cash: 60_000, assets: assets, covariance: covariance(n, factors: 5), riskAversion: 50, horizonYears: 1,
+            date: today, cash: 60_000, assets: assets, covariance: covariance(n, factors: 5), riskAversion: 50,
+            horizonYears: 1,
             costs: CostModel(
-                commission: CommissionSchedule(perShare: dec("0.005"), minimum: 1, maximumRate: dec("0.01")), impactCoefficient: 1),
+                commission: CommissionSchedule(perShare: dec("0.005"), minimum: 1, maximumRate: dec("0.01")),
+                impactCoefficient: 1),
             tax: tax, limits: limits)
     }
 }

@@ -83,18 +83,23 @@ struct WeightDriftTests {
         #expect(drift.total == (try expected.decimal("portfolio_value")))
         for (asset, weight) in try expected.members("weights") {
             #expect(drift.weight(of: asset).held.rounded(places: 10) == (try weight.decimal()))
-            #expect(drift.weight(of: asset).deviation.rounded(places: 10) == (try #require(expected["deviation"]).decimal(asset)))
+            #expect(
+                drift.weight(of: asset).deviation.rounded(places: 10)
+                    == (try #require(expected["deviation"]).decimal(asset)))
         }
         #expect(drift.halfL1.rounded(places: 10) == (try expected.decimal("half_l1")))
         #expect(drift.largest?.asset == "AAA" && drift.largest?.value.rounded(places: 10) == dec("0.0366666667"))
-        #expect(drift.largestRelative?.asset == "CCC" && drift.largestRelative?.value.rounded(places: 10) == dec("0.1116666667"))
+        #expect(
+            drift.largestRelative?.asset == "CCC"
+                && drift.largestRelative?.value.rounded(places: 10) == dec("0.1116666667"))
         let names = try inputs.list("correlation_order").compactMap { $0.stringValue }
         var variance = 0.0
         for (i, a) in names.enumerated() {
             for (j, b) in names.enumerated() {
                 let correlation = try #require(inputs["correlation"]?[i]?[j]?.doubleValue)
                 let sigma = try #require(inputs["annual_volatility"])
-                variance += drift.weight(of: a).deviation.double * drift.weight(of: b).deviation.double
+                variance +=
+                    drift.weight(of: a).deviation.double * drift.weight(of: b).deviation.double
                     * correlation * (try sigma.double(a)) * (try sigma.double(b))
             }
         }
@@ -106,7 +111,8 @@ struct WeightDriftTests {
         trigger.maxAbsolute = try thresholds.decimal("max_absolute")
         trigger.maxRelative = try thresholds.decimal("max_relative")
         trigger.trackingError = try thresholds.double("tracking_error")
-        let rules = trigger.evaluate(drift, trackingError: error, cash: "CASH", daysSinceLast: nil, isTargetChanged: false)
+        let rules = trigger.evaluate(
+            drift, trackingError: error, cash: "CASH", daysSinceLast: nil, isTargetChanged: false)
         #expect(rules.count == 4)
         for (rule, fired) in rules { #expect(expected["triggered"]?[rule.rawValue]?.boolValue == fired, "\(rule)") }
     }

@@ -14,10 +14,10 @@ enum OpenAPI {
         ],
         "servers": [["url": "/"]],
         "security": [["bearer": []], ["apiKey": []]],
-        "tags": [["name": "portfolio"], ["name": "market-data"], ["name": "meta"]],
+        "tags": [["name": "portfolio"], ["name": "rebalance"], ["name": "market-data"], ["name": "meta"]],
         "paths": paths,
         "components": [
-            "schemas": .object(JSONObject(RequestSchemas.all + AnswerSchemas.all)),
+            "schemas": .object(JSONObject(RequestSchemas.all + AnswerSchemas.all + RebalanceSchemas.all)),
             "securitySchemes": [
                 "bearer": ["type": "http", "scheme": "bearer", "description": "An API key or a JWT (HS256)."],
                 "apiKey": ["type": "apiKey", "in": "header", "name": "x-api-key"],

@@ -18,7 +18,7 @@ enum Operations {
     }
 
     static func of(_ line: Routes.Line) -> JSONValue {
-        let description = all[line.operation] ?? Description(summary: line.operation)
+        let description = all[line.operation] ?? RebalanceSchemas.operations[line.operation] ?? Description(summary: line.operation)
         var object = JSONObject([
             ("operationId", .string(line.operation)), ("summary", .string(description.summary)),
             ("tags", [.string(description.tag)]),
@@ -47,7 +47,8 @@ enum Operations {
         let words = [
             "400": "The body or a header cannot be read.", "401": "No or bad credentials.",
             "403": "The scope is missing.",
-            "404": "There is none of this name for this tenant.", "408": "The body took too long.",
+            "404": "There is none of this name for this tenant.", "409": "The state does not allow this.",
+            "412": "The hash is not the plan's.", "408": "The body took too long.",
             "413": "The body is too large.",
             "415": "The media type is not taken.", "422": "Understood, and not possible.", "500": "A bug of ours.",
             "503": "Try again after Retry-After.", "504": "The deadline has passed.",
@@ -63,6 +64,14 @@ enum Operations {
             return [
                 [
                     "name": "id", "in": "path", "required": true, "description": "The portfolio.",
+                    "schema": ["type": "string", "pattern": "^[0-9A-Za-z_-]{4,64}$"], "example": "demo",
+                ]
+            ]
+        }
+        if path.contains("{plan}") {
+            return [
+                [
+                    "name": "plan", "in": "path", "required": true, "description": "The plan.",
                     "schema": ["type": "string", "pattern": "^[0-9A-Za-z_-]{4,64}$"], "example": "demo",
                 ]
             ]
@@ -93,7 +102,7 @@ enum Operations {
         ]
     }
 
-    private static func json(_ schema: String, _ examples: [(String, JSONValue)]) -> JSONValue {
+    static func json(_ schema: String, _ examples: [(String, JSONValue)]) -> JSONValue {
         [
             "required": true,
             "content": [

@@ -12,7 +12,8 @@ public struct MarketQuote: Sendable, Equatable {
     public var dailyVolatility: Double?
 
     public init(
-        price: FixedDecimal, halfSpread: FixedDecimal = 0, dailyVolume: FixedDecimal? = nil, dailyVolatility: Double? = nil
+        price: FixedDecimal, halfSpread: FixedDecimal = 0, dailyVolume: FixedDecimal? = nil,
+        dailyVolatility: Double? = nil
     ) {
         self.price = price
         self.halfSpread = halfSpread
@@ -47,7 +48,8 @@ public struct CostModel: Sendable, Equatable {
     public var ticket: FixedDecimal
 
     public init(
-        commission: CommissionSchedule = CommissionSchedule(), saleFees: SaleFees = SaleFees(), impactCoefficient: Double = 0,
+        commission: CommissionSchedule = CommissionSchedule(), saleFees: SaleFees = SaleFees(),
+        impactCoefficient: Double = 0,
         ticket: FixedDecimal = 0
     ) {
         self.commission = commission

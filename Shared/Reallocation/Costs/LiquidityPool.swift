@@ -121,7 +121,9 @@ public struct ConcentratedLiquidityPool: Sendable, Equatable {
 /// What the Solana network takes for a transaction, in lamports.
 public enum NetworkFee {
     /// 5,000 a signature, and the compute limit times its price in millionths of a lamport, rounded up; nil on overflow.
-    public static func lamports(signatures: UInt64, computeUnits: UInt64, microLamportsPerUnit: UInt64, tip: UInt64 = 0) -> UInt64? {
+    public static func lamports(
+        signatures: UInt64, computeUnits: UInt64, microLamportsPerUnit: UInt64, tip: UInt64 = 0
+    ) -> UInt64? {
         let priority = (UInt128(computeUnits) * UInt128(microLamportsPerUnit) + 999_999) / 1_000_000
         return UInt64(exactly: UInt128(signatures) * 5_000 + priority + UInt128(tip))
     }

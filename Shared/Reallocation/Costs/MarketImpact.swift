@@ -7,7 +7,9 @@
 /// exponent as 0.489 +- 0.0015 over every liquid stock of Tokyo, so it is fixed at one half here.
 public enum SquareRootImpact {
     /// The cost of an order; zero where there is nothing to trade or no volume is known.
-    public static func cost(coefficient: Double, dailyVolatility: Double, shares: Double, volume: Double, value: Double) -> Double {
+    public static func cost(
+        coefficient: Double, dailyVolatility: Double, shares: Double, volume: Double, value: Double
+    ) -> Double {
         guard shares > 0, volume > 0 else { return 0 }
         return coefficient * dailyVolatility * (shares / volume).squareRoot() * value
     }
@@ -72,7 +74,9 @@ public struct AlmgrenChriss: Sendable, Equatable {
             let missing = Int(total.magnitude) - whole.reduce(0, +)
             // Remainders that rounding alone tells apart count as ties.
             let remainders = sizes.map { (($0 - $0.rounded(.down)) * 1e6).rounded() }
-            let order = sizes.indices.sorted { remainders[$0] == remainders[$1] ? $0 < $1 : remainders[$0] > remainders[$1] }
+            let order = sizes.indices.sorted {
+                remainders[$0] == remainders[$1] ? $0 < $1 : remainders[$0] > remainders[$1]
+            }
             for index in order.prefix(max(0, missing)) { whole[index] += 1 }
             return whole.map { Int(sign) * $0 }
         }

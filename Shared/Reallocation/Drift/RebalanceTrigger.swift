@@ -65,7 +65,9 @@ public enum NoTradeRegion {
     /// variance of the asset; trade to the nearer edge. Nil where the risk or its price is not positive.
     /// Source: Gerhold, Guasoni, Muhle-Karbe and Schachermayer (2014), Transaction costs, trading volume, and the liquidity
     /// premium, with nu^2 = pi^2 (1-pi)^2 sigma^2; Leland (1996) for the edge rule.
-    public static func halfWidth(cost: Double, deviationVariance: Double, riskAversion: Double, variance: Double) -> Double? {
+    public static func halfWidth(
+        cost: Double, deviationVariance: Double, riskAversion: Double, variance: Double
+    ) -> Double? {
         guard cost >= 0, deviationVariance >= 0, riskAversion > 0, variance > 0 else { return nil }
         return cubeRoot(3 * cost * deviationVariance / (2 * riskAversion * variance))
     }

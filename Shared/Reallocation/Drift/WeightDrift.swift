@@ -46,7 +46,9 @@ public struct WeightDrift: Sendable, Equatable {
             gaps.append((asset, held, wanted))
             sum += gap
             if largest.map({ gap > $0.value }) ?? true { largest = Extreme(asset: asset, value: gap) }
-            if wanted > 0, relative.map({ gap * $0.wanted > $0.gap * wanted }) ?? true { relative = (asset, gap, wanted) }
+            if wanted > 0, relative.map({ gap * $0.wanted > $0.gap * wanted }) ?? true {
+                relative = (asset, gap, wanted)
+            }
         }
         self.total = total
         self.gaps = gaps

@@ -61,9 +61,12 @@ public struct Disposal: Sendable {
         let byAge = lots.sorted { ($0.acquired, $0.id) < ($1.acquired, $1.id) }
         switch method {
         case .fifo: return take(quantity, in: byAge)
-        case .lifo: return take(quantity, in: lots.sorted { $0.acquired == $1.acquired ? $0.id < $1.id : $0.acquired > $1.acquired })
+        case .lifo:
+            return take(
+                quantity, in: lots.sorted { $0.acquired == $1.acquired ? $0.id < $1.id : $0.acquired > $1.acquired })
         case .hifo: return take(quantity, in: Self.stable(byAge) { -$0.basisPerShare })
-        case .minimumTaxByRate: return take(quantity, in: Self.stable(byAge) { tax.rates.rate(term($0)) * gainPerShare($0) })
+        case .minimumTaxByRate:
+            return take(quantity, in: Self.stable(byAge) { tax.rates.rate(term($0)) * gainPerShare($0) })
         case .minimumTax:
             guard tax.mode == .nettedYear else { return try select(quantity, from: lots, by: .minimumTaxByRate) }
             return minimumTax(quantity, byAge)
@@ -148,10 +151,14 @@ public struct Disposal: Sendable {
             let levels = [
                 (year.netShort + first.short, year.netShort + last.short),
                 (year.netLong + first.long, year.netLong + last.long),
-                (year.netShort + year.netLong + first.short + first.long, year.netShort + year.netLong + last.short + last.long),
+                (
+                    year.netShort + year.netLong + first.short + first.long,
+                    year.netShort + year.netLong + last.short + last.long
+                ),
             ]
             let cap = tax.rates.ordinaryCap
-            for (x, y) in levels + [(levels[2].0 + cap, levels[2].1 + cap)] where x.isNegative != y.isNegative && x != y {
+            for (x, y) in levels + [(levels[2].0 + cap, levels[2].1 + cap)] where x.isNegative != y.isNegative && x != y
+            {
                 let crossing = a + (b - a) * (x / (x - y))
                 guard step > 0 else {
                     candidates.append(min(max(crossing, a), b))

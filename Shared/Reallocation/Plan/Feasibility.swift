@@ -51,7 +51,8 @@ struct Feasibility {
             limits.append(
                 Limit(
                     name: "turnover", rank: .turnover, buys: everything.mapValues { _ in 0.5 },
-                    sales: everything.mapValues { _ in 0.5 }, bound: turnover.double, value: turnover.double, direction: 1))
+                    sales: everything.mapValues { _ in 0.5 }, bound: turnover.double, value: turnover.double,
+                    direction: 1))
         }
         if problem.limits.cashFloor > 0 {
             let floor = problem.limits.cashFloor.double
@@ -60,7 +61,8 @@ struct Feasibility {
             for i in 0..<n { (buys[i], sales[i]) = (1 + frictions[i], -1 + frictions[i]) }
             limits.append(
                 Limit(
-                    name: "cash_floor", rank: .cashFloor, buys: buys, sales: sales, bound: cash - floor / total, value: floor,
+                    name: "cash_floor", rank: .cashFloor, buys: buys, sales: sales, bound: cash - floor / total,
+                    value: floor,
                     direction: -total))
         }
         for (i, asset) in problem.assets.enumerated() {
@@ -69,7 +71,8 @@ struct Feasibility {
                 let perRate = (volume * problem.limits.participationDays * asset.quote.price).double / total
                 limits.append(
                     Limit(
-                        name: "participation.\(asset.symbol)", rank: .participation, buys: [i: 1], sales: [i: 1], bound: cap,
+                        name: "participation.\(asset.symbol)", rank: .participation, buys: [i: 1], sales: [i: 1],
+                        bound: cap,
                         value: rate.double, direction: perRate > 0 ? 1 / perRate : 0))
             }
             if let highest = asset.highestWeight {
@@ -91,13 +94,15 @@ struct Feasibility {
             if let highest = group.highest {
                 limits.append(
                     Limit(
-                        name: "group_constraints.\(group.name).max", rank: .group, buys: members, sales: members.mapValues { -$0 },
+                        name: "group_constraints.\(group.name).max", rank: .group, buys: members,
+                        sales: members.mapValues { -$0 },
                         bound: highest.double - sum, value: highest.double, direction: 1))
             }
             if let lowest = group.lowest {
                 limits.append(
                     Limit(
-                        name: "group_constraints.\(group.name).min", rank: .group, buys: members.mapValues { -$0 }, sales: members,
+                        name: "group_constraints.\(group.name).min", rank: .group, buys: members.mapValues { -$0 },
+                        sales: members,
                         bound: sum - lowest.double, value: lowest.double, direction: -1))
             }
         }
@@ -105,7 +110,9 @@ struct Feasibility {
     }
 
     /// The program of some limits, those of `elastic` with a variable of their own that `weights` prices.
-    private func program(_ held: [Limit], elastic: [Limit] = [], weights: [Double] = [], caps: [Double?] = []) -> QuadraticProgram {
+    private func program(
+        _ held: [Limit], elastic: [Limit] = [], weights: [Double] = [], caps: [Double?] = []
+    ) -> QuadraticProgram {
         let width = 2 * n + elastic.count
         let all = held + elastic
         var G = Matrix(rows: all.count + 1, columns: width)
@@ -156,7 +163,8 @@ struct Feasibility {
     func relaxation() -> [(limit: Limit, gives: Double)]? {
         let ranks = Set(limits.map { $0.rank }).sorted()
         // The fewest ranks, from the least important up, that have to be open.
-        guard let open = ranks.indices.first(where: { last in isFeasible(limits.filter { $0.rank > ranks[last] }) }) else { return nil }
+        guard let open = ranks.indices.first(where: { last in isFeasible(limits.filter { $0.rank > ranks[last] }) })
+        else { return nil }
         let held = limits.filter { $0.rank > ranks[open] }
         let elastic = limits.filter { $0.rank <= ranks[open] }
         // The most important of the open ranks gives least, then the next.
@@ -164,7 +172,9 @@ struct Feasibility {
         var last: [Double]?
         for rank in ranks[...open].reversed() {
             let weights = elastic.map { $0.rank == rank ? 1.0 : 0 }
-            guard let solution = try? InteriorPointMethod.solve(program(held, elastic: elastic, weights: weights, caps: caps)),
+            guard
+                let solution = try? InteriorPointMethod.solve(
+                    program(held, elastic: elastic, weights: weights, caps: caps)),
                 solution.status == .optimal
             else { return nil }
             let gives = elastic.indices.map { max(0, solution.x[2 * n + $0]) }

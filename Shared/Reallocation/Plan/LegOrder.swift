@@ -19,8 +19,10 @@ struct LegOrder: Sendable {
         let flows = trades.map { -(problem.assets[$0.asset].quote.price * $0.shares) - $0.cost.paid }
         // A portfolio that starts below its floor only has to climb.
         let floor = min(problem.cash, problem.limits.cashFloor, costing.cashAfter)
-        let order = trades.count <= Self.mostExact
-            ? Self.exact(problem, trades, start, moves, flows, floor) : Self.greedy(problem, trades, start, moves, flows, floor)
+        let order =
+            trades.count <= Self.mostExact
+            ? Self.exact(problem, trades, start, moves, flows, floor)
+            : Self.greedy(problem, trades, start, moves, flows, floor)
         self.order = order
         trackingErrors = []
         cash = []
@@ -92,7 +94,9 @@ struct LegOrder: Sendable {
                 return change / max(moves[trade].magnitude, 1e-300)
             }
             let rated = affordable.map { ($0, gain($0)) }
-            guard let next = rated.min(by: { $0.1 < $1.1 })?.0 else { return order + salesFirst(trades).filter { left.contains($0) } }
+            guard let next = rated.min(by: { $0.1 < $1.1 })?.0 else {
+                return order + salesFirst(trades).filter { left.contains($0) }
+            }
             left.remove(next)
             order.append(next)
             money += flows[next]

@@ -83,7 +83,8 @@ struct PlanCosting: Sendable {
                 return (try? sale.select(shares, from: lots.filter { sale.term($0) == term }, by: .hifo)) ?? []
             }
             return part(.short, fromShort) + part(.long, quantity - fromShort)
-        default: return (try? sale.select(quantity, from: lots, by: problem.tax.method, named: lots.map { $0.id })) ?? []
+        default:
+            return (try? sale.select(quantity, from: lots, by: problem.tax.method, named: lots.map { $0.id })) ?? []
         }
     }
 
@@ -93,16 +94,26 @@ struct PlanCosting: Sendable {
         let total = problem.value
         let tolerance = FixedDecimal(1) / 10_000_000
         var broken: [String] = []
-        if cashAfter < limits.cashFloor - tolerance { broken.append("cash_floor: \(cashAfter.cents) left, \(limits.cashFloor) to be kept") }
-        if let most = limits.maximumTrades, trades.count > most { broken.append("max_trades: \(trades.count) of at most \(most)") }
-        if let most = limits.turnover, turnover > most * total + tolerance { broken.append("turnover: \((turnover / total).rounded(places: 6)) of at most \(most)") }
-        if let most = limits.taxBudget, tax > most + tolerance { broken.append("tax_budget: \(tax.cents) of at most \(most)") }
+        if cashAfter < limits.cashFloor - tolerance {
+            broken.append("cash_floor: \(cashAfter.cents) left, \(limits.cashFloor) to be kept")
+        }
+        if let most = limits.maximumTrades, trades.count > most {
+            broken.append("max_trades: \(trades.count) of at most \(most)")
+        }
+        if let most = limits.turnover, turnover > most * total + tolerance {
+            broken.append("turnover: \((turnover / total).rounded(places: 6)) of at most \(most)")
+        }
+        if let most = limits.taxBudget, tax > most + tolerance {
+            broken.append("tax_budget: \(tax.cents) of at most \(most)")
+        }
         for trade in trades {
             let asset = problem.assets[trade.asset]
             let size = trade.shares.magnitude
             if !size.isMultiple(of: limits.lotSize) { broken.append("lot_size of \(asset.symbol)") }
             if trade.cost.value < limits.minimumTrade { broken.append("min_trade of \(asset.symbol)") }
-            if let rate = limits.participation, let volume = asset.quote.dailyVolume, size > rate * volume * limits.participationDays {
+            if let rate = limits.participation, let volume = asset.quote.dailyVolume,
+                size > rate * volume * limits.participationDays
+            {
                 broken.append("participation of \(asset.symbol)")
             }
             if trade.shares > 0 ? !asset.canBuy : !asset.canSell { broken.append("restricted: \(asset.symbol)") }
@@ -110,17 +121,27 @@ struct PlanCosting: Sendable {
             if trade.lots.map({ $0.quantity }).reduce(.zero, +) != size { broken.append("lots of \(asset.symbol)") }
             for sale in trade.lots {
                 let lot = asset.lots.first { $0.id == sale.lot.id }
-                if asset.lockedLots.contains(sale.lot.id) || sale.quantity > lot?.quantity ?? 0 { broken.append("lot \(sale.lot.id)") }
+                if asset.lockedLots.contains(sale.lot.id) || sale.quantity > lot?.quantity ?? 0 {
+                    broken.append("lot \(sale.lot.id)")
+                }
             }
         }
         for (asset, weight) in zip(problem.assets, weights) {
-            if let highest = asset.highestWeight, weight > highest + tolerance { broken.append("upper_bound of \(asset.symbol): \(weight.rounded(places: 6)) of at most \(highest)") }
-            if let lowest = asset.lowestWeight, weight < lowest - tolerance { broken.append("lower_bound of \(asset.symbol): \(weight.rounded(places: 6)) of at least \(lowest)") }
+            if let highest = asset.highestWeight, weight > highest + tolerance {
+                broken.append("upper_bound of \(asset.symbol): \(weight.rounded(places: 6)) of at most \(highest)")
+            }
+            if let lowest = asset.lowestWeight, weight < lowest - tolerance {
+                broken.append("lower_bound of \(asset.symbol): \(weight.rounded(places: 6)) of at least \(lowest)")
+            }
         }
         for group in limits.groups {
             let sum = group.members.map { weights[$0] }.reduce(.zero, +)
-            if let highest = group.highest, sum > highest + tolerance { broken.append("group \(group.name): \(sum.rounded(places: 6)) of at most \(highest)") }
-            if let lowest = group.lowest, sum < lowest - tolerance { broken.append("group \(group.name): \(sum.rounded(places: 6)) of at least \(lowest)") }
+            if let highest = group.highest, sum > highest + tolerance {
+                broken.append("group \(group.name): \(sum.rounded(places: 6)) of at most \(highest)")
+            }
+            if let lowest = group.lowest, sum < lowest - tolerance {
+                broken.append("group \(group.name): \(sum.rounded(places: 6)) of at least \(lowest)")
+            }
         }
         return broken
     }

@@ -16,7 +16,8 @@ struct PlanInputs: Sendable {
         let settings = request.settings
         let names = request.traded
         guard !names.isEmpty else {
-            throw Problem(JSONPointer(["target"]), .missing, "There is nothing to hold: no holdings, and no target but cash.")
+            throw Problem(
+                JSONPointer(["target"]), .missing, "There is nothing to hold: no holdings, and no target but cash.")
         }
         let tax = try Self.tax(settings.tax, on: request.asOf)
         let constraints = settings.constraints
@@ -77,7 +78,8 @@ struct PlanInputs: Sendable {
             throw Problem(.invalidValue, "The portfolio is worth more than can be computed with.")
         }
         guard drift.total > 0 else {
-            throw Problem(JSONPointer(["holdings"]), .outOfRange, "The portfolio is worth nothing, so it has no weights.")
+            throw Problem(
+                JSONPointer(["holdings"]), .outOfRange, "The portfolio is worth nothing, so it has no weights.")
         }
         var limits = TradeLimits()
         limits.lotSize = constraints.lotSize
@@ -94,8 +96,10 @@ struct PlanInputs: Sendable {
             guard !members.isEmpty else {
                 warnings.append(
                     PortfolioWarning(
-                        code: "group_not_applied", pointer: JSONPointer(["settings", "constraints", "groups", group.name]),
-                        detail: "No member of the group \(Problem.echo(group.name)) is held or wanted; it is not applied."))
+                        code: "group_not_applied",
+                        pointer: JSONPointer(["settings", "constraints", "groups", group.name]),
+                        detail:
+                            "No member of the group \(Problem.echo(group.name)) is held or wanted; it is not applied."))
                 continue
             }
             limits.groups.append(TradeGroup(name: group.name, members: members, lowest: group.min, highest: group.max))
@@ -110,7 +114,9 @@ struct PlanInputs: Sendable {
                 warnings.append(
                     PortfolioWarning(
                         code: "volume_missing", pointer: JSONPointer(["prices", asset.symbol, "adv"]),
-                        detail: "\(Problem.echo(asset.symbol)) has no daily volume: neither participation nor impact applies to it."))
+                        detail:
+                            "\(Problem.echo(asset.symbol)) has no daily volume: neither participation nor impact applies to it."
+                    ))
             }
         }
     }
@@ -121,9 +127,14 @@ struct PlanInputs: Sendable {
         let n = names.count
         var sigma = Matrix(rows: n, columns: n)
         if let given = request.covariance {
-            let at = Dictionary(given.assets.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { a, _ in a })
+            let at = Dictionary(
+                given.assets.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { a, _ in a })
             let places = names.map { at[$0] ?? 0 }
-            for i in 0..<n { for j in 0..<n { sigma[i, j] = (given.values[places[i]][places[j]] + given.values[places[j]][places[i]]) / 2 } }
+            for i in 0..<n {
+                for j in 0..<n {
+                    sigma[i, j] = (given.values[places[i]][places[j]] + given.values[places[j]][places[i]]) / 2
+                }
+            }
             return sigma
         }
         let isKnown = names.allSatisfy { request.prices[$0]?.volatility != nil }
@@ -159,7 +170,8 @@ struct PlanInputs: Sendable {
         let short = tax.rateShort * regime.shortInclusion
         let long = (regime.holdingPeriod == .none ? tax.rateShort : tax.rateLong) * regime.longInclusion
         let rates = TaxRates(
-            short: short, long: long, ordinary: tax.rateOrdinary ?? tax.rateShort, ordinaryCap: tax.ordinaryCap ?? regime.ordinaryCap)
+            short: short, long: long, ordinary: tax.rateOrdinary ?? tax.rateShort,
+            ordinaryCap: tax.ordinaryCap ?? regime.ordinaryCap)
         let method = tax.lotMethod.flatMap { DisposalMethod(rawValue: $0) } ?? regime.prescribedMethod ?? .minimumTax
         let washSale = tax.washSale.map { $0 ? (regime.washSale ?? .unitedStates) : nil } ?? regime.washSale
         return TaxSettings(

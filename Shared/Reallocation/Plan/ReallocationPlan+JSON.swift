@@ -18,7 +18,8 @@ extension ReallocationPlan {
                 ]
             ),
             ("costs", Self.json(costs)), ("tax", taxJSON),
-            ("benefit", JSONValue(FixedDecimal(benefit, places: 8))), ("cost", JSONValue(FixedDecimal(cost, places: 8))),
+            ("benefit", JSONValue(FixedDecimal(benefit, places: 8))),
+            ("cost", JSONValue(FixedDecimal(cost, places: 8))),
             ("objective", JSONValue(objective)), ("idle_objective", JSONValue(idleObjective)),
             ("lower_bound", JSONValue(lowerBound)), ("gap", JSONValue(gap)), ("cost_weight", JSONValue(costWeight)),
             (
@@ -54,7 +55,8 @@ extension ReallocationPlan {
 
     private static func json(_ cost: OrderCost) -> JSONValue {
         [
-            "commission": JSONValue(cost.commission.rounded(places: 8)), "fees": JSONValue(cost.fees.rounded(places: 8)),
+            "commission": JSONValue(cost.commission.rounded(places: 8)),
+            "fees": JSONValue(cost.fees.rounded(places: 8)),
             "spread": JSONValue(cost.spread.rounded(places: 8)), "impact": JSONValue(cost.impact),
             "ticket": JSONValue(cost.ticket), "total": JSONValue(cost.total.rounded(places: 8)),
         ]
@@ -62,8 +64,10 @@ extension ReallocationPlan {
 
     private static func json(_ leg: Leg) -> JSONValue {
         [
-            "asset": .string(leg.asset), "side": .string(leg.isSale ? "sell" : "buy"), "quantity": JSONValue(leg.quantity),
-            "price": JSONValue(leg.price), "limit_price": JSONValue(leg.limitPrice), "value": JSONValue(money: leg.cost.value),
+            "asset": .string(leg.asset), "side": .string(leg.isSale ? "sell" : "buy"),
+            "quantity": JSONValue(leg.quantity),
+            "price": JSONValue(leg.price), "limit_price": JSONValue(leg.limitPrice),
+            "value": JSONValue(money: leg.cost.value),
             "lots": .array(
                 leg.lots.map {
                     [
@@ -78,7 +82,9 @@ extension ReallocationPlan {
 
     private var driftJSON: JSONValue {
         var deviations = JSONObject()
-        for gap in drift.gaps { deviations[gap.asset] = JSONValue(drift.weight(of: gap.asset).deviation.rounded(places: 10)) }
+        for gap in drift.gaps {
+            deviations[gap.asset] = JSONValue(drift.weight(of: gap.asset).deviation.rounded(places: 10))
+        }
         func extreme(_ value: WeightDrift.Extreme?) -> JSONValue {
             value.map { ["asset": .string($0.asset), "value": JSONValue($0.value.rounded(places: 10))] } ?? .null
         }
@@ -101,7 +107,8 @@ extension ReallocationPlan {
                     "net_short": JSONValue(money: year.netShort), "net_long": JSONValue(money: year.netLong),
                     "taxed_short": JSONValue(money: year.taxedShort), "taxed_long": JSONValue(money: year.taxedLong),
                     "ordinary_deduction": JSONValue(money: year.ordinaryDeduction),
-                    "carry_out_short": JSONValue(money: year.carryOutShort), "carry_out_long": JSONValue(money: year.carryOutLong),
+                    "carry_out_short": JSONValue(money: year.carryOutShort),
+                    "carry_out_long": JSONValue(money: year.carryOutLong),
                     "tax": JSONValue(money: year.tax),
                 ]
             }
@@ -118,7 +125,9 @@ extension ReallocationPlan {
         var lines: [String] = []
         let value = drift.total
         lines.append("Reallocation of \(value.text(places: 2)) \(currency) as of \(asOf)")
-        lines.append("Drift: half the sum of deviations \(percent(drift.halfL1)), tracking error \(percent(trackingErrorBefore)) a year")
+        lines.append(
+            "Drift: half the sum of deviations \(percent(drift.halfL1)), tracking error \(percent(trackingErrorBefore)) a year"
+        )
         switch state {
         case .notNeeded:
             lines.append(isNeeded ? "Doing nothing is best." : "No threshold is passed: no reallocation is needed.")
@@ -126,7 +135,9 @@ extension ReallocationPlan {
         case .awaitingConfirm:
             lines.append("")
             for leg in legs {
-                let lots = leg.lots.map { "\($0.lot.id) x \($0.quantity) \($0.term.rawValue) \($0.gain.text(places: 2))" }.joined(separator: ", ")
+                let lots = leg.lots.map {
+                    "\($0.lot.id) x \($0.quantity) \($0.term.rawValue) \($0.gain.text(places: 2))"
+                }.joined(separator: ", ")
                 lines.append(
                     "\(leg.order). \(leg.isSale ? "sell" : "buy") \(leg.quantity) \(leg.asset) at \(leg.price), limit \(leg.limitPrice): "
                         + "\(leg.cost.value.text(places: 2)), cost \(leg.cost.total.text(places: 2)), tax \(leg.tax.text(places: 2))"
@@ -137,13 +148,15 @@ extension ReallocationPlan {
             let wanted = Dictionary(target.map { ($0.asset, $0.weight) }, uniquingKeysWith: { a, _ in a })
             for item in weightsBefore {
                 lines.append(
-                    "\(item.asset): \(percent(item.weight)) -> \(percent(after[item.asset] ?? 0)), target \(percent(wanted[item.asset] ?? 0))")
+                    "\(item.asset): \(percent(item.weight)) -> \(percent(after[item.asset] ?? 0)), target \(percent(wanted[item.asset] ?? 0))"
+                )
             }
             lines.append("")
             lines.append(
                 "Costs \(costs.paid.text(places: 2)) (commission \(costs.commission.text(places: 2)), fees \(costs.fees.text(places: 2)), "
                     + "spread \(costs.spread.text(places: 2)), impact \(costs.impact.text(places: 2))), "
-                    + "tax \(tax.text(places: 2)) on short \(gainShort.text(places: 2)) and long \(gainLong.text(places: 2))")
+                    + "tax \(tax.text(places: 2)) on short \(gainShort.text(places: 2)) and long \(gainLong.text(places: 2))"
+            )
             lines.append(
                 "Benefit \(FixedDecimal(benefit, places: 2).text(places: 2)) against cost \(FixedDecimal(cost, places: 2).text(places: 2)); "
                     + "tracking error after \(percent(trackingErrorAfter)), cash after \(cashAfter.text(places: 2))")
@@ -152,7 +165,9 @@ extension ReallocationPlan {
                     + "doing nothing \(FixedDecimal(idleObjective, places: 4))")
         }
         for item in relaxed { lines.append("Relaxed: \(item.constraint) from \(item.from) to \(item.to)") }
-        for block in washBlocks { lines.append("Do not buy \(block.asset) before \(block.until): a loss would be disallowed") }
+        for block in washBlocks {
+            lines.append("Do not buy \(block.asset) before \(block.until): a loss would be disallowed")
+        }
         for warning in warnings { lines.append("Warning: \(warning.detail)") }
         if year != nil { lines.append("Tax is a model with the settings given, not advice.") }
         return lines.joined(separator: "\n")

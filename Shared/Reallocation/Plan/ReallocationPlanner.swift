@@ -9,12 +9,16 @@ public enum ReallocationPlanner {
     ///
     /// Throws where the request cannot be computed with, where limits contradict each other and may not be relaxed, and where
     /// the trades found do not pass the check in decimals.
-    public static func plan(_ request: RebalanceRequest, deadline: SolverDeadline = .none) throws(Problem) -> ReallocationPlan {
+    public static func plan(
+        _ request: RebalanceRequest, deadline: SolverDeadline = .none
+    ) throws(Problem) -> ReallocationPlan {
         let inputs = try PlanInputs(request)
         let idle = costing(inputs.problem, nil)
         let rules = inputs.trigger.evaluate(
             inputs.drift, trackingError: idle.trackingError, cash: RebalanceRequest.cashName,
-            daysSinceLast: request.settings.thresholds?.lastRebalanced.map { request.asOf.daysSinceEpoch - $0.daysSinceEpoch },
+            daysSinceLast: request.settings.thresholds?.lastRebalanced.map {
+                request.asOf.daysSinceEpoch - $0.daysSinceEpoch
+            },
             isTargetChanged: request.settings.thresholds?.targetChanged ?? false)
         let isNeeded = inputs.trigger.isEmpty && rules.isEmpty || rules.contains { $0.fired }
         var draft = Draft(inputs: inputs, rules: rules, isNeeded: isNeeded, idle: idle)
@@ -26,7 +30,8 @@ public enum ReallocationPlanner {
         guard !draft.chosen.trades.isEmpty else { return draft.finished(.notNeeded) }
         let isAccepted = try passGate(&draft, solved, effort)
         try draft.addAlternatives(effort)
-        return draft.finished(isAccepted ? (draft.chosen.trades.isEmpty ? .notNeeded : .awaitingConfirm) : .rejectedByCost)
+        return draft.finished(
+            isAccepted ? (draft.chosen.trades.isEmpty ? .notNeeded : .awaitingConfirm) : .rejectedByCost)
     }
 
     static func costing(_ problem: TradeProblem, _ solution: TradeSolution?) -> PlanCosting {
@@ -35,7 +40,9 @@ public enum ReallocationPlanner {
     }
 
     /// Raises the weight of costs until the plan passes the gate. True where it does, false where nothing but doing nothing would.
-    private static func passGate(_ draft: inout Draft, _ solved: RelaxingSolver, _ effort: TradeSolver.Effort) throws(Problem) -> Bool {
+    private static func passGate(
+        _ draft: inout Draft, _ solved: RelaxingSolver, _ effort: TradeSolver.Effort
+    ) throws(Problem) -> Bool {
         guard let gate = draft.inputs.request.settings.costGate else { return true }
         var weight = 1.0
         for _ in 0..<mostRounds where !draft.passes(gate) {
@@ -63,7 +70,9 @@ public enum ReallocationPlanner {
         draft.inputs.warnings.append(
             PortfolioWarning(
                 code: "cost_gate", pointer: JSONPointer(["settings", "cost_gate"]),
-                detail: "The holdings break a limit and no trades that mend it pass the cost gate: the cheapest found are shown."))
+                detail:
+                    "The holdings break a limit and no trades that mend it pass the cost gate: the cheapest found are shown."
+            ))
         return true
     }
 }
@@ -142,7 +151,9 @@ struct Draft {
                 quick.nodes = 200
                 guard let solution = try RelaxingSolver.solve(fewer, quick) else { continue }
                 let costing = ReallocationPlanner.costing(fewer, solution)
-                if costing.violations(fewer).isEmpty, costing.trades.count > (points.last?.trades ?? -1) { points.append(point(costing)) }
+                if costing.violations(fewer).isEmpty, costing.trades.count > (points.last?.trades ?? -1) {
+                    points.append(point(costing))
+                }
             }
         }
         if count > 0 { points.append(point(chosen)) }
@@ -157,7 +168,8 @@ struct Draft {
             let asset = problem.assets[trade.asset]
             legs.append(
                 ReallocationPlan.Leg(
-                    asset: asset.symbol, isSale: trade.shares < 0, quantity: trade.shares.magnitude, price: asset.quote.price,
+                    asset: asset.symbol, isSale: trade.shares < 0, quantity: trade.shares.magnitude,
+                    price: asset.quote.price,
                     limitPrice: Self.limit(asset.quote, trade), lots: trade.lots, cost: trade.cost, tax: trade.tax,
                     order: place + 1, trackingErrorAfter: order.trackingErrors[place], cashAfter: order.cash[place]))
         }
@@ -166,19 +178,27 @@ struct Draft {
             // Of the value that is left, so that they add up to one.
             let values = zip(problem.assets, costing.weights).map { $1 * problem.value }
             let total = values.reduce(costing.cashAfter, +)
-            return Array(zip(names, (values + [costing.cashAfter]).map { total > 0 ? $0 / total : 0 })).map { (asset: $0.0, weight: $0.1) }
+            return Array(zip(names, (values + [costing.cashAfter]).map { total > 0 ? $0 / total : 0 })).map {
+                (asset: $0.0, weight: $0.1)
+            }
         }
         let tax = problem.tax
         return ReallocationPlan(
-            state: state, currency: inputs.request.currency, asOf: inputs.request.asOf, drift: inputs.drift, rules: rules,
-            isNeeded: isNeeded, legs: legs, cashBefore: problem.cash, cashAfter: chosen.cashAfter, weightsBefore: weights(idle),
+            state: state, currency: inputs.request.currency, asOf: inputs.request.asOf, drift: inputs.drift,
+            rules: rules,
+            isNeeded: isNeeded, legs: legs, cashBefore: problem.cash, cashAfter: chosen.cashAfter,
+            weightsBefore: weights(idle),
             weightsAfter: weights(chosen),
-            target: problem.assets.map { ($0.symbol, $0.target) } + [(RebalanceRequest.cashName, inputs.request.cashTarget)],
+            target: problem.assets.map { ($0.symbol, $0.target) } + [
+                (RebalanceRequest.cashName, inputs.request.cashTarget)
+            ],
             trackingErrorBefore: idle.trackingError, trackingErrorAfter: chosen.trackingError, costs: chosen.costs,
             gainShort: chosen.gainShort, gainLong: chosen.gainLong, tax: chosen.tax, carryValue: chosen.carryValue,
             year: tax.mode == .nettedYear
-                ? (tax.year(addingShort: 0, long: 0), tax.year(addingShort: chosen.gainShort, long: chosen.gainLong)) : nil,
-            benefit: benefit, cost: cost, costWeight: weight, objective: chosen.objective, idleObjective: idle.objective,
+                ? (tax.year(addingShort: 0, long: 0), tax.year(addingShort: chosen.gainShort, long: chosen.gainLong))
+                : nil,
+            benefit: benefit, cost: cost, costWeight: weight, objective: chosen.objective,
+            idleObjective: idle.objective,
             lowerBound: min(lowerBound, chosen.objective), gap: gap, relaxed: relaxed, alternatives: alternatives,
             washBlocks: inputs.washBlocks + newBlocks, warnings: inputs.warnings)
     }

@@ -31,7 +31,8 @@ extension TradeProblem {
             assets[index].lowestWeight = value
         case ("group_constraints", let rest?):
             let isMax = rest.hasSuffix(".max")
-            guard isMax || rest.hasSuffix(".min"), let index = limits.groups.firstIndex(where: { $0.name == rest.dropLast(4) })
+            guard isMax || rest.hasSuffix(".min"),
+                let index = limits.groups.firstIndex(where: { $0.name == rest.dropLast(4) })
             else { return false }
             if isMax { limits.groups[index].highest = value } else { limits.groups[index].lowest = value }
         default: return false
@@ -49,7 +50,8 @@ struct RelaxingSolver {
     /// Throws the conflict where limits may not be relaxed, or where relaxing does not help.
     init(_ original: TradeProblem, relaxes: Bool, effort: TradeSolver.Effort) throws(Problem) {
         problem = original
-        let idle = PlanCosting(original, shares: original.assets.map { _ in 0 }, fromShort: original.assets.map { _ in 0 })
+        let idle = PlanCosting(
+            original, shares: original.assets.map { _ in 0 }, fromShort: original.assets.map { _ in 0 })
         let isIdleSound = idle.violations(original).isEmpty
         let feasibility = isIdleSound ? nil : Feasibility(original)
         if feasibility?.isFeasible ?? true {
@@ -65,7 +67,9 @@ struct RelaxingSolver {
             let step = FixedDecimal(1) / [2: 100, 6: 1_000_000][places, default: 1]
             // Outwards to the next figure that can be read.
             var to = FixedDecimal(moved, places: places)
-            if item.limit.direction < 0 ? to.double > moved : to.double < moved { to = item.limit.direction < 0 ? to - step : to + step }
+            if item.limit.direction < 0 ? to.double > moved : to.double < moved {
+                to = item.limit.direction < 0 ? to - step : to + step
+            }
             relax(item.limit.name, from: FixedDecimal(item.limit.value, places: 12), to: max(0, to))
         }
         solution = try Self.solve(problem, effort)
@@ -89,24 +93,29 @@ struct RelaxingSolver {
             solution = try Self.solve(problem, effort)
             if solution != nil { return relax("min_trade", from: from, to: 0) }
         }
-        // One lot more than the limits leave, then two, ...
-        for lots in [1.0, 2, 4, 8] {
-            var wider = self
-            for limit in view.limits where limit.rank != .cashFloor {
-                let largest = problem.assets.map { ($0.quote.price * problem.limits.lotSize).double }.max() ?? 0
-                let unit = limit.rank == .participation ? limit.value * 0.5 : largest / problem.value.double
-                let to = FixedDecimal(limit.value + (limit.direction < 0 ? -1 : 1) * lots * unit, places: 6)
-                wider.relax(limit.name, from: FixedDecimal(limit.value, places: 12), to: max(0, to))
+        // One lot more than the limits leave, then two, ...: first of what gives already, then of everything.
+        let names = Set(relaxed.map { $0.constraint })
+        for onlyRelaxed in [true, false] where !onlyRelaxed || !names.isEmpty {
+            for lots in [1.0, 2, 4, 8] {
+                var wider = self
+                for limit in view.limits where limit.rank != .cashFloor && (!onlyRelaxed || names.contains(limit.name))
+                {
+                    let largest = problem.assets.map { ($0.quote.price * problem.limits.lotSize).double }.max() ?? 0
+                    let unit = limit.rank == .participation ? limit.value * 0.5 : largest / problem.value.double
+                    let base = relaxed.first { $0.constraint == limit.name }?.to.double ?? limit.value
+                    let to = FixedDecimal(base + (limit.direction < 0 ? -1 : 1) * lots * unit, places: 6)
+                    wider.relax(limit.name, from: FixedDecimal(limit.value, places: 12), to: max(0, to))
+                }
+                guard let found = try Self.solve(wider.problem, effort) else { continue }
+                // Only what the trades really use is a relaxation.
+                let costing = PlanCosting(wider.problem, shares: found.shares, fromShort: found.fromShortLots)
+                let broken = costing.violations(problem)
+                let used = Set(broken.compactMap { text in view.limits.first { Self.names($0.name, text) }?.name })
+                wider.relaxed.removeAll { !names.contains($0.constraint) && !used.contains($0.constraint) }
+                self = wider
+                solution = found
+                return
             }
-            guard let found = try Self.solve(wider.problem, effort) else { continue }
-            // Only what the trades really use is a relaxation.
-            let costing = PlanCosting(wider.problem, shares: found.shares, fromShort: found.fromShortLots)
-            let names = costing.violations(problem)
-            let used = Set(names.compactMap { text in view.limits.first { limit in Self.names(limit.name, text) }?.name })
-            wider.relaxed.removeAll { item in !relaxed.contains(item) && !used.contains(item.constraint) }
-            self = wider
-            solution = found
-            return
         }
     }
 
@@ -114,7 +123,8 @@ struct RelaxingSolver {
     private static func names(_ limit: String, _ sentence: String) -> Bool {
         let parts = limit.split(separator: ".").map { String($0) }
         switch parts.first {
-        case "group_constraints": return sentence.hasPrefix("group \(parts.dropFirst().dropLast().joined(separator: "."))")
+        case "group_constraints":
+            return sentence.hasPrefix("group \(parts.dropFirst().dropLast().joined(separator: "."))")
         case "upper_bound", "lower_bound", "participation":
             return sentence.hasPrefix("\(parts[0]) of \(parts.dropFirst().joined(separator: "."))")
         default: return sentence.hasPrefix(limit)
@@ -136,14 +146,17 @@ struct RelaxingSolver {
         } catch {
             switch error {
             case .covarianceNotSemidefinite:
-                throw Problem(JSONPointer(["covariance"]), .outOfRange, "The covariance has a negative eigenvalue; a covariance has none.")
+                throw Problem(
+                    JSONPointer(["covariance"]), .outOfRange,
+                    "The covariance has a negative eigenvalue; a covariance has none.")
             default: throw Problem(.invalidValue, "The trade problem cannot be computed: \(error).")
             }
         }
     }
 
     /// The refusal: which limits contradict each other, with the numbers, and what would have to give.
-    private static func infeasible(_ view: Feasibility, _ gives: [(limit: Feasibility.Limit, gives: Double)]) -> Problem {
+    private static func infeasible(_ view: Feasibility, _ gives: [(limit: Feasibility.Limit, gives: Double)]) -> Problem
+    {
         let conflict = view.isFeasible ? [] : view.conflict()
         let words = conflict.map { limit in
             let slack = limit.bound

@@ -26,13 +26,19 @@ public struct TaxRegime: Sendable, Equatable {
 
     /// Every entry, by code and date.
     public static let all: [TaxRegime] = [
-        entry("us", 1978, years: 1, cap: 3000, wash: .unitedStates, "US IRC 1222, 1211(b) as amended for years from 1978, 1091"),
+        entry(
+            "us", 1978, years: 1, cap: 3000, wash: .unitedStates,
+            "US IRC 1222, 1211(b) as amended for years from 1978, 1091"),
         // Tokens are neither stock nor securities under section 1091, as of the year 2025.
         entry("us-token", 2014, years: 1, cap: 3000, wash: nil, "US IRC 1222, 1211(b); Notice 2014-21"),
-        entry("de-token", 2009, years: 1, long: 0, cap: 0, wash: nil, "DE EStG 23(1) no. 2: private sales are free after one year"),
-        entry("ca", 2001, years: nil, short: FixedDecimal("0.5"), cap: 0, wash: .canada, method: .average,
+        entry(
+            "de-token", 2009, years: 1, long: 0, cap: 0, wash: nil,
+            "DE EStG 23(1) no. 2: private sales are free after one year"),
+        entry(
+            "ca", 2001, years: nil, short: FixedDecimal("0.5"), cap: 0, wash: .canada, method: .average,
             "CA ITA 38(a), 47, 54 superficial loss"),
-        entry("gb", 2008, years: nil, cap: 0, wash: .unitedKingdom, method: .average, "GB TCGA 1992 s.104, s.105, s.106A"),
+        entry(
+            "gb", 2008, years: nil, cap: 0, wash: .unitedKingdom, method: .average, "GB TCGA 1992 s.104, s.105, s.106A"),
     ].compactMap { $0 }
 
     private static func entry(

@@ -29,7 +29,8 @@ public struct TaxSettings: Sendable, Equatable {
     public init(
         mode: Mode, rates: TaxRates, realisedShort: FixedDecimal = 0, realisedLong: FixedDecimal = 0,
         carryShort: FixedDecimal = 0, carryLong: FixedDecimal = 0, carryValueShort: FixedDecimal = 0,
-        carryValueLong: FixedDecimal = 0, method: DisposalMethod = .minimumTax, holdingPeriod: HoldingPeriod = .years(1),
+        carryValueLong: FixedDecimal = 0, method: DisposalMethod = .minimumTax,
+        holdingPeriod: HoldingPeriod = .years(1),
         washSale: WashSaleRule? = .unitedStates
     ) {
         self.mode = mode

@@ -87,7 +87,8 @@ public struct WashSale: Sendable, Equatable {
     /// Matches the loss shares of a sale with purchases of the same or a substantially identical asset. The purchase that made a
     /// sold lot does not replace it.
     public init(
-        sold: [Sold], on day: CalendarDate, purchases: [Purchase], rule: WashSaleRule, holdingPeriod: HoldingPeriod = .years(1)
+        sold: [Sold], on day: CalendarDate, purchases: [Purchase], rule: WashSaleRule,
+        holdingPeriod: HoldingPeriod = .years(1)
     ) {
         economicLoss = 0
         disallowedLoss = 0

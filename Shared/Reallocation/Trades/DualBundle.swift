@@ -22,6 +22,10 @@ struct DualBundle {
     private let lowest: [Double]
     private let highest: [Double]
     private(set) var best: Relaxation.Bound
+    /// The rates of the linear function below the tax that made it.
+    private(set) var bestRates = (short: 0.0, long: 0.0)
+    /// The whole choices that the solves came by: starts for a search.
+    private(set) var choices: [[Double]] = []
 
     init(_ model: TradeModel, corners: [(short: Double, long: Double, price: Double)]) {
         relaxation = Relaxation(model, TaxCell(short: 0, long: 0, constant: 0, rows: []))
@@ -54,12 +58,19 @@ struct DualBundle {
     }
 
     /// Maximises the bound for at most so many solves, or until it reaches `cutoff` or no plane promises more.
-    mutating func maximise(low: [Double], high: [Double], from rates: (short: Double, long: Double), cutoff: Double, solves: Int) {
-        var state = Relaxation.Start(low: low, high: high, k: low.map { _ in 0 }, multipliers: [Double](repeating: 0, count: rows))
+    mutating func maximise(
+        low: [Double], high: [Double], from rates: (short: Double, long: Double), cutoff: Double, solves: Int
+    ) {
+        var state = Relaxation.Start(
+            low: low, high: high, k: low.map { _ in 0 }, multipliers: [Double](repeating: 0, count: rows))
         var x = state.multipliers + [rates.short, rates.long]
         for i in x.indices { x[i] = min(max(x[i], lowest[i]), highest[i]) }
         var center = x
         var planes: [Plane] = []
+        // The first planes show how the tax pulls: at the year's own rates, at none, and between.
+        var openings =
+            lowest[rows] < highest[rows]
+            ? [x.prefix(rows) + [0, 0], x.prefix(rows) + [rates.short / 4, rates.long / 4]] : []
         var width = 1.0
         var predicted = Double.infinity
         for round in 0..<solves {
@@ -71,14 +82,24 @@ struct DualBundle {
                 // The hulls are finer around the point they were made at.
                 probe = relaxation.probe(&state)
             }
-            planes.append(Plane(value: probe.bound.value - constant, slope: probe.excess + [probe.short, probe.long], at: x))
+            planes.append(
+                Plane(value: probe.bound.value - constant, slope: probe.excess + [probe.short, probe.long], at: x))
             if probe.bound.value > best.value + 0.05 * max(0, predicted) || best.value == -.infinity {
                 width *= round > 0 ? 2 : 1
                 center = x
             } else {
                 width = max(width / 1.6, 1e-3)
             }
-            if probe.bound.value > best.value { best = probe.bound }
+            if probe.bound.value > best.value {
+                best = probe.bound
+                bestRates = (x[rows], x[rows + 1])
+            }
+            choices.append(probe.bound.choice)
+            choices.append(probe.bound.k.map { $0.rounded() })
+            if !openings.isEmpty {
+                x = Array(openings.removeFirst())
+                continue
+            }
             guard best.value < cutoff, let (next, promise) = master(planes, center, width) else { return }
             predicted = promise - best.value
             guard predicted > 1e-5 * max(1, best.value.magnitude) else { return }
@@ -122,7 +143,8 @@ struct DualBundle {
         let low = zip(lowest, scales).map { $0 / $1 } + [-1e9, hasCorners ? -1e9 : 0]
         let high = zip(highest, scales).map { $0 / $1 } + [1e9, hasCorners ? 1e9 : 0]
         let program = QuadraticProgram(P: P, q: q, G: G, h: h, lower: low, upper: high)
-        let settings = SolverSettings(gapTolerance: 1e-8, feasibilityTolerance: 1e-8, maximumIterations: 60, polishes: false)
+        let settings = SolverSettings(
+            gapTolerance: 1e-8, feasibilityTolerance: 1e-8, maximumIterations: 60, polishes: false)
         guard let solution = try? InteriorPointMethod.solve(program, settings: settings),
             solution.status == .optimal || solution.relativeGap < 1e-5
         else { return nil }

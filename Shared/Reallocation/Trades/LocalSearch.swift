@@ -20,11 +20,13 @@ struct LocalSearch {
     private var linear: Double
     private let constant: Double
     private let guide: [Double]
+    /// Rates at which the guided proposals take a gain; those at the margin where nil.
+    private let rates: (short: Double, long: Double)?
     /// An improvement smaller than this is none.
     private let grain: Double
 
     /// Starts at whole steps within the assets' limits; `guide` holds prices of the model's rows, which steer the proposals.
-    init(_ model: TradeModel, k start: [Double], guide: [Double]) {
+    init(_ model: TradeModel, k start: [Double], guide: [Double], rates: (short: Double, long: Double)? = nil) {
         self.model = model
         let n = model.count
         k = [Double](repeating: 0, count: n)
@@ -34,6 +36,7 @@ struct LocalSearch {
         costs = k
         rowTotals = model.rows.map { _ in 0 }
         grain = (model.count > 60 ? 1e-6 : 1e-10) * max(1, model.idleObjective.magnitude)
+        self.rates = rates
         self.guide = Array(guide.prefix(model.rows.count))
         let scale = max(model.idleObjective.magnitude, 1)
         penalties = model.rows.map { row in
@@ -88,7 +91,8 @@ struct LocalSearch {
         let one = model.assets[i]
         guard k < 0 else { return Change(asset: i, k: k, fromShort: 0, short: 0, long: 0, cost: one.cost(k)) }
         let gains = order.gains(-k)
-        return Change(asset: i, k: k, fromShort: order.shortSteps(-k), short: gains.short, long: gains.long, cost: one.cost(k))
+        return Change(
+            asset: i, k: k, fromShort: order.shortSteps(-k), short: gains.short, long: gains.long, cost: one.cost(k))
     }
 
     /// What one or two changes make of objective and penalties.
@@ -99,7 +103,8 @@ struct LocalSearch {
             let i = change.asset
             let one = model.assets[i]
             let step = change.k - k[i]
-            newRisk += model.kappa * one.stepWeight * step * (pull[i] + 0.5 * model.covariance[i, i] * one.stepWeight * step)
+            newRisk +=
+                model.kappa * one.stepWeight * step * (pull[i] + 0.5 * model.covariance[i, i] * one.stepWeight * step)
             let isNew = (change.k != 0 ? 1.0 : 0) - (k[i] != 0 ? 1 : 0)
             let moreCost = change.cost - costs[i]
             newLinear += moreCost + one.ticket * isNew + one.drift * step
@@ -134,7 +139,9 @@ struct LocalSearch {
         totalLong += change.long - gainsLong[i]
         for (r, row) in model.rows.enumerated() {
             if !row.value.isEmpty { rowTotals[r] += row.value[i] * one.stepValue * step }
-            rowTotals[r] += row.cost * (change.cost - costs[i]) + row.absolute * one.stepValue * (change.k.magnitude - k[i].magnitude)
+            rowTotals[r] +=
+                row.cost * (change.cost - costs[i]) + row.absolute * one.stepValue
+                * (change.k.magnitude - k[i].magnitude)
             rowTotals[r] += row.count * isNew
         }
         k[i] = change.k
@@ -145,7 +152,7 @@ struct LocalSearch {
     }
 
     /// Total of objective and penalties.
-    private var merit: Double { objective + violation }
+    var merit: Double { objective + violation }
 
     // MARK: Descent
 
@@ -164,6 +171,7 @@ struct LocalSearch {
         var prices = ChoicePrices()
         (prices.short, prices.long) = model.tax.marginal(totalShort, totalLong)
         guard guided else { return prices }
+        if let rates { (prices.short, prices.long) = rates }
         for (row, nu) in zip(model.rows, guide) where nu > 0 {
             if !row.value.isEmpty { prices.value += nu * row.value[i] }
             prices.cost += nu * row.cost
@@ -180,7 +188,7 @@ struct LocalSearch {
         let slope = model.kappa * one.stepWeight * (pull[i] - variance * one.stepWeight * k[i])
         let curvature = model.kappa * variance * one.stepWeight * one.stepWeight
         var found = [0, k[i] - 1, k[i] + 1]
-        for guided in [false, true] where !guided || guide.contains(where: { $0 > 0 }) {
+        for guided in [false, true] where !guided || rates != nil || guide.contains(where: { $0 > 0 }) {
             let least = one.least(
                 prices(i, guided: guided), order, slope: slope, curvature: curvature, from: one.lowest, to: one.highest)
             if least.value.isFinite { found += [least.k, least.k - 1, least.k + 1] }
@@ -218,8 +226,12 @@ struct LocalSearch {
         var downs = ups
         for i in k.indices {
             let one = model.assets[i]
-            if let up = Self.next(one, k[i], up: true) { ups.append((i, (merit(change(i, up, orders[i])) - now) / one.stepValue)) }
-            if let down = Self.next(one, k[i], up: false) { downs.append((i, (merit(change(i, down, orders[i])) - now) / one.stepValue)) }
+            if let up = Self.next(one, k[i], up: true) {
+                ups.append((i, (merit(change(i, up, orders[i])) - now) / one.stepValue))
+            }
+            if let down = Self.next(one, k[i], up: false) {
+                downs.append((i, (merit(change(i, down, orders[i])) - now) / one.stepValue))
+            }
         }
         ups.sort { $0.merit < $1.merit }
         downs.sort { $0.merit < $1.merit }
@@ -345,7 +357,7 @@ struct LocalSearch {
             return all
         }
         guard combinations <= Double(limit) else { return false }
-        var best = (price: model.tax.price(totalShort, totalLong) , splits: open.map { fromShort[$0] })
+        var best = (price: model.tax.price(totalShort, totalLong), splits: open.map { fromShort[$0] })
         func visit(_ depth: Int, _ short: Double, _ long: Double, _ splits: [Double]) {
             guard depth < open.count else {
                 let price = model.tax.price(short, long)
@@ -363,7 +375,10 @@ struct LocalSearch {
         visit(0, totalShort, totalLong, [])
         for (depth, i) in open.enumerated() where best.splits[depth] != fromShort[i] {
             let gains = model.assets[i].gains(-k[i], fromShort: best.splits[depth])
-            apply(Change(asset: i, k: k[i], fromShort: best.splits[depth], short: gains.short, long: gains.long, cost: costs[i]))
+            apply(
+                Change(
+                    asset: i, k: k[i], fromShort: best.splits[depth], short: gains.short, long: gains.long,
+                    cost: costs[i]))
         }
         return true
     }

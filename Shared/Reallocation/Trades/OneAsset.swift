@@ -34,7 +34,8 @@ struct LotOrder {
         for lot in lots {
             pieces.append(
                 Piece(
-                    from: at, to: at + lot.size, gain: lot.gain, isShort: lot.isShort, shortBefore: short, longBefore: long))
+                    from: at, to: at + lot.size, gain: lot.gain, isShort: lot.isShort, shortBefore: short,
+                    longBefore: long))
             at += lot.size
             if lot.isShort { short += lot.gain * lot.size } else { long += lot.gain * lot.size }
         }
@@ -123,7 +124,11 @@ struct OneAsset {
             let nextShort = s < shorts ? shortLots[short < 0 ? shorts - 1 - s : s] : nil
             let nextLong = l < longs ? longLots[long < 0 ? longs - 1 - l : l] : nil
             let isShort: Bool
-            if let nextShort, let nextLong { isShort = short * nextShort.gain <= long * nextLong.gain } else { isShort = nextShort != nil }
+            if let nextShort, let nextLong {
+                isShort = short * nextShort.gain <= long * nextLong.gain
+            } else {
+                isShort = nextShort != nil
+            }
             guard let lot = isShort ? nextShort : nextLong else { break }
             queue.append((lot.gain, lot.size, isShort))
             if isShort { s += 1 } else { l += 1 }
@@ -228,7 +233,8 @@ struct OneAsset {
         let below = min(max(x.rounded(.down), from), to)
         var at = below
         while true {
-            let value = constant + slope * at + 0.5 * curvature * at * at + (impact > 0 ? impact * at * at.squareRoot() : 0)
+            let value =
+                constant + slope * at + 0.5 * curvature * at * at + (impact > 0 ? impact * at * at.squareRoot() : 0)
             if value < best.value { best = (sign * at, value) }
             guard at == below, below + 1 <= to else { return }
             at = below + 1

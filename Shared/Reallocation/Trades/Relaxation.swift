@@ -31,7 +31,9 @@ struct Relaxation {
         self.cell = cell
         share = model.diagonalShare
         var rows = model.rows
-        for row in cell.rows { rows.append(TradeModel.Row(name: "tax", short: row.short, long: row.long, limit: row.limit)) }
+        for row in cell.rows {
+            rows.append(TradeModel.Row(name: "tax", short: row.short, long: row.long, limit: row.limit))
+        }
         if let budget = model.taxBudget {
             rows.append(
                 TradeModel.Row(name: "tax_budget", short: cell.short, long: cell.long, limit: budget - cell.constant))
@@ -94,7 +96,8 @@ struct Relaxation {
         while left > 0, best.value < cutoff {
             let before = best.value
             for row in rows.indices where left > 0 && best.value < cutoff {
-                guard excess[row] > 1e-9 * scale(row) || (state.multipliers[row] > 0 && excess[row] < -1e-9 * scale(row))
+                guard
+                    excess[row] > 1e-9 * scale(row) || (state.multipliers[row] > 0 && excess[row] < -1e-9 * scale(row))
                 else { continue }
                 excess = settle(row, &state, excess, &best, &left, cutoff)
             }
@@ -158,6 +161,8 @@ struct Relaxation {
     /// What one solve tells of the dual: a bound and how it changes with each price.
     struct Probe {
         var bound: Bound
+        /// The Lagrangian at the relaxed point, which is above the dual at every price: the height of a plane.
+        var height: Double
         var excess: [Double]
         var short: Double
         var long: Double
@@ -168,7 +173,8 @@ struct Relaxation {
         var bound = Bound(value: -.infinity, k: state.k, multipliers: state.multipliers, choice: [], slack: [])
         let rows = solve(&state, &bound)
         let totals = excess(state)
-        return Probe(bound: bound, excess: rows, short: totals.short, long: totals.long)
+        return Probe(
+            bound: bound, height: height(state), excess: rows, short: totals.short, long: totals.long)
     }
 
     private mutating func makeHulls(_ state: Start, _ prices: [ChoicePrices]) {
@@ -307,6 +313,20 @@ struct Relaxation {
         }
     }
 
+    /// kappa/2 d'Md + hulls - nu'limit at the relaxed point, the cell's constant left out.
+    private func height(_ state: Start) -> Double {
+        var value = constant
+        for (row, nu) in zip(rows, state.multipliers) where nu > 0 { value -= nu * row.limit }
+        for (i, one) in model.assets.enumerated() {
+            let variance = model.covariance[i, i]
+            let d = one.deviation + one.stepWeight * state.k[i]
+            value += 0.5 * model.kappa * d * (pull[i] - share * variance * d)
+            // The hulls leave out what the diagonal part is at k = 0.
+            value += hulls.value(i, state.k[i]) + 0.5 * model.kappa * share * variance * one.deviation * one.deviation
+        }
+        return value
+    }
+
     /// By how much each row is broken at the relaxed point, hulls taken between their vertices.
     private func excess(_ state: Start) -> (rows: [Double], short: Double, long: Double) {
         var excess = rows.map { -$0.limit }
@@ -320,7 +340,9 @@ struct Relaxation {
                 short += weight * gains.0
                 long += weight * gains.1
                 for (r, row) in rows.enumerated() {
-                    var part = row.cost * cost + row.absolute * value.magnitude + row.short * gains.0 + row.long * gains.1 + row.count
+                    var part =
+                        row.cost * cost + row.absolute * value.magnitude + row.short * gains.0 + row.long * gains.1
+                        + row.count
                     if !row.value.isEmpty { part += row.value[i] * value }
                     excess[r] += weight * part
                 }

@@ -40,7 +40,9 @@ struct TaxFunction {
         let lostShort = s < 0 ? (l > 0 ? -n : -s) : 0
         let lostLong = l < 0 ? (s > 0 ? -n : -l) : 0
         let fromShort = min(lostShort, deduction)
-        return (tax, tax - carryValueShort * (lostShort - fromShort) - carryValueLong * (lostLong - (deduction - fromShort)))
+        return (
+            tax, tax - carryValueShort * (lostShort - fromShort) - carryValueLong * (lostLong - (deduction - fromShort))
+        )
     }
 
     /// What realising so much adds: tax less the value of the change of carries.
@@ -54,7 +56,8 @@ struct TaxFunction {
 
     /// The tax alone.
     func tax(_ dS: Double, _ dL: Double) -> Double {
-        mode == .nettedYear ? absolute(netShort + dS, netLong + dL).tax - absolute(netShort, netLong).tax : price(dS, dL)
+        mode == .nettedYear
+            ? absolute(netShort + dS, netLong + dL).tax - absolute(netShort, netLong).tax : price(dS, dL)
     }
 
     /// The rates at the margin, by side.
@@ -62,21 +65,27 @@ struct TaxFunction {
         guard mode == .nettedYear else { return mode == .none ? (0, 0) : (rateShort, rateLong) }
         let (s, l) = (netShort + dS, netLong + dL)
         if s + l < 0 {
-            return s + l >= -cap ? (rateOrdinary, rateOrdinary) : (s < 0 ? carryValueShort : carryValueLong, l < 0 ? carryValueLong : carryValueShort)
+            return s + l >= -cap
+                ? (rateOrdinary, rateOrdinary)
+                : (s < 0 ? carryValueShort : carryValueLong, l < 0 ? carryValueLong : carryValueShort)
         }
         return s >= 0 ? (l >= 0 ? (rateShort, rateLong) : (rateShort, rateShort)) : (rateLong, rateLong)
     }
 
     /// The corners of the function's linear pieces within a rectangle, with its values there: a linear function that is no greater at
     /// all of them is no greater anywhere in the rectangle.
-    func corners(short: ClosedRange<Double>, long: ClosedRange<Double>) -> [(short: Double, long: Double, price: Double)] {
+    func corners(
+        short: ClosedRange<Double>, long: ClosedRange<Double>
+    ) -> [(short: Double, long: Double, price: Double)] {
         // Lines a s + b l = c, in results after their carries.
         let (s0, l0) = (netShort, netLong)
         let edges = [
             (1.0, 0.0, s0 + short.lowerBound), (1, 0, s0 + short.upperBound), (0, 1, l0 + long.lowerBound),
             (0, 1, l0 + long.upperBound),
         ]
-        let kinks = mode != .nettedYear ? [] : [(1.0, 0.0, 0.0), (0, 1, 0), (1, 1, 0), (1, 1, -cap), (1, 0, -cap), (0, 1, -cap)]
+        let kinks =
+            mode != .nettedYear
+            ? [] : [(1.0, 0.0, 0.0), (0, 1, 0), (1, 1, 0), (1, 1, -cap), (1, 0, -cap), (0, 1, -cap)]
         let lines = edges + kinks
         var found: [(short: Double, long: Double, price: Double)] = []
         for (index, p) in lines.enumerated() {
@@ -113,11 +122,16 @@ struct TaxFunction {
         let deepDown = TaxCell.Row(short: 1, long: 1, limit: -n - cap)
         let carry = max(carryValueShort, carryValueLong)
         let all = [
-            TaxCell(short: rateShort, long: rateLong, constant: rateShort * netShort + rateLong * netLong - base, rows: [shortUp, longUp]),
-            TaxCell(short: rateShort, long: rateShort, constant: rateShort * n - base, rows: [shortUp, longDown, netUp]),
+            TaxCell(
+                short: rateShort, long: rateLong, constant: rateShort * netShort + rateLong * netLong - base,
+                rows: [shortUp, longUp]),
+            TaxCell(
+                short: rateShort, long: rateShort, constant: rateShort * n - base, rows: [shortUp, longDown, netUp]),
             TaxCell(short: rateLong, long: rateLong, constant: rateLong * n - base, rows: [shortDown, longUp, netUp]),
-            TaxCell(short: rateOrdinary, long: rateOrdinary, constant: rateOrdinary * n - base, rows: [netDown, deepUp]),
-            TaxCell(short: carry, long: carry, constant: -rateOrdinary * cap + carry * (n + cap) - base, rows: [deepDown]),
+            TaxCell(
+                short: rateOrdinary, long: rateOrdinary, constant: rateOrdinary * n - base, rows: [netDown, deepUp]),
+            TaxCell(
+                short: carry, long: carry, constant: -rateOrdinary * cap + carry * (n + cap) - base, rows: [deepDown]),
         ]
         return all.filter { cell in cell.rows.allSatisfy { $0.least(short, long) <= $0.limit } }
             .map { cell in

@@ -88,11 +88,13 @@ struct TradeModel {
         if let lowest = asset.lowestWeight {
             least = max(least, ((lowest * total - heldValue) / stepValue).rounded(places: 9).double.rounded(.up))
         }
-        let schedule = Commission(problem.costs, stepShares: shares, stepValue: stepValue.double, halfSpread: quote.halfSpread.double)
+        let schedule = Commission(
+            problem.costs, stepShares: shares, stepValue: stepValue.double, halfSpread: quote.halfSpread.double)
         let volume = quote.dailyVolume?.double ?? 0
         let impact =
             volume > 0
-            ? problem.costs.impactCoefficient * (quote.dailyVolatility ?? 0) * stepValue.double * (shares / volume).squareRoot()
+            ? problem.costs.impactCoefficient * (quote.dailyVolatility ?? 0) * stepValue.double
+                * (shares / volume).squareRoot()
             : 0
         let net = problem.netPrice(quote)
         let isTaxed = problem.tax.mode != .none
@@ -123,7 +125,10 @@ struct TradeModel {
         let step = problem.limits.lotSize
         return LotOrder(
             sales.filter { $0.quantity > 0 }.map {
-                (gain: ($0.gain / $0.quantity * step).double, size: ($0.quantity / step).double, isShort: $0.term == .short)
+                (
+                    gain: ($0.gain / $0.quantity * step).double, size: ($0.quantity / step).double,
+                    isShort: $0.term == .short
+                )
             })
     }
 
@@ -140,7 +145,8 @@ struct TradeModel {
             rows.append(Row(name: "turnover", absolute: 0.5, limit: most.double * value))
         }
         for group in limits.groups {
-            let held = group.members.map { problem.assets[$0].quote.price * problem.assets[$0].held }.reduce(.zero, +).double
+            let held = group.members.map { problem.assets[$0].quote.price * problem.assets[$0].held }.reduce(.zero, +)
+                .double
             var members = [Double](repeating: 0, count: n)
             for index in group.members { members[index] = 1 }
             if let highest = group.highest {
@@ -148,7 +154,9 @@ struct TradeModel {
             }
             if let lowest = group.lowest {
                 rows.append(
-                    Row(name: "groups.\(group.name).min", value: members.map { -$0 }, limit: held - lowest.double * value))
+                    Row(
+                        name: "groups.\(group.name).min", value: members.map { -$0 },
+                        limit: held - lowest.double * value))
             }
         }
         return rows

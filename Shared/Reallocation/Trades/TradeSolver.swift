@@ -25,7 +25,9 @@ public enum TradeSolver {
     }
 
     /// The best trades found; nil where none keep to the limits, as far as the search can tell.
-    public static func solve(_ problem: TradeProblem, effort: Effort = Effort()) throws(TradeProblemError) -> TradeSolution? {
+    public static func solve(
+        _ problem: TradeProblem, effort: Effort = Effort()
+    ) throws(TradeProblemError) -> TradeSolution? {
         let model = try TradeModel(problem)
         guard model.assets.allSatisfy({ $0.lowest <= $0.highest }) else { return nil }
         var search = BranchAndBound(model, effort: effort)
@@ -76,13 +78,18 @@ struct BranchAndBound {
         var long = (0.0, 0.0)
         for one in model.assets {
             // Results that any sale can realise, by side.
-            let shorts = one.prescribed.map { $0.pieces.filter { $0.isShort }.map { ($0.gain, $0.to - $0.from) } } ?? one.shortLots.map { ($0.gain, $0.size) }
-            let longs = one.prescribed.map { $0.pieces.filter { !$0.isShort }.map { ($0.gain, $0.to - $0.from) } } ?? one.longLots.map { ($0.gain, $0.size) }
+            let shorts =
+                one.prescribed.map { $0.pieces.filter { $0.isShort }.map { ($0.gain, $0.to - $0.from) } }
+                ?? one.shortLots.map { ($0.gain, $0.size) }
+            let longs =
+                one.prescribed.map { $0.pieces.filter { !$0.isShort }.map { ($0.gain, $0.to - $0.from) } }
+                ?? one.longLots.map { ($0.gain, $0.size) }
             for (gain, size) in shorts { if gain < 0 { short.0 += gain * size } else { short.1 += gain * size } }
             for (gain, size) in longs { if gain < 0 { long.0 += gain * size } else { long.1 += gain * size } }
         }
         let cells = model.tax.cells(short: short.0...short.1, long: long.0...long.1)
-        corners = model.tax.mode == .nettedYear ? model.tax.corners(short: short.0...short.1, long: long.0...long.1) : []
+        corners =
+            model.tax.mode == .nettedYear ? model.tax.corners(short: short.0...short.1, long: long.0...long.1) : []
         ceiling = Self.ceiling(model, short: short.1, long: long.1)
         relaxations = cells.map { Relaxation(model, $0) }
     }
@@ -94,7 +101,9 @@ struct BranchAndBound {
         var spread = 0.0
         var rest = model.idleObjective.magnitude
         for (i, one) in model.assets.enumerated() {
-            let reach = max((one.deviation + one.stepWeight * one.lowest).magnitude, (one.deviation + one.stepWeight * one.highest).magnitude)
+            let reach = max(
+                (one.deviation + one.stepWeight * one.lowest).magnitude,
+                (one.deviation + one.stepWeight * one.highest).magnitude)
             spread += reach * max(0, model.covariance[i, i]).squareRoot()
             rest += max(one.cost(one.lowest), one.cost(one.highest)) + one.ticket
             rest += one.drift.magnitude * max(one.lowest.magnitude, one.highest.magnitude)
@@ -109,7 +118,13 @@ struct BranchAndBound {
         var bundle = DualBundle(model, corners: corners)
         bundle.maximise(low: low, high: high, from: model.tax.marginal(0, 0), cutoff: cutoff, solves: 26)
         lowerBound = bundle.best.value
-        offer(bundle.best.choice, guide: bundle.best.multipliers, pairs: 16, enumerates: false)
+        let starts = bundle.choices.map { choice in
+            (choice: choice, merit: LocalSearch(model, k: choice, guide: bundle.best.multipliers).merit)
+        }
+        for start in starts.sorted(by: { $0.merit < $1.merit }).prefix(2) {
+            offer(
+                start.choice, guide: bundle.best.multipliers, rates: bundle.bestRates, pairs: 16, enumerates: false)
+        }
     }
     private var isOverTime: Bool { effort.deadline.interruption != nil }
 
@@ -137,7 +152,9 @@ struct BranchAndBound {
             let bound = relaxations[cell].bound(start, cutoff: cutoff, solves: n > 100 ? 36 : 120)
             if warm == nil || bound.value < (warm?.value ?? 0) { warm = bound }
             offer(bound.choice, guide: bound.multipliers, pairs: n > 100 ? 24 : 60, enumerates: n <= 12)
-            if n <= 100 { offer(bound.k.map { $0.rounded() }, guide: bound.multipliers, pairs: 60, enumerates: n <= 12) }
+            if n <= 100 {
+                offer(bound.k.map { $0.rounded() }, guide: bound.multipliers, pairs: 60, enumerates: n <= 12)
+            }
             open.append(Node(cell: cell, bound: bound, low: low, high: high))
         }
         while nodes < (incumbent == nil ? min(limit, 2_000) : limit), !isOverTime, let node = takeBest() {
@@ -161,17 +178,22 @@ struct BranchAndBound {
         let wide = model.assets.indices.filter { node.high[$0] > node.low[$0] }
         guard !wide.isEmpty else {
             // All steps are fixed, and only the lots are open: with every split tried, the box is done.
-            if !offer(node.low, guide: [], pairs: 0, enumerates: true, fixed: true) { abandoned = min(abandoned, node.bound.value) }
+            if !offer(node.low, guide: [], pairs: 0, enumerates: true, fixed: true) {
+                abandoned = min(abandoned, node.bound.value)
+            }
             return
         }
-        let asset = wide.max { a, b in
-            let (x, y) = (node.bound.slack[a], node.bound.slack[b])
-            if x != y { return x < y }
-            return (node.high[a] - node.low[a]) * model.assets[a].stepWeight < (node.high[b] - node.low[b]) * model.assets[b].stepWeight
-        } ?? wide[0]
+        let asset =
+            wide.max { a, b in
+                let (x, y) = (node.bound.slack[a], node.bound.slack[b])
+                if x != y { return x < y }
+                return (node.high[a] - node.low[a]) * model.assets[a].stepWeight < (node.high[b] - node.low[b])
+                    * model.assets[b].stepWeight
+            } ?? wide[0]
         let (low, high) = (node.low[asset], node.high[asset])
         // Between the relaxed point and the whole choice, where the bound gains most.
-        let middle = node.bound.slack[asset] > 0 ? (node.bound.k[asset] + node.bound.choice[asset]) / 2 : (low + high) / 2
+        let middle =
+            node.bound.slack[asset] > 0 ? (node.bound.k[asset] + node.bound.choice[asset]) / 2 : (low + high) / 2
         let cut = min(max(middle.rounded(.down), low), high - 1)
         for isLower in [true, false] {
             var child = node
@@ -210,9 +232,10 @@ struct BranchAndBound {
     /// Improves trades and keeps them if they are the best so far. False where their lots could not all be tried.
     @discardableResult
     private mutating func offer(
-        _ k: [Double], guide: [Double], pairs: Int, enumerates: Bool, fixed: Bool = false
+        _ k: [Double], guide: [Double], rates: (short: Double, long: Double)? = nil, pairs: Int, enumerates: Bool,
+        fixed: Bool = false
     ) -> Bool {
-        var search = LocalSearch(model, k: k, guide: guide)
+        var search = LocalSearch(model, k: k, guide: guide, rates: rates)
         if fixed { search.refineLots() } else { search.improve(pairs: pairs) }
         let isComplete = enumerates ? search.enumerateLots(limit: 200_000) : false
         if search.isFeasible, search.objective < (incumbent?.objective ?? .infinity) {

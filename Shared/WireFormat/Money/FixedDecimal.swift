@@ -251,7 +251,8 @@ extension MemberReader {
         }
         guard let decimal = read else {
             faults.record(
-                Violation(place, .badFormat, "Expected a decimal like \"12.50\" with at most 18 digits after the point."))
+                Violation(
+                    place, .badFormat, "Expected a decimal like \"12.50\" with at most 18 digits after the point."))
             return nil
         }
         if let range, !range.contains(decimal) {
@@ -271,7 +272,9 @@ extension JSONValue {
     /// A decimal as a string, digits kept.
     public init(_ value: FixedDecimal) { self = value.isOverflow ? .null : .string(value.description) }
     /// A decimal as a string with so many digits after the point.
-    public init(_ value: FixedDecimal, places: Int) { self = value.isOverflow ? .null : .string(value.text(places: places)) }
+    public init(_ value: FixedDecimal, places: Int) {
+        self = value.isOverflow ? .null : .string(value.text(places: places))
+    }
     /// Money to the cent.
     public init(money value: FixedDecimal) { self.init(value, places: 2) }
 }

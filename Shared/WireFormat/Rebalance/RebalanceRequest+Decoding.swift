@@ -66,15 +66,19 @@ extension RebalanceRequest {
                 let volatility = quote.double("volatility", in: Interval(lower: 0, upper: 100))
                 quote.finish()
                 if let price, spread >= price {
-                    quote.fault("half_spread", .outOfRange, "Half a spread of \(spread) is not below the price \(price).")
+                    quote.fault(
+                        "half_spread", .outOfRange, "Half a spread of \(spread) is not below the price \(price).")
                 }
-                if let price { prices[member.key] = Quote(price: price, halfSpread: spread, adv: adv, volatility: volatility) }
+                if let price {
+                    prices[member.key] = Quote(price: price, halfSpread: spread, adv: adv, volatility: volatility)
+                }
             }
         }
         if let inner = reader.object("covariance") {
             let names = inner.strings("assets", required: true, count: 1...Self.mostAssets) ?? []
             var values: [[Double]] = []
-            for (place, row) in inner.elements("values", required: true, count: names.count...max(names.count, 1)) ?? [] {
+            for (place, row) in inner.elements("values", required: true, count: names.count...max(names.count, 1)) ?? []
+            {
                 guard let row = row.arrayValue, row.count == names.count else {
                     reader.faults.record(Violation(place, .wrongType, "Expected \(names.count) numbers in a row."))
                     continue
@@ -89,6 +93,7 @@ extension RebalanceRequest {
             expectedReturns[asset] = value
         }
         if let inner = reader.object("settings") { settings = RebalanceSettings(inner) }
+        stores = reader.bool("store") ?? true
     }
 
     private static func currency(_ reader: MemberReader) -> String {
@@ -107,7 +112,9 @@ extension RebalanceRequest {
             guard value.objectValue != nil else { continue }
             let asset = inner.string("asset", required: true, maximumLength: 64) ?? ""
             if asset == cashName { inner.fault("asset", .contradiction, "Cash is the member cash, not a holding.") }
-            if !seen.insert(asset).inserted { inner.fault("asset", .duplicate, "\(Problem.echo(asset)) has two positions.") }
+            if !seen.insert(asset).inserted {
+                inner.fault("asset", .duplicate, "\(Problem.echo(asset)) has two positions.")
+            }
             let quantity = inner.fixed("quantity", in: quantities)
             var lots: [Lot] = []
             for (place, value) in inner.elements("lots", count: 0...1000) ?? [] {
@@ -125,7 +132,9 @@ extension RebalanceRequest {
                     lots.append(Lot(id: id, acquired: acquired, quantity: shares, basisPerShare: basis))
                 }
             }
-            if quantity == nil, !inner.has("lots") { inner.fault("quantity", .missing, "A position needs quantity or lots.") }
+            if quantity == nil, !inner.has("lots") {
+                inner.fault("quantity", .missing, "A position needs quantity or lots.")
+            }
             let sum = lots.map { $0.quantity }.reduce(.zero, +)
             if let quantity, !lots.isEmpty, sum != quantity {
                 inner.fault("quantity", .contradiction, "The lots add up to \(sum), not to \(quantity).")
@@ -144,10 +153,13 @@ extension RebalanceRequest {
         let tolerance = FixedDecimal(1) / 1_000_000_000
         if named.contains(Self.cashName) ? (sum - 1).magnitude > tolerance : sum > 1 + tolerance {
             violations.append(
-                Violation(JSONPointer(["target"]), .contradiction, "The weights add up to \(sum), not to 1.", limit: 1, value: sum.double))
+                Violation(
+                    JSONPointer(["target"]), .contradiction, "The weights add up to \(sum), not to 1.", limit: 1,
+                    value: sum.double))
         }
         for asset in traded where prices[asset] == nil {
-            violations.append(Violation(JSONPointer(["prices", asset]), .missing, "\(Problem.echo(asset)) has no price."))
+            violations.append(
+                Violation(JSONPointer(["prices", asset]), .missing, "\(Problem.echo(asset)) has no price."))
         }
         if traded.count > Self.mostAssets {
             throw Problem(.tooLargeProblem, "\(traded.count) assets; a plan takes at most \(Self.mostAssets).")
@@ -156,7 +168,8 @@ extension RebalanceRequest {
             let known = Set(covariance.assets)
             for asset in traded where !known.contains(asset) {
                 violations.append(
-                    Violation(JSONPointer(["covariance", "assets"]), .missing, "\(Problem.echo(asset)) has no covariance."))
+                    Violation(
+                        JSONPointer(["covariance", "assets"]), .missing, "\(Problem.echo(asset)) has no covariance."))
             }
             for i in covariance.values.indices {
                 for j in 0..<i
@@ -164,7 +177,9 @@ extension RebalanceRequest {
                     > 1e-9 * max(covariance.values[i][i].magnitude, covariance.values[j][j].magnitude)
                 {
                     violations.append(
-                        Violation(JSONPointer(["covariance", "values"]), .contradiction, "Row \(i) and column \(j) are not symmetric."))
+                        Violation(
+                            JSONPointer(["covariance", "values"]), .contradiction,
+                            "Row \(i) and column \(j) are not symmetric."))
                 }
             }
         }

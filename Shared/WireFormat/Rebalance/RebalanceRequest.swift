@@ -36,7 +36,9 @@ public struct RebalanceRequest: Sendable, Equatable {
         /// Annual, a fraction.
         public var volatility: Double?
 
-        public init(price: FixedDecimal, halfSpread: FixedDecimal = 0, adv: FixedDecimal? = nil, volatility: Double? = nil) {
+        public init(
+            price: FixedDecimal, halfSpread: FixedDecimal = 0, adv: FixedDecimal? = nil, volatility: Double? = nil
+        ) {
             self.price = price
             self.halfSpread = halfSpread
             self.adv = adv
@@ -71,6 +73,8 @@ public struct RebalanceRequest: Sendable, Equatable {
     /// Annual, beyond cash.
     public var expectedReturns: [String: Double]
     public var settings: RebalanceSettings
+    /// Whether the plan is kept, so that it can be confirmed.
+    public var stores = true
 
     public init(
         asOf: CalendarDate, currency: String = "USD", cash: FixedDecimal, holdings: [Holding],
@@ -91,7 +95,7 @@ public struct RebalanceRequest: Sendable, Equatable {
     public static func == (a: RebalanceRequest, b: RebalanceRequest) -> Bool {
         a.asOf == b.asOf && a.currency == b.currency && a.cash == b.cash && a.holdings == b.holdings
             && a.target.elementsEqual(b.target) { $0 == $1 } && a.prices == b.prices && a.covariance == b.covariance
-            && a.expectedReturns == b.expectedReturns && a.settings == b.settings
+            && a.expectedReturns == b.expectedReturns && a.settings == b.settings && a.stores == b.stores
     }
 }
 

@@ -10,8 +10,10 @@ extension RebalanceSettings {
     init(_ reader: MemberReader) {
         self.init()
         if let inner = reader.object("thresholds") { thresholds = Thresholds(inner) }
-        riskAversion = reader.double("risk_aversion", in: Interval(lower: 0, upper: 1e6, lowerOpen: true)) ?? riskAversion
-        horizonYears = reader.double("horizon_years", in: Interval(lower: 0, upper: 100, lowerOpen: true)) ?? horizonYears
+        riskAversion =
+            reader.double("risk_aversion", in: Interval(lower: 0, upper: 1e6, lowerOpen: true)) ?? riskAversion
+        horizonYears =
+            reader.double("horizon_years", in: Interval(lower: 0, upper: 100, lowerOpen: true)) ?? horizonYears
         if let inner = reader.object("costs") { costs = Costs(inner) }
         if let inner = reader.object("tax") { tax = Tax(inner) }
         if let inner = reader.object("constraints") { constraints = Constraints(inner) }
@@ -103,7 +105,8 @@ extension RebalanceSettings.Tax {
         guard let text = reader.string(name) else { return nil }
         if words.contains(text) { return text }
         let nearest = NearestName.of(text, among: words).map { " Did you mean \($0)?" } ?? ""
-        reader.fault(name, .unknownValue, "\"\(Problem.echo(text))\" is none of \(words.joined(separator: ", ")).\(nearest)")
+        reader.fault(
+            name, .unknownValue, "\"\(Problem.echo(text))\" is none of \(words.joined(separator: ", ")).\(nearest)")
         return nil
     }
 }

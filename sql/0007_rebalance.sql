@@ -21,6 +21,7 @@ CREATE TABLE ballast.rebalance_plan (
     confirmed_by text,
     confirmed_at timestamptz,
     idempotency_key text,
+    execution json,                   -- what became of the orders, once they are booked
     PRIMARY KEY (tenant_id, plan_id),
     FOREIGN KEY (tenant_id, portfolio_id) REFERENCES ballast.portfolio ON DELETE CASCADE
 );
@@ -43,6 +44,20 @@ CREATE TABLE ballast.rebalance_event (
     PRIMARY KEY (tenant_id, plan_id, seq),
     FOREIGN KEY (tenant_id, plan_id) REFERENCES ballast.rebalance_plan ON DELETE CASCADE
 );
+
+-- The log of an execution: intents, answers and fills in the order in which they were written. Replaying it gives the books.
+CREATE TABLE ballast.rebalance_execution_event (
+    tenant_id uuid NOT NULL,
+    plan_id text NOT NULL,
+    seq int NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    event jsonb NOT NULL,
+    PRIMARY KEY (tenant_id, plan_id, seq),
+    FOREIGN KEY (tenant_id, plan_id) REFERENCES ballast.rebalance_plan ON DELETE CASCADE
+);
+-- A venue's fill is booked once.
+CREATE UNIQUE INDEX rebalance_execution_fill ON ballast.rebalance_execution_event (tenant_id, (event ->> 'fill'))
+    WHERE event ->> 'event' = 'fill';
 
 CREATE FUNCTION ballast.rebalance_event_hash(
     p_prev bytea, p_tenant uuid, p_plan text, p_seq int, p_at timestamptz, p_actor text, p_from text, p_to text, p_reason text,
@@ -92,12 +107,12 @@ RETURN (
 
 GRANT SELECT, INSERT, UPDATE ON ballast.rebalance_plan TO ballast_app;
 -- Append-only: no UPDATE, no DELETE.
-GRANT SELECT, INSERT ON ballast.rebalance_event TO ballast_app;
+GRANT SELECT, INSERT ON ballast.rebalance_event, ballast.rebalance_execution_event TO ballast_app;
 
 DO $$
 DECLARE t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['rebalance_plan', 'rebalance_event'] LOOP
+    FOREACH t IN ARRAY ARRAY['rebalance_plan', 'rebalance_event', 'rebalance_execution_event'] LOOP
         EXECUTE format('ALTER TABLE ballast.%I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('ALTER TABLE ballast.%I FORCE ROW LEVEL SECURITY', t);
         EXECUTE format(

@@ -201,7 +201,30 @@ struct RebalanceTests {
                 """)
             #expect(try await confirm(service, third).status == 412)
             let fourth = try await make()
+            let id = fourth["plan_id"]?.stringValue ?? ""
+            let execute: JSONValue = ["venue": "paper", "seed": 7]
+            #expect(try await service.call(.post, "/api/rebalance/\(id)/execute", execute).status == 409)
             #expect(try await confirm(service, fourth).status == 200)
+            let done = try await service.call(.post, "/api/rebalance/\(id)/execute", execute)
+            try #require(done.status == 200, "\(done.text)")
+            #expect(done.json?["state"] == "RECORDED" && done.json?["differences"] == [])
+            // The same call again books nothing twice.
+            #expect(try await service.call(.post, "/api/rebalance/\(id)/execute", execute).json == done.json)
+            let booked = try await service.call(.get, "/api/portfolio/demo/holdings")
+            #expect(booked.json?["cash"] == done.json?["cash"])
+            let events = try await service.call(.get, "/api/rebalance/\(id)/events")
+            let states = events.json?["items"]?.arrayValue?.compactMap { $0["to"]?.stringValue }
+            #expect(states == ["AWAITING_CONFIRM", "CONFIRMED", "EXECUTING", "COMPLETED", "VERIFIED", "RECORDED"])
+            // What was held, less what was sold, plus what was bought.
+            var shares = ["AAPL": 200]
+            for leg in fourth["legs"]?.arrayValue ?? [] {
+                let quantity = leg["quantity"]?.stringValue.flatMap { Int($0) } ?? 0
+                shares[leg["asset"]?.stringValue ?? "", default: 0] += leg["side"] == "sell" ? -quantity : quantity
+            }
+            for item in booked.json?["holdings"]?.arrayValue ?? [] {
+                let held = item["quantity"]?.stringValue.flatMap { Double($0) }
+                #expect(held == shares[item["asset"]?.stringValue ?? ""].map { Double($0) })
+            }
             #expect(try await service.call(.post, "/api/portfolio/nope/rebalance", [:]).status == 404)
         }
     }

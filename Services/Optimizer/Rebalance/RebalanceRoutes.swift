@@ -19,5 +19,8 @@ enum RebalanceRoutes {
         Routes.Line(operation: "rejectPlan", method: .post, path: "/api/rebalance/{plan}/reject") {
             RejectPlan(optimizer: $0)
         },
+        Routes.Line(operation: "executePlan", method: .post, path: "/api/rebalance/{plan}/execute") {
+            ExecutePlan(optimizer: $0)
+        },
     ]
 }

@@ -22,10 +22,20 @@ enum RebalanceSchemas {
     static let all: [(String, JSONValue)] = [
         ("RebalanceRequest", request(isInline: true)), ("PortfolioRebalanceRequest", request(isInline: false)),
         ("RebalanceSettings", settings), ("ReallocationPlan", plan), ("PlanDecision", decision),
+        ("ExecutionReport", execution),
         (
             "PlanConfirmation",
             Schema.closed(
                 "Exactly this plan.", required: ["plan_hash"], [("plan_hash", Schema.text("As the plan says."))])
+        ),
+        (
+            "PlanExecution",
+            Schema.closed(
+                "Where to trade.", required: ["venue"],
+                [
+                    ("venue", Schema.oneOf(["paper"], "The embedded paper broker.")),
+                    ("seed", Schema.integer("Of the paper broker.", 0...2_147_483_647)),
+                ])
         ),
         ("PlanRejection", Schema.closed("Why not.", [("reason", Schema.text("For the record.", length: 0...1000))])),
         (
@@ -233,6 +243,16 @@ enum RebalanceSchemas {
             ("warnings", Schema.list(of: anything, "What was assumed.")), ("summary", Schema.said("A page of text.")),
         ])
 
+    private static let execution: JSONValue = Schema.object(
+        "Orders, books and shortfall.", required: ["plan_id", "state", "orders", "cash", "shortfall"],
+        [
+            ("plan_id", Schema.said("The plan.")), ("state", Schema.said("Where it stands.")),
+            ("venue", Schema.said("Where it was traded.")),
+            ("orders", Schema.list(of: anything, "As the venue has them.")),
+            ("cash", saidDecimal), ("positions", anything), ("shortfall", anything),
+            ("differences", Schema.list(of: Schema.said("A sentence."), "Between the books and the venue.")),
+        ])
+
     private static let decision: JSONValue = Schema.object(
         "What became of the plan.", required: ["plan_id", "plan_hash", "state"],
         [
@@ -264,6 +284,11 @@ enum RebalanceSchemas {
             summary: "Confirm exactly this plan; the same call again gives the first answer", tag: "rebalance",
             body: Operations.json("PlanConfirmation", []), success: ("200", "Confirmed.", "PlanDecision"),
             problems: body + ["404", "409", "412"]),
+        "executePlan": Operations.Description(
+            summary: "Execute a confirmed plan and book it; the same call again gives the first answer",
+            tag: "rebalance",
+            body: Operations.json("PlanExecution", []), success: ("200", "What became of it.", "ExecutionReport"),
+            problems: body + ["404", "409"]),
         "rejectPlan": Operations.Description(
             summary: "Reject a plan", tag: "rebalance", body: Operations.json("PlanRejection", []),
             success: ("200", "Rejected.", "PlanDecision"), problems: body + ["404", "409"]),

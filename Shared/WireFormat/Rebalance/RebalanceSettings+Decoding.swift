@@ -7,6 +7,13 @@ extension RebalanceSettings {
     public static let lotMethods = ["fifo", "lifo", "hifo", "specific", "min_tax_rate", "min_tax", "average"]
     public static let taxRegimes = ["us", "us-token", "de-token", "ca", "gb"]
 
+    /// The settings by themselves, as the member `settings` of a request.
+    public init(json: JSONValue) throws(Problem) {
+        let reader = MemberReader(json)
+        self.init(reader)
+        try reader.finishAndThrow()
+    }
+
     init(_ reader: MemberReader) {
         self.init()
         if let inner = reader.object("thresholds") { thresholds = Thresholds(inner) }

@@ -48,14 +48,16 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = [], _ setting
 }
 
 /// One test target for each library and service, in `Tests/`.
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil, settings: [SwiftSetting] = house
+) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: dependencies + ["TestSupport"],
         path: "Tests/\(name)Tests",
         exclude: name == "EndToEnd" ? ["Peers"] : [],
         resources: resources,
-        swiftSettings: house
+        swiftSettings: settings
     )
 }
 
@@ -167,7 +169,10 @@ let package = Package(
         tests("LinearAlgebra", ["LinearAlgebra"]),
         tests("ConvexSolver", ["ConvexSolver", "LinearAlgebra"]),
         tests("PortfolioModels", ["PortfolioModels", "ConvexSolver", "LinearAlgebra", "WireFormat"]),
-        tests("Reallocation", ["Reallocation", "WireFormat", "ConvexSolver", "LinearAlgebra"]),
+        // Its tests enumerate: optimised in debug builds as well.
+        tests(
+            "Reallocation", ["Reallocation", "WireFormat", "ConvexSolver", "LinearAlgebra"],
+            settings: house + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
         tests("MarketData", ["MarketData", "WireFormat"]),
         tests("Realtime", ["Realtime", "WireFormat"]),
         tests("HTTPFetch", ["HTTPFetch"]),

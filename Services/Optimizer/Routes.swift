@@ -14,7 +14,9 @@ enum Routes {
         var endpoint: @Sendable (Optimizer) -> any Endpoint
     }
 
-    static let all: [Line] = [
+    static let all: [Line] = portfolios + RebalanceRoutes.all
+
+    private static let portfolios: [Line] = [
         Line(operation: "optimize", method: .post, path: "/api/portfolio/optimize") { PostOptimize(optimizer: $0) },
         Line(operation: "listPortfolios", method: .get, path: "/api/portfolio") { ListPortfolios(optimizer: $0) },
         Line(operation: "getPortfolio", method: .get, path: "/api/portfolio/{id}") { GetPortfolio(optimizer: $0) },
@@ -39,7 +41,7 @@ enum Routes {
         },
         Line(operation: "pushMarketData", method: .post, path: "/api/market-data") { PostMarketData(optimizer: $0) },
         Line(operation: "getOpenAPI", method: .get, path: "/openapi.json", isOpen: true) { _ in GetOpenAPI() },
-    ] + RebalanceRoutes.all
+    ]
 
     /// The router of the public port. Each path under `/api/` is served under `/api/v1/` as well.
     static func router(

@@ -155,9 +155,13 @@ struct ExecutionTests {
         }
     }
 
-    @Test("a hundred thousand scripts of faults: no double order, no difference to the venue", arguments: 0..<10)
+    /// Scripts of a block: 1,000, or a tenth of BALLAST_FAULT_SCRIPTS.
+    private static let scripts =
+        ProcessInfo.processInfo.environment["BALLAST_FAULT_SCRIPTS"].flatMap { UInt64($0) }.map { $0 / 10 } ?? 1000
+
+    @Test("scripts of faults: no double order, no difference to the venue", arguments: UInt64(0)..<10)
     func faults(block: UInt64) throws {
-        for seed in (block * 10_000)..<((block + 1) * 10_000) {
+        for seed in (block * Self.scripts)..<((block + 1) * Self.scripts) {
             var script = Script(seed: seed)
             var steps = 0
             while script.step(), steps < 2000 { steps += 1 }
@@ -218,7 +222,8 @@ struct ExecutionTests {
             predicted += model.cost(of: isSale ? -quantity : quantity, quote).paid.double
         }
         #expect((realised / predicted - 1).magnitude < 0.05)
-        #expect((realised / predicted - 1).magnitude < 0.01)
+        // Three standard errors: an even draw of +-1/2 has 0.29, over some two thousand orders of unequal size.
+        #expect((realised / predicted - 1).magnitude < 0.025)
         func fills(_ seed: UInt64) -> [PaperVenue.Fill] {
             var venue = PaperVenue(
                 cash: 0, positions: ["A": 500], quotes: ["A": quote], settings: .init(partialShare: 1), seed: seed)

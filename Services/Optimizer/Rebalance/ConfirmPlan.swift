@@ -69,7 +69,8 @@ struct ConfirmPlan: Endpoint {
         }
         if plan.isExpired {
             try await PlanStore.move(
-                plan, to: "EXPIRED", actor: actor, reason: "confirmed too late", requestID: requestID, on: connection)
+                plan.id, from: plan.state, to: "EXPIRED", actor: actor, reason: "confirmed too late",
+                requestID: requestID, on: connection)
             return .refused(Problem(.wrongState, "The plan has expired: make a new one."))
         }
         if let portfolio = plan.portfolioID {
@@ -77,7 +78,8 @@ struct ConfirmPlan: Endpoint {
             let holdings = try await HoldingStore.load(of: portfolio, on: connection)
             if current?.version != plan.portfolioVersion || SealedPlan.hash(of: holdings.json) != plan.holdingsHash {
                 try await PlanStore.move(
-                    plan, to: "SUPERSEDED", actor: actor, reason: "the portfolio has changed", requestID: requestID,
+                    plan.id, from: plan.state, to: "SUPERSEDED", actor: actor, reason: "the portfolio has changed",
+                    requestID: requestID,
                     on: connection)
                 return .refused(
                     Problem(.versionClash, "The portfolio or its holdings have changed since: make a new plan."))
@@ -132,7 +134,8 @@ struct RejectPlan: Endpoint {
                         .wrongState, "The plan is \(plan.state); only one that is AWAITING_CONFIRM can be rejected.")
                 }
                 try await PlanStore.move(
-                    plan, to: "REJECTED", actor: principal.subject, reason: reason, requestID: requestID, on: connection
+                    plan.id, from: plan.state, to: "REJECTED", actor: principal.subject, reason: reason,
+                    requestID: requestID, on: connection
                 )
             }
             return ["plan_id": .string(id), "plan_hash": .string(Hex.text(plan.hash)), "state": "REJECTED"]

@@ -44,7 +44,7 @@ struct ExecutePlan: Endpoint {
     private static func execute(
         _ id: String, seed: UInt64, actor: String, requestID: String, on connection: PostgresConnection
     ) async throws -> Outcome {
-        guard var plan = try await PlanStore.find(id, locks: true, on: connection) else { throw Problem.noPlan(id) }
+        guard let plan = try await PlanStore.find(id, locks: true, on: connection) else { throw Problem.noPlan(id) }
         if let report = try await PlanStore.execution(of: id, on: connection) { return .done(report) }
         guard plan.state == "CONFIRMED" else {
             throw Problem(.wrongState, "The plan is \(plan.state); only one that is CONFIRMED can be executed.")
@@ -58,16 +58,19 @@ struct ExecutePlan: Endpoint {
         guard portfolio?.version == plan.portfolioVersion, SealedPlan.hash(of: holdings.json) == plan.holdingsHash
         else {
             try await PlanStore.move(
-                plan, to: "SUPERSEDED", actor: actor, reason: "the portfolio has changed", requestID: requestID,
+                plan.id, from: plan.state, to: "SUPERSEDED", actor: actor, reason: "the portfolio has changed",
+                requestID: requestID,
                 on: connection)
             return .refused(
                 Problem(.versionClash, "The portfolio or its holdings have changed since: make a new plan."))
         }
-        let sheet = try await TradeSheet(plan, holdings: holdings, on: connection)
-        func advance(_ state: String, _ reason: String) async throws {
+        let request = try await PlanStore.request(of: plan.id, on: connection)
+        let sheet = try TradeSheet(plan, request: request, holdings: holdings)
+        var state = plan.state
+        func advance(_ next: String, _ reason: String) async throws {
             try await PlanStore.move(
-                plan, to: state, actor: actor, reason: reason, requestID: requestID, on: connection)
-            plan.state = state
+                id, from: state, to: next, actor: actor, reason: reason, requestID: requestID, on: connection)
+            state = next
         }
         try await advance("EXECUTING", "at the paper broker")
         let run = PaperRun(sheet, seed: seed)
@@ -89,7 +92,7 @@ struct ExecutePlan: Endpoint {
         } else if run.book.halt == nil {
             try await advance("MISMATCH", differences.joined(separator: "; "))
         }
-        let report = sheet.report(of: run, plan: id, state: plan.state, differences: differences)
+        let report = sheet.report(of: run, plan: id, state: state, differences: differences)
         try await PlanStore.setExecution(report, of: id, on: connection)
         return .done(report)
     }
@@ -109,10 +112,9 @@ struct TradeSheet: Sendable {
     private let planID: String
     private let planHash: [UInt8]
 
-    init(_ plan: StoredPlan, holdings: Holdings, on connection: PostgresConnection) async throws {
+    init(_ plan: StoredPlan, request: JSONValue, holdings: Holdings) throws(Problem) {
         let unreadable = Problem(.internalError, "The stored plan cannot be read.")
         guard let body = try? StrictJSON.parse(plan.body, limits: .stored) else { throw unreadable }
-        let request = try await PlanStore.request(of: plan.id, on: connection)
         let settings = try RebalanceSettings(json: request["settings"] ?? .object(JSONObject()))
         let (costs, limits) = (settings.costs, settings.constraints)
         commission = CommissionSchedule(

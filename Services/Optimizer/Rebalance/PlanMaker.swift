@@ -35,10 +35,11 @@ extension Optimizer {
     }
 
     /// The plan, on the solver's threads.
-    func plan(_ request: RebalanceRequest, deadline: SolverDeadline) async throws(Problem) -> ReallocationPlan {
-        try await solver.solve(lane: .request, deadline: deadline) { () throws(Problem) in
-            try ReallocationPlanner.plan(request, deadline: deadline)
+    func plan(_ request: RebalanceRequest, deadline: SolverDeadline) async throws -> ReallocationPlan {
+        let made = try await solver.solve(lane: .request, deadline: deadline) { () throws(Problem) in
+            MadePlan(try ReallocationPlanner.plan(request, deadline: deadline))
         }
+        return made.plan
     }
 
     /// Seals a plan with id, expiry and hash, and stores it unless the request says otherwise.
@@ -53,25 +54,24 @@ extension Optimizer {
             return SealedPlan(plan, id: nil, source: source, request: request, expires: expires).answer
         }
         let id = PortfolioID.make()
-        let prices = request.prices.filter { price in plan.legs.contains { $0.asset == price.key } }
-        return try await pool.transaction(.app(principal.tenant)) { connection in
-            let expires = try await PlanStore.expiry(after: request.settings.expiresSeconds, on: connection)
-            let sealed = SealedPlan(plan, id: id, source: source, request: request, expires: expires)
-            if let source {
-                guard try await PortfolioStore.lock(source.portfolioID, on: connection) != nil else {
-                    throw Problem.noPortfolio(source.portfolioID)
-                }
-                try await PlanStore.supersede(
-                    plansOf: source.portfolioID, by: id, actor: principal.subject, requestID: requestID, on: connection)
-            }
-            try await PlanStore.insert(
-                sealed, id: id, state: plan.state.rawValue, source: source, request: body,
-                prices: .object(
-                    JSONObject(prices.sorted { $0.key < $1.key }.map { ($0.key, JSONValue($0.value.price)) })),
-                tolerance: request.settings.priceTolerance, actor: principal.subject, requestID: requestID,
-                on: connection)
-            return sealed.answer
+        let seconds = request.settings.expiresSeconds
+        let expires = try await pool.transaction(.app(principal.tenant)) { connection in
+            try await PlanStore.expiry(after: seconds, on: connection)
         }
+        let sealed = SealedPlan(plan, id: id, source: source, request: request, expires: expires)
+        let prices = request.prices.filter { price in plan.legs.contains { $0.asset == price.key } }
+            .sorted { $0.key < $1.key }.map { ($0.key, JSONValue($0.value.price)) }
+        let row = NewPlan(
+            id: id, portfolioID: source?.portfolioID, portfolioVersion: source?.version,
+            holdingsHash: source?.holdingsHash,
+            state: plan.state.rawValue, hash: sealed.hash, body: sealed.body.serialized(), request: body.serialized(),
+            prices: JSONValue.object(JSONObject(prices)).serialized(),
+            tolerance: request.settings.priceTolerance.description, expires: expires.isoString)
+        let actor = principal.subject
+        try await pool.transaction(.app(principal.tenant)) { connection in
+            try await PlanStore.keep(row, actor: actor, requestID: requestID, on: connection)
+        }
+        return sealed.answer
     }
 
     /// Holdings, target, prices and covariance of a stored portfolio, in one snapshot.
@@ -80,38 +80,19 @@ extension Optimizer {
         options.isolation = .repeatableRead
         options.readOnly = true
         let prices = prices
-        return try await pool.transaction(options) { connection in
-            guard let portfolio = try await PortfolioStore.find(id, on: connection) else {
-                throw Problem.noPortfolio(id)
-            }
-            let holdings = try await HoldingStore.load(of: id, on: connection)
-            guard !holdings.positions.isEmpty || holdings.cash != "0" else {
-                throw Problem(.wrongState, "The portfolio has no holdings: PUT /api/portfolio/\(id)/holdings first.")
-            }
-            guard let result = try await PortfolioStore.currentResult(of: id, on: connection),
-                let answer = try? StrictJSON.parse(result.response, limits: .stored),
-                let weights = answer["weights"]?.objectValue
-            else { throw Problem(.wrongState, "The portfolio has no result yet, so there is no target.") }
-            let target = Self.target(weights)
-            let held = try holdings.positions.map { try Self.holding($0) }
-            let names = Array(Set(held.map { $0.asset }).union(target.map { $0.asset })).sorted()
-            let quotes = try await PlanStore.quotes(of: names, on: connection)
-            var covariance: RebalanceRequest.Covariance?
-            if let original = try? OptimizeRequest(json: StrictJSON.parse(portfolio.request, limits: .stored)) {
-                var wanted = original
-                wanted.assets = names
-                if let loaded = try? await PanelLoader.stored(wanted, prices: prices, on: connection) {
-                    covariance = Self.covariance(loaded.panel)
-                }
-            }
-            let request = try RebalanceRequest(
-                stored: body, asOf: UTCTimestamp.now.date, currency: holdings.currency,
-                cash: try Self.decimal(holdings.cash, "cash"), holdings: held, target: target, prices: quotes,
-                covariance: covariance)
-            return PlanSource(
-                portfolioID: id, version: portfolio.version, holdingsHash: SealedPlan.hash(of: holdings.json),
-                request: request)
+        let stored = try await pool.transaction(options) { connection in
+            try await StoredFigures.load(id, prices: prices, on: connection)
         }
+        let holdings = stored.holdings
+        var held: [RebalanceRequest.Holding] = []
+        for position in holdings.positions { held.append(try Self.holding(position)) }
+        let request = try RebalanceRequest(
+            stored: body, asOf: UTCTimestamp.now.date, currency: holdings.currency,
+            cash: try Self.decimal(holdings.cash, "cash"), holdings: held, target: Self.target(stored.weights),
+            prices: stored.quotes, covariance: stored.panel.map { Self.covariance($0) })
+        return PlanSource(
+            portfolioID: id, version: stored.version, holdingsHash: SealedPlan.hash(of: holdings.json), request: request
+        )
     }
 
     private static func decimal(_ text: String, _ what: String) throws(Problem) -> FixedDecimal {
@@ -161,6 +142,59 @@ extension Optimizer {
         return RebalanceRequest.Covariance(
             assets: panel.assets, values: (0..<n).map { i in (0..<n).map { gram[i, $0] * scale } })
     }
+}
+
+/// What a plan is made from, read in one snapshot.
+///
+/// A reference, like `MadePlan` and `NewPlan`: values of this size that crossed generic async calls crashed optimised builds of Swift 6.3.1.
+private final class StoredFigures: Sendable {
+    let version: Int64
+    let holdings: Holdings
+    let weights: JSONObject
+    let quotes: [String: RebalanceRequest.Quote]
+    let panel: ReturnPanel?
+
+    private init(
+        version: Int64, holdings: Holdings, weights: JSONObject, quotes: [String: RebalanceRequest.Quote],
+        panel: ReturnPanel?
+    ) {
+        self.version = version
+        self.holdings = holdings
+        self.weights = weights
+        self.quotes = quotes
+        self.panel = panel
+    }
+
+    static func load(_ id: String, prices: PriceCache, on connection: PostgresConnection) async throws -> StoredFigures
+    {
+        guard let portfolio = try await PortfolioStore.find(id, on: connection) else { throw Problem.noPortfolio(id) }
+        let holdings = try await HoldingStore.load(of: id, on: connection)
+        guard !holdings.positions.isEmpty || holdings.cash != "0" else {
+            throw Problem(.wrongState, "The portfolio has no holdings: PUT /api/portfolio/\(id)/holdings first.")
+        }
+        guard let result = try await PortfolioStore.currentResult(of: id, on: connection),
+            let answer = try? StrictJSON.parse(result.response, limits: .stored),
+            let weights = answer["weights"]?.objectValue
+        else { throw Problem(.wrongState, "The portfolio has no result yet, so there is no target.") }
+        let names = Array(Set(holdings.positions.map { $0.asset }).union(weights.keys)).sorted()
+        let quotes = try await PlanStore.quotes(of: names, on: connection)
+        var panel: ReturnPanel?
+        if let json = try? StrictJSON.parse(portfolio.request, limits: .stored),
+            var wanted = try? OptimizeRequest(json: json)
+        {
+            wanted.assets = names
+            // Without a common history there is no covariance, and the plan's warning says so.
+            panel = try? await PanelLoader.stored(wanted, prices: prices, on: connection).panel
+        }
+        return StoredFigures(
+            version: portfolio.version, holdings: holdings, weights: weights, quotes: quotes, panel: panel)
+    }
+}
+
+/// A plan on its way from the solver's thread.
+private final class MadePlan: Sendable {
+    let plan: ReallocationPlan
+    init(_ plan: ReallocationPlan) { self.plan = plan }
 }
 
 /// A plan with everything that makes it one that can be confirmed.

@@ -2,21 +2,72 @@ import PostgresClient
 import WireFormat
 
 /// A plan as its row holds it.
-struct StoredPlan: Sendable {
-    var id: String
-    var portfolioID: String?
-    var portfolioVersion: Int64?
-    var holdingsHash: [UInt8]?
-    var state: String
-    var hash: [UInt8]
+final class StoredPlan: Sendable {
+    let id: String
+    let portfolioID: String?
+    let portfolioVersion: Int64?
+    let holdingsHash: [UInt8]?
+    let state: String
+    let hash: [UInt8]
     /// The plan's JSON text.
-    var body: String
-    var prices: String
-    var tolerance: String
-    var isExpired: Bool
-    var confirmedBy: String?
-    var confirmedAt: UTCTimestamp?
-    var idempotencyKey: String?
+    let body: String
+    let prices: String
+    let tolerance: String
+    let isExpired: Bool
+    let confirmedBy: String?
+    let confirmedAt: UTCTimestamp?
+    let idempotencyKey: String?
+
+    init(_ row: PostgresRow) throws {
+        id = try row.decode(String.self, at: 0)
+        portfolioID = try row.decode(String?.self, at: 1)
+        portfolioVersion = try row.decode(Int64?.self, at: 2)
+        holdingsHash = try row.decode([UInt8]?.self, at: 3)
+        state = try row.decode(String.self, at: 4)
+        hash = try row.decode([UInt8].self, at: 5)
+        body = try row.decode(String.self, at: 6)
+        prices = try row.decode(String.self, at: 7)
+        tolerance = try row.decode(String.self, at: 8)
+        isExpired = try row.decode(Bool.self, at: 9)
+        confirmedBy = try row.decode(String?.self, at: 10)
+        confirmedAt = try row.decode(PostgresTimestamp?.self, at: 11).map {
+            UTCTimestamp(microsecondsSinceEpoch: $0.microsecondsSinceEpoch)
+        }
+        idempotencyKey = try row.decode(String?.self, at: 12)
+    }
+}
+
+/// A plan that is about to be kept.
+final class NewPlan: Sendable {
+    let id: String
+    let portfolioID: String?
+    let portfolioVersion: Int64?
+    let holdingsHash: [UInt8]?
+    let state: String
+    let hash: [UInt8]
+    let body: String
+    let request: String
+    let prices: String
+    let tolerance: String
+    let expires: String
+
+    init(
+        id: String, portfolioID: String?, portfolioVersion: Int64?, holdingsHash: [UInt8]?, state: String,
+        hash: [UInt8],
+        body: String, request: String, prices: String, tolerance: String, expires: String
+    ) {
+        self.id = id
+        self.portfolioID = portfolioID
+        self.portfolioVersion = portfolioVersion
+        self.holdingsHash = holdingsHash
+        self.state = state
+        self.hash = hash
+        self.body = body
+        self.request = request
+        self.prices = prices
+        self.tolerance = tolerance
+        self.expires = expires
+    }
 }
 
 /// Reallocation plans of the running tenant and their chain of events.
@@ -34,24 +85,28 @@ enum PlanStore {
             microsecondsSinceEpoch: try row.decode(PostgresTimestamp.self, at: 0).microsecondsSinceEpoch)
     }
 
-    static func insert(
-        _ sealed: SealedPlan, id: String, state: String, source: PlanSource?, request: JSONValue, prices: JSONValue,
-        tolerance: FixedDecimal, actor: String, requestID: String, on connection: PostgresConnection
-    ) async throws {
-        let expires = sealed.body["expires_at"]?.stringValue ?? ""
+    /// Keeps a plan: those of its portfolio that wait are superseded, and its chain begins.
+    static func keep(_ plan: NewPlan, actor: String, requestID: String, on connection: PostgresConnection) async throws
+    {
+        if let portfolio = plan.portfolioID {
+            guard try await PortfolioStore.lock(portfolio, on: connection) != nil else {
+                throw Problem.noPortfolio(portfolio)
+            }
+            try await supersede(plansOf: portfolio, by: plan.id, actor: actor, requestID: requestID, on: connection)
+        }
+        let (portfolio, version, holdings) = (plan.portfolioID, plan.portfolioVersion, plan.holdingsHash)
+        let (body, request, prices) = (plan.body, plan.request, plan.prices)
         _ = try await connection.execute(
             """
             INSERT INTO ballast.rebalance_plan (tenant_id, plan_id, portfolio_id, portfolio_version, holdings_hash, state, plan_hash,
                 body, request, prices, price_tolerance, created_by, expires_at)
-            VALUES (ballast.current_tenant(), \(id), \(source?.portfolioID as String?), \(source?.version as Int64?),
-                \(source?.holdingsHash as [UInt8]?), \(state), \(sealed.hash), \(sealed.body.serialized())::json,
-                \(request.serialized())::json, \(PostgresJSON(prices.serialized())), \(tolerance.description)::text::numeric,
-                \(actor), \(expires)::text::timestamptz)
+            VALUES (ballast.current_tenant(), \(plan.id), \(portfolio), \(version), \(holdings), \(plan.state), \(plan.hash),
+                \(body)::json, \(request)::json, \(prices)::text::jsonb, \(plan.tolerance)::text::numeric, \(actor),
+                \(plan.expires)::text::timestamptz)
             """)
         try await record(
-            id, actor: actor, from: nil, to: state, reason: "planned",
-            detail: ["plan_hash": .string(Hex.text(sealed.hash))],
-            requestID: requestID, on: connection)
+            plan.id, actor: actor, from: nil, to: plan.state, reason: "planned",
+            detail: ["plan_hash": .string(Hex.text(plan.hash))], requestID: requestID, on: connection)
     }
 
     /// A plan by its id; nil where the tenant has none. Locked against other writers where `locks`.
@@ -60,32 +115,21 @@ enum PlanStore {
             "SELECT " + columns
                 + " FROM ballast.rebalance_plan WHERE tenant_id = ballast.current_tenant() AND plan_id = \(id)"
                 + (locks ? " FOR UPDATE" : ""))
-        guard let row = rows.first else { return nil }
-        return StoredPlan(
-            id: try row.decode(String.self, at: 0), portfolioID: try row.decode(String?.self, at: 1),
-            portfolioVersion: try row.decode(Int64?.self, at: 2), holdingsHash: try row.decode([UInt8]?.self, at: 3),
-            state: try row.decode(String.self, at: 4), hash: try row.decode([UInt8].self, at: 5),
-            body: try row.decode(String.self, at: 6), prices: try row.decode(String.self, at: 7),
-            tolerance: try row.decode(String.self, at: 8), isExpired: try row.decode(Bool.self, at: 9),
-            confirmedBy: try row.decode(String?.self, at: 10),
-            confirmedAt: try row.decode(PostgresTimestamp?.self, at: 11).map {
-                UTCTimestamp(microsecondsSinceEpoch: $0.microsecondsSinceEpoch)
-            }, idempotencyKey: try row.decode(String?.self, at: 12))
+        return try rows.first.map { try StoredPlan($0) }
     }
 
     /// Moves a plan to another state and adds the link to its chain. The caller holds the row's lock and has checked the state.
     static func move(
-        _ plan: StoredPlan, to state: String, actor: String, reason: String, detail: JSONValue = [:], requestID: String,
+        _ id: String, from: String, to state: String, actor: String, reason: String, requestID: String,
         on connection: PostgresConnection
     ) async throws {
         _ = try await connection.execute(
             """
             UPDATE ballast.rebalance_plan SET state = \(state)
-            WHERE tenant_id = ballast.current_tenant() AND plan_id = \(plan.id) AND state = \(plan.state)
+            WHERE tenant_id = ballast.current_tenant() AND plan_id = \(id) AND state = \(from)
             """)
         try await record(
-            plan.id, actor: actor, from: plan.state, to: state, reason: reason, detail: detail, requestID: requestID,
-            on: connection)
+            id, actor: actor, from: from, to: state, reason: reason, detail: [:], requestID: requestID, on: connection)
     }
 
     static func confirm(
@@ -123,10 +167,10 @@ enum PlanStore {
         _ id: String, actor: String, from: String?, to: String, reason: String, detail: JSONValue, requestID: String,
         on connection: PostgresConnection
     ) async throws {
+        let text = detail.serialized()
         _ = try await connection.query(
             """
-            SELECT ballast.rebalance_record(\(id), \(actor), \(from as String?), \(to), \(reason),
-                \(PostgresJSON(detail.serialized())), \(requestID))
+            SELECT ballast.rebalance_record(\(id), \(actor), \(from), \(to), \(reason), \(text)::text::jsonb, \(requestID))
             """)
     }
 

@@ -77,11 +77,7 @@ struct DualBundle {
             state.multipliers = Array(x.prefix(rows))
             let constant = constant(x[rows], x[rows + 1])
             relaxation.cell = TaxCell(short: x[rows], long: x[rows + 1], constant: constant, rows: [])
-            var probe = relaxation.probe(&state)
-            if round == 0 {
-                // The hulls are finer around the point they were made at.
-                probe = relaxation.probe(&state)
-            }
+            let probe = relaxation.probe(&state)
             planes.append(
                 Plane(value: probe.bound.value - constant, slope: probe.excess + [probe.short, probe.long], at: x))
             if probe.bound.value > best.value + 0.05 * max(0, predicted) || best.value == -.infinity {
@@ -102,7 +98,7 @@ struct DualBundle {
             }
             guard best.value < cutoff, let (next, promise) = master(planes, center, width) else { return }
             predicted = promise - best.value
-            guard predicted > 1e-5 * max(1, best.value.magnitude) else { return }
+            guard predicted > 5e-5 * max(1, best.value.magnitude) else { return }
             x = next
         }
     }

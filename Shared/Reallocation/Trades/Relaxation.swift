@@ -171,6 +171,8 @@ struct Relaxation {
     /// One solve at given multipliers and rates; the point is kept in `state` for the next.
     mutating func probe(_ state: inout Start) -> Probe {
         var bound = Bound(value: -.infinity, k: state.k, multipliers: state.multipliers, choice: [], slack: [])
+        _ = solve(&state, &bound)
+        // The hulls are finer around the point they were made at.
         let rows = solve(&state, &bound)
         let totals = excess(state)
         return Probe(
@@ -264,7 +266,7 @@ struct Relaxation {
         pull = model.covariance.symmetricMultiplied(by: deviations(state.k))
         let isLarge = n > 60
         let target = (isLarge ? 1e-6 : 1e-9) * max(model.idleObjective.magnitude, 1e-9)
-        for _ in 0..<(isLarge ? 20 : 60) {
+        for _ in 0..<(isLarge ? 14 : 60) {
             var gain = 0.0
             for i in 0..<n where hulls.starts[i + 1] - hulls.starts[i] > 1 {
                 let one = model.assets[i]

@@ -179,8 +179,8 @@ struct TradeModel {
             let middle = (low + high) / 2
             if isDefinite(middle) { low = middle } else { high = middle }
         }
-        // A little less than what rounding may have let through.
-        return max(0, low - 1e-6)
+        // A little less than what rounding may have let through; half for many assets, where a well-conditioned rest is worth more.
+        return max(0, low - 1e-6) * (n > 60 ? 0.5 : 1)
     }
 }
 

@@ -20,7 +20,7 @@ public enum TradeSolver {
 
         func nodes(assets: Int) -> Int {
             if nodes >= 0 { return nodes }
-            return assets <= 12 ? 40_000 : (assets <= 40 ? 400 : 0)
+            return assets <= 12 ? 4_000 : (assets <= 40 ? 400 : 0)
         }
     }
 
@@ -116,7 +116,7 @@ struct BranchAndBound {
         let low = model.assets.map { $0.lowest }
         let high = model.assets.map { $0.highest }
         var bundle = DualBundle(model, corners: corners)
-        bundle.maximise(low: low, high: high, from: model.tax.marginal(0, 0), cutoff: cutoff, solves: 26)
+        bundle.maximise(low: low, high: high, from: model.tax.marginal(0, 0), cutoff: cutoff, solves: 22)
         lowerBound = bundle.best.value
         let starts = bundle.choices.map { choice in
             (choice: choice, merit: LocalSearch(model, k: choice, guide: bundle.best.multipliers).merit)
@@ -130,7 +130,9 @@ struct BranchAndBound {
 
     mutating func run() {
         let n = model.count
-        let limit = effort.nodes(assets: n)
+        // Tiny steps (tokens) make no difference that is worth a node.
+        let isFine = model.assets.contains { $0.highest - $0.lowest > 1e6 }
+        let limit = min(effort.nodes(assets: n), isFine ? 100 : .max)
         if n > 60 {
             runLarge()
             return

@@ -18,7 +18,8 @@ enum Operations {
     }
 
     static func of(_ line: Routes.Line) -> JSONValue {
-        let description = all[line.operation] ?? RebalanceSchemas.operations[line.operation] ?? Description(summary: line.operation)
+        let description =
+            all[line.operation] ?? RebalanceSchemas.operations[line.operation] ?? Description(summary: line.operation)
         var object = JSONObject([
             ("operationId", .string(line.operation)), ("summary", .string(description.summary)),
             ("tags", [.string(description.tag)]),

@@ -100,7 +100,8 @@ enum PlanStore {
             """
             INSERT INTO ballast.rebalance_plan (tenant_id, plan_id, portfolio_id, portfolio_version, holdings_hash, state, plan_hash,
                 body, request, prices, price_tolerance, created_by, expires_at)
-            VALUES (ballast.current_tenant(), \(plan.id), \(portfolio), \(version), \(holdings), \(plan.state), \(plan.hash),
+            VALUES (ballast.current_tenant(), \(plan.id), \(portfolio as String?), \(version as Int64?),
+                \(holdings as [UInt8]?), \(plan.state), \(plan.hash),
                 \(body)::json, \(request)::json, \(prices)::text::jsonb, \(plan.tolerance)::text::numeric, \(actor),
                 \(plan.expires)::text::timestamptz)
             """)
@@ -170,7 +171,7 @@ enum PlanStore {
         let text = detail.serialized()
         _ = try await connection.query(
             """
-            SELECT ballast.rebalance_record(\(id), \(actor), \(from), \(to), \(reason), \(text)::text::jsonb, \(requestID))
+            SELECT ballast.rebalance_record(\(id), \(actor), \(from as String?), \(to), \(reason), \(text)::text::jsonb, \(requestID))
             """)
     }
 

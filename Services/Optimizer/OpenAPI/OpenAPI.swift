@@ -14,10 +14,12 @@ enum OpenAPI {
         ],
         "servers": [["url": "/"]],
         "security": [["bearer": []], ["apiKey": []]],
-        "tags": [["name": "portfolio"], ["name": "jobs"], ["name": "market-data"], ["name": "meta"]],
+        "tags": [
+            ["name": "portfolio"], ["name": "rebalance"], ["name": "jobs"], ["name": "market-data"], ["name": "meta"],
+        ],
         "paths": paths,
         "components": [
-            "schemas": .object(JSONObject(RequestSchemas.all + AnswerSchemas.all)),
+            "schemas": .object(JSONObject(RequestSchemas.all + AnswerSchemas.all + RebalanceSchemas.all)),
             "securitySchemes": [
                 "bearer": [
                     "type": "http", "scheme": "bearer",

@@ -14,7 +14,9 @@ enum OpenAPI {
         ],
         "servers": [["url": "/"]],
         "security": [["bearer": []], ["apiKey": []]],
-        "tags": [["name": "portfolio"], ["name": "jobs"], ["name": "market-data"], ["name": "meta"]],
+        "tags": [
+            ["name": "portfolio"], ["name": "jobs"], ["name": "webhooks"], ["name": "market-data"], ["name": "meta"],
+        ],
         "paths": paths,
         "components": [
             "schemas": .object(JSONObject(RequestSchemas.all + AnswerSchemas.all)),

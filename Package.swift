@@ -206,7 +206,7 @@ let package = Package(
             "Optimizer",
             [
                 "Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver",
-                "LinearAlgebra",
+                "LinearAlgebra", "HTTPFetch",
                 hummingbird, httpTypes, nioCore, nioEmbedded,
             ]),
         tests("CommandLineTool", ["CommandLineTool", "ServiceKit", "WireFormat", arguments]),

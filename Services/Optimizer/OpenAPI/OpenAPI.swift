@@ -15,7 +15,8 @@ enum OpenAPI {
         "servers": [["url": "/"]],
         "security": [["bearer": []], ["apiKey": []]],
         "tags": [
-            ["name": "portfolio"], ["name": "rebalance"], ["name": "jobs"], ["name": "market-data"], ["name": "meta"],
+            ["name": "portfolio"], ["name": "rebalance"], ["name": "jobs"], ["name": "webhooks"],
+            ["name": "market-data"], ["name": "meta"],
         ],
         "paths": paths,
         "components": [

@@ -104,6 +104,14 @@ enum Operations {
                 ]
             ]
         }
+        if path.contains("{webhook}") {
+            return [
+                [
+                    "name": "webhook", "in": "path", "required": true, "description": "The webhook.",
+                    "schema": ["type": "string", "pattern": "^[0-9a-z]{14}$"],
+                ]
+            ]
+        }
         if path.contains("{symbol}") {
             return [
                 [
@@ -235,6 +243,15 @@ enum Operations {
         "cancelJob": Description(
             summary: "Cancel a job that has not ended", tag: "jobs", success: ("200", "It is cancelled.", "Job"),
             problems: ["404"]),
+        "listWebhooks": Description(
+            summary: "The webhooks, and how their deliveries stand", tag: "webhooks",
+            success: ("200", "The webhooks.", "WebhookPage")),
+        "addWebhook": Description(
+            summary: "Tell an address of what happens, signed; the secret is in this answer only", tag: "webhooks",
+            body: json("Webhook", []), success: ("201", "It is told from now on.", "NewWebhook"),
+            problems: body + ["409"]),
+        "removeWebhook": Description(
+            summary: "Tell it no more", tag: "webhooks", success: ("204", "It is gone.", nil), problems: ["404"]),
         "getOpenAPI": Description(summary: "This document", tag: "meta"),
     ]
 }

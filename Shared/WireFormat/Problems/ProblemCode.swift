@@ -98,8 +98,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
         case .noCredentials, .badCredentials, .expiredCredentials, .missingScope: .auth
         case .rateLimited: .limit
         case .databaseUnavailable, .databaseBusy, .storageFull, .overloaded, .draining, .deadline, .unverified,
-            .jobGivenUp,
-            .notImplemented, .internalError:
+            .jobGivenUp, .notImplemented, .internalError:
             .system
         default: .request
         }

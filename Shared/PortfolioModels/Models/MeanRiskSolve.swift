@@ -66,7 +66,8 @@ struct MeanRiskSolve {
         }
         let measure = weighted.map { plain.weighted($0) } ?? plain
         let model = MeanRisk(
-            model: ScenarioModel(panel: panel, mean: moments.mean, probabilities: moments.scenarioWeights), measure: measure,
+            model: ScenarioModel(panel: panel, mean: moments.mean, probabilities: moments.scenarioWeights),
+            measure: measure,
             covariance: moments.covariance, constraints: constraints, parameters: parameters, reward: reward,
             deadline: deadline)
         if isQuadratic { return try quadratic(model) }

@@ -36,7 +36,7 @@ struct DocumentedExampleTests {
                 print("docs/risk-measures.md: \(request.riskMeasure.rawValue): \(refused.detail)")
                 continue
             }
-            let columns = (0..<request.assets.count).map { asset in
+            let columns = (0..<request.assets.count).map { (asset: Int) -> [Double] in
                 (0..<150).map { t -> Double in
                     let own = sin(Double((asset + 3) * t * t % 997))
                     return 0.001 + 0.01 * own + 0.004 * cos(Double(t))

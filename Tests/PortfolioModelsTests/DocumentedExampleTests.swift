@@ -36,9 +36,8 @@ struct DocumentedExampleTests {
                 print("docs/risk-measures.md: \(request.riskMeasure.rawValue): \(refused.detail)")
                 continue
             }
-            let columns = (0..<request.assets.count).map { asset in
-                (0..<150).map { 0.001 + 0.01 * sin(Double((asset + 3) * $0 * $0 % 997)) + 0.004 * cos(Double($0)) }
-            }
+            let random = try randomPanel(assets: request.assets.count, observations: 150, seed: 71)
+            let columns = request.assets.indices.map { random.column($0) }
             let made = try madePanel(columns)
             let panel = try ReturnPanel(assets: request.assets, dates: made.dates, returns: made.returns)
             let result = try PortfolioOptimization.run(request, panel: panel)

@@ -53,16 +53,16 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = [], _ setting
 }
 
 /// One test target for each library and service, in `Tests/`.
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil, settings: [SwiftSetting] = house
+) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: dependencies + ["TestSupport"],
         path: "Tests/\(name)Tests",
-        exclude: name == "EndToEnd" ? ["Peers"] : [],
+        exclude: ["EndToEnd", "PortfolioModels"].contains(name) ? ["Peers"] : [],
         resources: resources,
-        // Its judges add up long series: unoptimised they take minutes.
-        swiftSettings: house
-            + (name == "PortfolioModels" ? [.unsafeFlags(["-O"], .when(configuration: .debug))] : [])
+        swiftSettings: settings
     )
 }
 
@@ -179,7 +179,10 @@ let package = Package(
         tests("LinearAlgebra", ["LinearAlgebra"]),
         tests("ConvexSolver", ["ConvexSolver", "LinearAlgebra"]),
         tests("PortfolioModels", ["PortfolioModels", "ConvexSolver", "LinearAlgebra", "WireFormat"]),
-        tests("Reallocation", ["Reallocation"]),
+        // Its tests enumerate: optimised in debug builds as well.
+        tests(
+            "Reallocation", ["Reallocation", "WireFormat", "ConvexSolver", "LinearAlgebra"],
+            settings: house + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
         tests("MarketData", ["MarketData", "WireFormat"]),
         tests("Realtime", ["Realtime", "WireFormat"]),
         tests("HTTPFetch", ["HTTPFetch"]),
@@ -203,7 +206,7 @@ let package = Package(
             "Optimizer",
             [
                 "Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver",
-                "LinearAlgebra",
+                "LinearAlgebra", "HTTPFetch",
                 hummingbird, httpTypes, nioCore, nioEmbedded,
             ]),
         tests("CommandLineTool", ["CommandLineTool", "ServiceKit", "WireFormat", arguments]),

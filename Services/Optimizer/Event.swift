@@ -13,6 +13,7 @@ struct Event: Sendable {
     static let sharedSolves = "optimizer_shared_solves_total"
     static let asyncJobs = "async_jobs_total"
     static let asyncJobDuration = "async_job_duration_seconds"
+    static let webhooks = "webhook_deliveries_total"
     static let jobs = "jobs_total"
     static let jobLate = "job_late_seconds"
     static let jobDuration = "job_duration_seconds"
@@ -27,6 +28,7 @@ struct Event: Sendable {
         registry.describe(Self.sharedSolves, "Answers that an equal call running at the same time found")
         registry.describe(Self.asyncJobs, "Jobs that ended, by outcome")
         registry.describe(Self.asyncJobDuration, "From claim to end of a job")
+        registry.describe(Self.webhooks, "Attempts to deliver a webhook, by outcome")
         registry.describe(Self.jobs, "Recalculations by outcome")
         registry.describe(Self.jobLate, "From when a recalculation was due to when it was claimed")
         registry.describe(Self.jobDuration, "From claim to end of a recalculation")
@@ -54,6 +56,11 @@ struct Event: Sendable {
             code == ProblemCode.rateLimited.rawValue
             ? "tenant_queue" : code == ProblemCode.overloaded.rawValue ? "load" : "left"
         registry.makeCounter(label: RateLimitMiddleware.shed, dimensions: [("why", why)]).increment(by: 1)
+    }
+
+    /// An attempt to deliver a webhook ended.
+    func delivered(_ outcome: String) {
+        registry.makeCounter(label: Self.webhooks, dimensions: [("outcome", outcome)]).increment(by: 1)
     }
 
     /// A job ended.

@@ -19,6 +19,8 @@ struct Optimizer: Sendable {
     let gate: AdmissionGate
     let jobStore: JobStore
     let jobHub: JobHub
+    let webhooks: WebhookStore
+    let webhookHosts: WebhookHosts
     /// While it drains, streams of events end.
     let drain: DrainState
     let prices = PriceCache()
@@ -32,7 +34,8 @@ struct Optimizer: Sendable {
     let fanOutWake = WakeSignal()
 
     init(
-        pool: PostgresPool, solverThreads: Int, cacheBytes: Int = 128 << 20, drain: DrainState = DrainState(),
+        pool: PostgresPool, solverThreads: Int, cacheBytes: Int = 128 << 20,
+        webhookHosts: WebhookHosts = WebhookHosts(""), drain: DrainState = DrainState(),
         registry: PrometheusRegistry, logger: Logger
     ) {
         self.pool = pool
@@ -47,6 +50,8 @@ struct Optimizer: Sendable {
         jobStore = JobStore(pool: pool, owner: jobs.owner)
         jobHub = JobHub(PostgresListener(pool.configuration, logger: logger))
         self.drain = drain
+        webhooks = WebhookStore(pool: pool)
+        self.webhookHosts = webhookHosts
         fanOut = FanOut(pool: pool)
         self.logger = logger
     }

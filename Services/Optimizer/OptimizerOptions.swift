@@ -9,9 +9,15 @@ enum OptimizerOptions {
         "BALLAST_CACHE_MB", default: "128", in: 0...1_000_000,
         help: "MiB of memory for answers of recent calls; 0 keeps none")
 
+    static let webhookHosts = ConfigurationOption<WebhookHosts>(
+        "BALLAST_WEBHOOK_HOSTS", default: "",
+        help: "hosts that webhooks may be sent to, exactly, separated by commas; none without it"
+    ) { WebhookHosts($0) }
+
     static let rows: [ConfigurationRow] =
         Options.common + [
             Options.optimizerPort.row, Options.optimizerOpsPort.row, Options.realtimeURL.row, solverThreads.row,
-            cacheMegabytes.row, Options.corsOrigins.row, Options.keyRateLimit.row, Options.tenantRateLimit.row,
+            cacheMegabytes.row, webhookHosts.row, Options.corsOrigins.row, Options.keyRateLimit.row,
+            Options.tenantRateLimit.row,
         ]
 }

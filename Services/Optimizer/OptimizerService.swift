@@ -1,4 +1,5 @@
 import Foundation
+import HTTPFetch
 import Logging
 import PostgresClient
 import ServiceKit
@@ -16,7 +17,8 @@ enum OptimizerService {
         let threads = try configuration.value(OptimizerOptions.solverThreads)
         let optimizer = Optimizer(
             pool: pool, solverThreads: threads > 0 ? threads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1),
-            cacheBytes: try configuration.value(OptimizerOptions.cacheMegabytes) << 20, drain: readiness.drain,
+            cacheBytes: try configuration.value(OptimizerOptions.cacheMegabytes) << 20,
+            webhookHosts: try configuration.value(OptimizerOptions.webhookHosts), drain: readiness.drain,
             registry: registry, logger: logger)
         let tokens = try await configuration.tokenVerifier()
         let authenticator = Authenticator(keys: APIKeys(pool), tokens: tokens?.verifier)
@@ -48,11 +50,14 @@ enum OptimizerService {
             optimizer: optimizer, notifications: PostgresListener(pool.configuration, logger: logger),
             realtime: wakeUp(
                 url: try configuration.value(Options.realtimeURL), tokens: tokens?.verifier, logger: logger))
+        let sender = WebhookSender(
+            store: optimizer.webhooks, hosts: optimizer.webhookHosts, client: HTTPClient(),
+            listener: PostgresListener(pool.configuration, logger: logger), event: optimizer.event, logger: logger)
         try await ServiceRunner.run(
             services: [
                 pool, ops, CredentialWatcher(authenticator, pool: pool, logger: logger),
                 AuditHeads(pool, logger: logger), optimizer.jobHub, Worker(optimizer: optimizer),
-                JobRunner(optimizer: optimizer), listener, server,
+                JobRunner(optimizer: optimizer), sender, listener, server,
             ] + tokenKeyServices(tokens, logger: logger),
             drain: readiness.drain, lag: .seconds(try configuration.value(Options.drainSeconds)), logger: logger)
         optimizer.solver.stop()

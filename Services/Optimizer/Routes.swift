@@ -14,7 +14,9 @@ enum Routes {
         var endpoint: @Sendable (Optimizer) -> any Endpoint
     }
 
-    static let all: [Line] = [
+    static let all: [Line] = portfolios + RebalanceRoutes.all
+
+    private static let portfolios: [Line] = [
         Line(operation: "optimize", method: .post, path: "/api/portfolio/optimize") { PostOptimize(optimizer: $0) },
         Line(operation: "listPortfolios", method: .get, path: "/api/portfolio") { ListPortfolios(optimizer: $0) },
         Line(operation: "getPortfolio", method: .get, path: "/api/portfolio/{id}") { GetPortfolio(optimizer: $0) },
@@ -41,6 +43,11 @@ enum Routes {
         Line(operation: "getJob", method: .get, path: "/api/jobs/{job}") { GetJob(optimizer: $0) },
         Line(operation: "getJobEvents", method: .get, path: "/api/jobs/{job}/events") { GetJobEvents(optimizer: $0) },
         Line(operation: "cancelJob", method: .delete, path: "/api/jobs/{job}") { DeleteJob(optimizer: $0) },
+        Line(operation: "listWebhooks", method: .get, path: "/api/webhooks") { ListWebhooks(optimizer: $0) },
+        Line(operation: "addWebhook", method: .post, path: "/api/webhooks") { PostWebhook(optimizer: $0) },
+        Line(operation: "removeWebhook", method: .delete, path: "/api/webhooks/{webhook}") {
+            DeleteWebhook(optimizer: $0)
+        },
         Line(operation: "getOpenAPI", method: .get, path: "/openapi.json", isOpen: true) { _ in GetOpenAPI() },
     ]
 

@@ -61,6 +61,11 @@ public enum PortfolioOptimization {
         let constraints = try ConstraintSet(
             request: request, mean: moments.mean, periodsPerYear: periods, panel: panel, parameters: parameters,
             covariance: own?.covariance)
+        let allocation = ModelDispatch(
+            request: request, panel: panel, moments: moments, own: own, constraints: constraints,
+            parameters: parameters,
+            periodsPerYear: periods, deadline: deadline)
+        if let result = try allocation.run() { return result }
         let solved = try MeanRiskSolve(
             request: request, panel: panel, moments: moments, isSample: own == nil,
             constraints: constraints, parameters: parameters, riskFreeRate: rate, deadline: deadline

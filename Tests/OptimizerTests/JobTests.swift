@@ -97,7 +97,11 @@ struct JobTests {
                 #expect(last.name == "failed" && last.data["problem"]?["code"] == "DAT-001")
                 #expect(last.data["problem"]?["class"] == "data_validation" && last.data["result"] == .null)
             }
-            #expect(try await service.call(.post, "/api/portfolio/optimize?async=maybe", Self.request).status == 422)
+            for value in ["=maybe", "=", "=1"] {
+                #expect(
+                    try await service.call(.post, "/api/portfolio/optimize?async\(value)", Self.request).status == 422)
+            }
+            #expect(try await service.call(.post, "/api/portfolio/optimize?async", Self.request).status == 202)
             // What is no request never becomes a job.
             #expect(try await service.call(.post, "/api/portfolio/optimize?async", ["assets": 1]).status == 422)
         }

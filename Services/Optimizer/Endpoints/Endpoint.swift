@@ -47,12 +47,13 @@ extension Request {
         return date
     }
 
-    /// A parameter that is true or false; nil where it is absent, true where it has no value.
+    /// A parameter that is true or false; nil where it is absent, true where its name stands alone (`?async`, not `?async=`).
     func queryFlag(_ name: String) throws(Problem) -> Bool? {
         guard let text = query(name) else { return nil }
         switch text {
-        case "", "true", "1": return true
-        case "false", "0": return false
+        case "" where (uri.query ?? "").split(separator: "&").contains(Substring(name)): return true
+        case "true": return true
+        case "false": return false
         default: throw Problem(.invalidParameter, "The parameter \(name) has to be true or false.")
         }
     }

@@ -32,6 +32,8 @@ enum AnswerSchemas {
                 ])
         ),
         ("Job", job),
+        ("NewWebhook", newWebhook),
+        ("WebhookPage", page(of: webhook)),
         ("StoredHoldings", holdings),
         ("MarketDataPage", page(of: marketDataRow)),
         ("PushAnswer", push),
@@ -57,6 +59,33 @@ enum AnswerSchemas {
             ("result", Schema.nullable(Schema.reference("OptimizeAnswer"))),
             ("problem", Schema.nullable(Schema.reference("Problem"))),
             ("created_at", time), ("started_at", Schema.nullable(time)), ("finished_at", Schema.nullable(time)),
+        ])
+
+    private static let webhookMembers: [(String, JSONValue)] = [
+        ("webhook_id", Schema.text("The webhook.", pattern: "^[0-9a-z]{14}$")), ("url", Schema.said("Where it posts.")),
+        ("events", Schema.list(of: Schema.said("An event."), "What it tells of.")),
+    ]
+    private static let newWebhook = Schema.object(
+        "A webhook with its secret.", required: ["webhook_id", "url", "events", "secret"],
+        webhookMembers + [("secret", Schema.said("Signs deliveries; not shown again."))])
+    private static let webhook = Schema.object(
+        "A webhook.", required: ["webhook_id", "url", "events", "created_at", "deliveries", "last_error"],
+        webhookMembers + [
+            ("created_at", time),
+            (
+                "deliveries",
+                Schema.object(
+                    "Of the last seven days.", required: ["pending", "sent", "failed"],
+                    [
+                        ("pending", Schema.integer("Waiting, or to be tried again.")),
+                        ("sent", Schema.integer("Taken.")),
+                        ("failed", Schema.integer("Given up.")),
+                    ])
+            ),
+            (
+                "last_error",
+                ["type": ["string", "null"], "description": "What an attempt that was not taken came to."]
+            ),
         ])
 
     private static let revision = Schema.integer("Counts the portfolio's results from 1.", 1...Int.max)

@@ -22,7 +22,8 @@ enum Operations {
     }
 
     static func of(_ line: Routes.Line) -> JSONValue {
-        let description = all[line.operation] ?? Description(summary: line.operation)
+        let description =
+            all[line.operation] ?? RebalanceSchemas.operations[line.operation] ?? Description(summary: line.operation)
         var object = JSONObject([
             ("operationId", .string(line.operation)), ("summary", .string(description.summary)),
             ("tags", [.string(description.tag)]),
@@ -65,6 +66,7 @@ enum Operations {
             "403": "The scope is missing.",
             "404": "There is none of this name for this tenant.", "408": "The body took too long.",
             "409": "The state does not allow it, or a request with this Idempotency-Key is still running.",
+            "412": "The hash is not the plan's.",
             "413": "The body is too large.",
             "415": "The media type is not taken.", "422": "Understood, and not possible.",
             "429": "Too many requests; RateLimit says how many are left, Retry-After when to come back.",
@@ -90,6 +92,22 @@ enum Operations {
             return [
                 [
                     "name": "job", "in": "path", "required": true, "description": "The job.",
+                    "schema": ["type": "string", "pattern": "^[0-9a-z]{14}$"],
+                ]
+            ]
+        }
+        if path.contains("{plan}") {
+            return [
+                [
+                    "name": "plan", "in": "path", "required": true, "description": "The plan.",
+                    "schema": ["type": "string", "pattern": "^[0-9A-Za-z_-]{4,64}$"], "example": "demo",
+                ]
+            ]
+        }
+        if path.contains("{webhook}") {
+            return [
+                [
+                    "name": "webhook", "in": "path", "required": true, "description": "The webhook.",
                     "schema": ["type": "string", "pattern": "^[0-9a-z]{14}$"],
                 ]
             ]
@@ -125,7 +143,7 @@ enum Operations {
         "Your own name for this request: sent again with it, the request gets the first one's answer for a day.",
         Schema.text("A new one for each request.", pattern: "^[!#-~]{1,255}$"))
 
-    private static func json(_ schema: String, _ examples: [(String, JSONValue)]) -> JSONValue {
+    static func json(_ schema: String, _ examples: [(String, JSONValue)]) -> JSONValue {
         [
             "required": true,
             "content": [
@@ -225,6 +243,15 @@ enum Operations {
         "cancelJob": Description(
             summary: "Cancel a job that has not ended", tag: "jobs", success: ("200", "It is cancelled.", "Job"),
             problems: ["404"]),
+        "listWebhooks": Description(
+            summary: "The webhooks, and how their deliveries stand", tag: "webhooks",
+            success: ("200", "The webhooks.", "WebhookPage")),
+        "addWebhook": Description(
+            summary: "Tell an address of what happens, signed; the secret is in this answer only", tag: "webhooks",
+            body: json("Webhook", []), success: ("201", "It is told from now on.", "NewWebhook"),
+            problems: body + ["409"]),
+        "removeWebhook": Description(
+            summary: "Tell it no more", tag: "webhooks", success: ("204", "It is gone.", nil), problems: ["404"]),
         "getOpenAPI": Description(summary: "This document", tag: "meta"),
     ]
 }

@@ -13,7 +13,25 @@ enum RequestSchemas {
         ("OptimizeRequest", optimize), ("Constraints", ConstraintSchemas.constraints),
         ("Panel", panel("Figures by asset.")),
         ("Recalculation", recalculation), ("Holdings", holdings), ("MarketDataRow", marketDataRow),
+        ("Webhook", webhook),
     ]
+
+    private static let webhook = Schema.closed(
+        "Where to tell of what.", required: ["url"],
+        [
+            (
+                "url",
+                Schema.text(
+                    "An https address at a host that the operator has listed.",
+                    pattern: "^https://[^\\u0000-\\u0020]{1,1900}$")
+            ),
+            (
+                "events",
+                Schema.list(
+                    of: Schema.oneOf(Webhook.Event.allCases.map { $0.rawValue }, "What is told."), "All where absent.",
+                    count: 1...20)
+            ),
+        ])
 
     private static var optimize: JSONValue {
         var schema = Schema.closed(

@@ -41,17 +41,29 @@ public struct Moments: Sendable, Equatable {
         return zip(weights, slope).map { risk > 0 ? $0 * $1 / risk : 0 }
     }
 
-    /// What the engine cannot yet weigh: measures of the series itself under probabilities or scenarios of the model.
+    /// What the engine cannot weigh: scenarios of a model, the measures that have no weighted form, and limits of risk.
     func unsupported(_ request: OptimizeRequest) -> Violation? {
-        let readsSeries =
-            request.riskMeasure != .mv || request.kelly == .exact
-            || request.constraints.maxRisk.contains { $0.measure != .mv }
-        guard readsSeries, scenarioWeights != nil || scenarios != nil else { return nil }
-        let place =
-            scenarios != nil
-            ? ["factors", "scenarios"] : request.model == .entropyPooling ? ["model"] : ["scenario_weights"]
-        return Violation(
-            JSONPointer(place), .other("not_supported_yet"),
-            "\(request.riskMeasure.rawValue) under weighted or modelled scenarios is not supported yet; MV is.")
+        let measures = [request.riskMeasure].filter { $0 != .mv }
+        let limits = request.constraints.maxRisk.map { $0.measure }.filter { $0 != .mv }
+        func refusal(_ place: [String], _ what: String) -> Violation {
+            Violation(JSONPointer(place), .other("not_supported_yet"), "\(what) is not supported yet; MV is.")
+        }
+        if scenarios != nil, !measures.isEmpty || !limits.isEmpty || request.kelly == .exact {
+            return refusal(["factors", "scenarios"], "A measure of the model's scenarios")
+        }
+        guard let scenarioWeights else { return nil }
+        if let limit = limits.first {
+            return refusal(
+                ["constraints", "max_risk", limit.rawValue], "A limit of \(limit.rawValue) under probabilities")
+        }
+        // Formulations by the largest loss and by entropy look at every period, impossible ones included.
+        let extremes: Set<RiskMeasureCode> = [
+            .worstRealisation, .range, .maximumDrawdown, .evar, .evarRange, .edar,
+        ]
+        let isImpossible = extremes.contains(request.riskMeasure) && scenarioWeights.contains(0)
+        for measure in measures where !WeightedRisk.codes.contains(measure) || isImpossible {
+            return refusal(["risk_measure"], "\(measure.rawValue) under these probabilities")
+        }
+        return nil
     }
 }

@@ -56,13 +56,18 @@ struct MeanRiskSolve {
 
     /// - Throws: as `MeanRisk.solve`.
     func run() throws(Problem) -> Solved {
-        guard let measure = RiskMeasures.measure(request.riskMeasure, parameters) as? any ConvexRiskMeasure else {
+        guard let plain = RiskMeasures.measure(request.riskMeasure, parameters) as? any ConvexRiskMeasure else {
             throw Problem(
                 JSONPointer(["risk_measure"]), .other("not_optimisable"),
                 "\(request.riskMeasure.rawValue) is not convex: it is evaluated, not optimised.")
         }
+        let weighted = moments.scenarioWeights.flatMap {
+            WeightedRisk(request.riskMeasure, parameters, probabilities: $0)
+        }
+        let measure = weighted.map { plain.weighted($0) } ?? plain
         let model = MeanRisk(
-            model: ScenarioModel(panel: panel, mean: moments.mean), measure: measure,
+            model: ScenarioModel(panel: panel, mean: moments.mean, probabilities: moments.scenarioWeights),
+            measure: measure,
             covariance: moments.covariance, constraints: constraints, parameters: parameters, reward: reward,
             deadline: deadline)
         if isQuadratic { return try quadratic(model) }

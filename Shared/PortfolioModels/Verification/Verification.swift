@@ -133,7 +133,12 @@ public enum Verification {
         let isMV = request.riskMeasure == .mv
         let parameters = RiskParameters(request, riskFreeRate: rate)
         let (mean, deviation) = modelled(series, result)
-        let risk = isMV ? deviation : RiskMeasures.measure(request.riskMeasure, parameters)?.value(of: series.x) ?? .nan
+        let probabilities = result.moments?.scenarioWeights
+        let weighted = probabilities.flatMap { WeightedRisk(request.riskMeasure, parameters, probabilities: $0) }
+        let measured =
+            weighted?.value(of: series.x)
+            ?? RiskMeasures.measure(request.riskMeasure, parameters)?.value(of: series.x)
+        let risk = isMV ? deviation : measured ?? .nan
         var costs = 0.0
         if let wanted = request.constraints.costs {
             for (i, asset) in request.assets.enumerated() {
@@ -146,28 +151,40 @@ public enum Verification {
         switch request.kelly {
         case .none: break
         case .approx: reward -= 0.5 * deviation * deviation
-        case .exact: reward = series.x.reduce(0) { $0 + LogarithmicGrowth.of($1) } / Double(series.x.count)
+        case .exact:
+            let equal = 1 / Double(series.x.count)
+            reward = 0
+            for (t, x) in series.x.enumerated() { reward += (probabilities?[t] ?? equal) * LogarithmicGrowth.of(x) }
         }
-        let objective: Double =
+        var objective: Double =
             switch request.objective {
             case .minimumRisk: risk + costs
             case .maximumReturn: reward - costs
             case .utility: reward - costs - request.riskAversion * (isMV ? risk * risk : risk)
             case .sharpe: (reward - costs - rate) / risk
             }
+        if AllocationRules.define(request.model) {
+            let sample = PlainCovariance(panel)
+            objective = AllocationRules.value(
+                request, panel: panel, covariance: { result.moments?.covariance($0, $1) ?? sample.value($0, $1) },
+                weights: result.weights, reward: reward, risk: risk, riskFreeRate: rate)
+        }
         var faults: [String] = []
         func compare(_ name: String, _ reported: Double, _ own: Double, _ size: Double, floor: Double = 0) {
-            if abs(reported) <= floor, abs(own) <= floor { return }
+            if abs(reported * reported - own * own) <= floor * floor { return }
             if !(abs(reported - own) <= 1e-9 * max(abs(own), size)) {
                 faults.append("\(name) is \(reported), its definition gives \(own)")
             }
         }
         let unit = max(series.largest, .leastNormalMagnitude)
         compare("expected_return", result.solution.expectedReturn, mean, 1e-3 * unit)
-        // The root of a variance that rounding has made up is no figure to compare.
+        // Two ways to a variance differ by rounding of its terms, which the root of a small one magnifies.
         let floor = isMV ? noise(series, result) : 0
         compare("risk", result.solution.risk, risk, 1e-6 * unit, floor: floor)
-        let size = request.objective == .sharpe ? 1e-6 : 1e-3 * unit
+        let isRatio =
+            request.objective == .sharpe || request.model == .maximumDiversification
+            || request.model == .maximumDecorrelation
+        let size = isRatio ? 1e-6 : 1e-3 * unit
         compare(
             "objective_value", result.solution.objectiveValue, objective, size,
             floor: request.objective == .minimumRisk ? floor : 0)
@@ -202,15 +219,12 @@ public enum Verification {
         return OptimalityBound.noise(assets: result.weights.count) * size
     }
 
-    private static func sumIsNoise(_ result: OptimizationResult, _ noise: Double) -> Bool {
-        abs(result.riskContributions.reduce(0, +)) <= noise
-    }
-
     private static func contributions(_ panel: ReturnPanel, _ result: OptimizationResult) -> [String] {
         let series = PlainSeries(panel, result.weights)
         let rounding = 1e-10 * series.largest
-        if result.solution.risk <= noise(series, result), sumIsNoise(result, noise(series, result)) { return [] }
+        let floor = noise(series, result)
         let sum = result.riskContributions.reduce(0, +)
+        if abs(sum * sum - result.solution.risk * result.solution.risk) <= floor * floor { return [] }
         let size = result.riskContributions.reduce(0) { $0 + abs($1) }
         guard !(abs(sum - result.solution.risk) <= 1e-9 * max(size, result.solution.risk) + rounding) else { return [] }
         return ["the risk contributions add up to \(sum), the risk is \(result.solution.risk)"]
@@ -264,5 +278,24 @@ struct PlainSeries {
         self.x = x
         deviation = (squares / Double(max(count - 1, 1))).squareRoot()
         self.largest = largest
+    }
+}
+
+/// Sample covariances one at a time, by plain loops.
+private struct PlainCovariance {
+    private let centred: [[Double]]
+
+    init(_ panel: ReturnPanel) {
+        centred = panel.assets.indices.map { asset in
+            let column = panel.column(asset)
+            let mean = column.reduce(0, +) / Double(column.count)
+            return column.map { $0 - mean }
+        }
+    }
+
+    func value(_ i: Int, _ j: Int) -> Double {
+        var sum = 0.0
+        for t in centred[i].indices { sum += centred[i][t] * centred[j][t] }
+        return sum / Double(max(centred[i].count - 1, 1))
     }
 }

@@ -6,14 +6,18 @@ extension OptimizeRequest {
         let wanted = constraints
         let missing: [(isAsked: Bool, place: [String], detail: String)] = [
             (
-                ![.classic, .blackLitterman, .factorModel, .blackLittermanFactors, .entropyPooling].contains(model),
-                ["model"], "The model \(model.rawValue)"
+                [
+                    .riskParity, .relaxedRiskParity, .factorRiskParity, .worstCase, .orderedWeightedAverage,
+                    .fourMoments,
+                ].contains(model), ["model"], "The model \(model.rawValue)"
             ),
-            (convention != .riskfolio, ["convention"], "The convention \(convention.rawValue)"),
+            (
+                convention != .riskfolio && !model.isHierarchical, ["convention"],
+                "The convention \(convention.rawValue)"
+            ),
             (riskBudget != nil, ["risk_budget"], "risk_budget"),
             (relaxation != nil, ["relaxation"], "relaxation"),
             (uncertainty != nil, ["uncertainty"], "uncertainty"),
-            (clustering != nil, ["clustering"], "clustering"),
             (owaWeights != nil, ["owa_weights"], "owa_weights"),
             (momentAversion != nil, ["moment_aversion"], "moment_aversion"),
             (wanted.cardinality != nil, ["constraints", "cardinality"], "constraints.cardinality"),

@@ -97,8 +97,8 @@ public enum ProblemCode: String, Sendable, CaseIterable {
         case .infeasible, .unbounded, .notConverged, .unstable, .ratioUndefined, .tooLargeProblem: .optimization
         case .noCredentials, .badCredentials, .expiredCredentials, .missingScope: .auth
         case .rateLimited: .limit
-        case .databaseUnavailable, .databaseBusy, .storageFull, .overloaded, .draining, .deadline, .unverified, .jobGivenUp,
-            .notImplemented, .internalError:
+        case .databaseUnavailable, .databaseBusy, .storageFull, .overloaded, .draining, .deadline, .unverified,
+            .jobGivenUp, .notImplemented, .internalError:
             .system
         default: .request
         }

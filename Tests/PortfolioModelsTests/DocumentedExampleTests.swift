@@ -36,12 +36,8 @@ struct DocumentedExampleTests {
                 print("docs/risk-measures.md: \(request.riskMeasure.rawValue): \(refused.detail)")
                 continue
             }
-            let columns = (0..<request.assets.count).map { (asset: Int) -> [Double] in
-                (0..<150).map { t -> Double in
-                    let own = sin(Double((asset + 3) * t * t % 997))
-                    return 0.001 + 0.01 * own + 0.004 * cos(Double(t))
-                }
-            }
+            let random = try randomPanel(assets: request.assets.count, observations: 150, seed: 71)
+            let columns = request.assets.indices.map { random.column($0) }
             let made = try madePanel(columns)
             let panel = try ReturnPanel(assets: request.assets, dates: made.dates, returns: made.returns)
             let result = try PortfolioOptimization.run(request, panel: panel)

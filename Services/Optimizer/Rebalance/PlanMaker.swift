@@ -25,7 +25,7 @@ extension Optimizer {
     ) async throws -> Response {
         let flag = CancellationFlag()
         let deadline = SolverDeadline(instant: ContinuousClock.now + timeout, flag: flag)
-        return try await watchingClient(of: context.channel, flag: flag) {
+        return try await watchingClient(of: context.channel) {
             try await withTimeLimit(timeout) {
                 var response = try await body(deadline)
                 response.headers[.cacheControl] = "no-store"

@@ -172,6 +172,8 @@ private final class CompositeLoop {
         }
         let size = terms.reduce(0) { $0 + ($1.level == nil ? abs($1.multiplier * $1.value) : 0) }
         let mu = max(size, 0.1) / pairs
+        // A risk that can be brought to nothing has no relative accuracy: what counts then is the risk of the start.
+        floor = max(1e-9 * size, 1e-12)
         for i in lower.slack.indices { lower.dual[i] = mu / lower.slack[i] }
         for i in upper.slack.indices { upper.dual[i] = mu / upper.slack[i] }
         for index in terms.indices {
@@ -242,10 +244,11 @@ private final class CompositeLoop {
         for i in v.indices { dual = max(dual, abs(gradient[i]) / typical) }
         meanProduct = gap / Double(max(pairs, 1))
         pairCount = pairs
-        return (gap / max(size, 1e-12), primal, dual)
+        return (gap / max(size, floor), primal, dual)
     }
 
     private var meanProduct = 0.0
+    private var floor = 1e-12
     private var pairCount = 0
 
     /// One predictor-corrector step; false where the Newton matrix cannot be factorised.

@@ -124,6 +124,9 @@ struct RiskProgram: Sendable {
         centredStart = model.centred.multiplied(by: start)
     }
 
+    /// The least scale of a root, in units: below it a sum of squares counts as a square, which has the same least point and no corner.
+    static let leastRoot = 1e-5
+
     var count: Int { model.count }
 
     func repeated(_ value: Double) -> [Double] { [Double](repeating: value, count: count) }

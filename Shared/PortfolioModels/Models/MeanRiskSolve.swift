@@ -95,6 +95,9 @@ struct MeanRiskSolve {
             if let best, best.solution.dualityGap <= 1e-9 { return best }
             weights = found.weights
         }
+        if best?.solution.dualityGap ?? .infinity > 1e-9, request.objective == .sharpe, try isRiskless(model) {
+            throw MeanVariance.unlimitedRatio
+        }
         guard let best, best.solution.dualityGap <= 1e-7 else {
             throw Problem(
                 .notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
@@ -144,12 +147,33 @@ struct MeanRiskSolve {
             }
             if let best, best.solution.dualityGap <= 1e-9, best.solution.primalResidual <= 1e-9 { return best }
         }
+        if request.objective == .sharpe, try isRiskless(model) { throw MeanVariance.unlimitedRatio }
         if let best, best.solution.dualityGap <= 1e-7 { return best }
         throw failure
             ?? Problem(
                 .notConverged,
                 "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity) after \(best?.solution.iterations ?? 0) iterations."
             )
+    }
+
+    /// Whether a portfolio that beats the rate has no risk to speak of: the ratio then has no maximum.
+    private func isRiskless(_ model: MeanRisk) throws(Problem) -> Bool {
+        let best = try MeanVariance(
+            mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline
+        ).maximumReturn().weights
+        let excess = Vector.dot(moments.mean, best) - riskFreeRate
+        guard excess > 0 else { return false }
+        do {
+            let least = try model.minimumRisk(atLeast: riskFreeRate + 1e-3 * excess).solution.weights
+            let risk = model.measure.value(of: panel.portfolioReturns(least))
+            let unit = type(of: model.measure).degree == 2 ? model.model.unit * model.model.unit : model.model.unit
+            return risk <= 1e-5 * unit
+        } catch {
+            guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue else {
+                throw error
+            }
+            return false
+        }
     }
 
     private func solveOnce(_ model: MeanRisk) throws(Problem) -> Solved {
@@ -199,8 +223,11 @@ struct MeanRiskSolve {
 
     private func contributions(_ weights: [Double], _ model: MeanRisk) -> [Double] {
         // A deviation under other moments is not that of the panel's series.
-        request.riskMeasure == .mv && !isSample
-            ? moments.riskContributions(weights) : model.measure.contributions(weights: weights, panel: panel)
+        if request.riskMeasure == .mv, !isSample { return moments.riskContributions(weights) }
+        // What a target adds belongs to the weights as such, and is shared out by them: contributions add up to the risk.
+        let total = weights.reduce(0, +)
+        let target = total != 0 ? model.measure.targetShare(at: panel.portfolioReturns(weights)) / total : 0
+        return zip(weights, model.measure.contributions(weights: weights, panel: panel)).map { $1 + target * $0 }
     }
 }
 

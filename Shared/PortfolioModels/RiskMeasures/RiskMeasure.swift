@@ -75,8 +75,8 @@ extension RiskMeasure {
 
     public func targetShare(at x: [Double]) -> Double { 0 }
 
-    /// Euler's contributions `w_i drisk/dw_i / degree`; they add up to the risk wherever the measure is homogeneous. What a target
-    /// adds is shared out by weight.
+    /// Euler's contributions `w_i drisk/dw_i / degree`; they add up to the risk wherever the measure is homogeneous, and to the risk
+    /// less `targetShare` for the lower partial moments.
     ///
     /// - Parameters:
     ///   - weights: N weights.
@@ -88,19 +88,16 @@ extension RiskMeasure {
         let terms = weights.indices.reduce(0.0) { largest, asset in
             weights[asset] == 0 ? largest : panel.column(asset).reduce(largest) { max($0, abs(weights[asset] * $1)) }
         }
-        guard SeriesMath.centred(x).contains(where: { abs($0) > 1e-11 * terms }) else {
-            return weights.map { _ in 0 }
-        }
+        let risk = abs(value(of: x))
+        guard (Self.degree == 2 ? risk.squareRoot() : risk) > 1e-11 * terms else { return weights.map { _ in 0 } }
         let slope = sensitivity(at: x)
         let scale = 1 / Double(Self.degree ?? 1)
-        let total = weights.reduce(0, +)
-        let target = total != 0 ? targetShare(at: x) / total : 0
         return weights.indices.map { asset in
             guard weights[asset] != 0 else { return 0 }
             let column = panel.column(asset)
             var sum = 0.0
             for t in column.indices { sum += slope[t] * column[t] }
-            return weights[asset] * (scale * sum + target)
+            return scale * weights[asset] * sum
         }
     }
 }

@@ -36,7 +36,7 @@ extension SecondLowerPartialMoment: ConvexRiskMeasure {
         let cost = program.probabilities(times: program.model.unbiased)
         let level = target / program.model.unit
         let root = program.program.addVariable(
-            lower: 0, start: program.rootMeanSquare(program.start.map { min($0 - level, 0) }))
+            lower: RiskProgram.leastRoot, start: program.rootMeanSquare(program.start.map { min($0 - level, 0) }))
         return RiskFormulation(
             linear: [.init(root, 0.5)],
             pieces: [

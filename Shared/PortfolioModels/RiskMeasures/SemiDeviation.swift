@@ -32,7 +32,7 @@ extension SemiDeviation: ConvexRiskMeasure {
     func formulate(in program: inout RiskProgram) -> RiskFormulation {
         let cost = program.probabilities(times: program.model.unbiased)
         let root = program.program.addVariable(
-            lower: 0, start: program.rootMeanSquare(program.centredStart.map { min($0, 0) }))
+            lower: RiskProgram.leastRoot, start: program.rootMeanSquare(program.centredStart.map { min($0, 0) }))
         return RiskFormulation(
             linear: [.init(root, 0.5)],
             pieces: [

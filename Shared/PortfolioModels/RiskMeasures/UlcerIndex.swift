@@ -30,7 +30,8 @@ extension UlcerIndex: ConvexRiskMeasure {
     /// Half a sum of squared drawdowns over a scale and half the scale. Series: sum q^2 / weights <= 1.
     func formulate(in program: inout RiskProgram) -> RiskFormulation {
         let cost = program.model.probabilities
-        let root = program.program.addVariable(lower: 0, start: program.rootMeanSquare(program.startDrawdowns))
+        let root = program.program.addVariable(
+            lower: RiskProgram.leastRoot, start: program.rootMeanSquare(program.startDrawdowns))
         return RiskFormulation(
             linear: [.init(root, 0.5)],
             pieces: [

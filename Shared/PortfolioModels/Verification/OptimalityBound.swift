@@ -72,6 +72,13 @@ struct OptimalityBound {
     /// What rounding leaves of a deviation of N assets of size one whose variance is zero.
     static func noise(assets: Int) -> Double { (8 * Double.ulpOfOne * Double(max(assets, 1))).squareRoot() }
 
+    /// Measures that no portfolio brings below zero.
+    private static let nonnegative: Set<RiskMeasureCode> = [
+        .mad, .gmd, .msv, .kt, .em, .skt, .esm, .flpm, .slpm, .range, .cvarRange, .tailGiniRange, .evarRange,
+        .rlvarRange,
+        .maximumDrawdown, .averageDrawdown, .cdar, .edar, .rldar, .ulcerIndex,
+    ]
+
     private static func bound(_ direction: [Double], _ rules: RequestRules, _ prices: [String: Double]) -> Double {
         var rest = direction
         var total = 0.0

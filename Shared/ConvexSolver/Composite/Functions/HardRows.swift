@@ -25,7 +25,7 @@ final class HardRows: ScenarioFunction {
     func start(_ a: [Double], _ v: [Double], multiplier: Double, mu: Double) {
         let size = a.reduce(0) { $0 + abs($1) } / Double(max(a.count, 1))
         for t in a.indices {
-            pairs.slack[t] = max(-a[t], 0.1 * size, 1e-8)
+            pairs.slack[t] = max(-a[t], 0.1 * size, 1e-3)
             pairs.dual[t] = mu / pairs.slack[t]
         }
     }

@@ -80,7 +80,7 @@ final class Hinge: ScenarioFunction {
     var needsCommonStep: Bool { if case .linear = cost { false } else { true } }
 
     func start(_ a: [Double], _ v: [Double], multiplier: Double, mu: Double) {
-        let typical = max(a.reduce(0) { $0 + abs($1) } / Double(max(count, 1)), 1e-8)
+        let typical = max(a.reduce(0) { $0 + abs($1) } / Double(max(count, 1)), 1e-3)
         for t in 0..<count { u[t] = max(a[t], reflection * a[t]) + 0.3 * typical }
         update(v)
         for t in 0..<count {

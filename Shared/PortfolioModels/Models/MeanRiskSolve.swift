@@ -98,7 +98,7 @@ struct MeanRiskSolve {
         if best?.solution.dualityGap ?? .infinity > 1e-9, request.objective == .sharpe, try isRiskless(model) {
             throw MeanVariance.unlimitedRatio
         }
-        guard let best, best.solution.dualityGap <= 1e-7 else {
+        guard let best, best.isProven else {
             throw Problem(
                 .notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
         }
@@ -148,7 +148,8 @@ struct MeanRiskSolve {
             if let best, best.solution.dualityGap <= 1e-9, best.solution.primalResidual <= 1e-9 { return best }
         }
         if request.objective == .sharpe, try isRiskless(model) { throw MeanVariance.unlimitedRatio }
-        if let best, best.solution.dualityGap <= 1e-7 { return best }
+        // What verification would refuse is said here, as what it is: a solve that did not get there.
+        if let best, best.isProven { return best }
         throw failure
             ?? Problem(
                 .notConverged,
@@ -232,6 +233,11 @@ struct MeanRiskSolve {
 }
 
 extension MeanRiskSolve.Solved {
+    /// Whether gap and residuals are what verification demands of an answer.
+    fileprivate var isProven: Bool {
+        max(solution.dualityGap, solution.primalResidual, solution.dualResidual) <= Verification.largestGap
+    }
+
     /// The frontier that the request asks for, annual; nil where it asks for none.
     func frontier(
         _ request: OptimizeRequest, _ periods: Double, _ warnings: inout [PortfolioWarning]

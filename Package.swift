@@ -105,12 +105,12 @@ let package = Package(
         .target(name: "CLibCurl", dependencies: ["CLibCurlSystem"], path: "Shared/CLibCurl"),
 
         // Pure libraries.
-        library("WireFormat"),
+        library("WireFormat", [realModule]),
         library(
             "LinearAlgebra", ["COpenBLAS", realModule], house + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
         library("ConvexSolver", ["LinearAlgebra", realModule], numeric + unchecked),
         library("PortfolioModels", ["ConvexSolver", "LinearAlgebra", "WireFormat", ordered, realModule], numeric),
-        library("Reallocation", ["ConvexSolver", "LinearAlgebra", "WireFormat"], numeric),
+        library("Reallocation", ["ConvexSolver", "LinearAlgebra", "WireFormat", realModule], numeric),
         library("MarketData", ["WireFormat"]),
         library("Realtime", ["WireFormat"]),
 

@@ -41,10 +41,10 @@ struct WeightDriftTests {
     @Test("rules report themselves, a cooldown silences all but a changed target")
     func triggers() {
         var trigger = RebalanceTrigger()
-        trigger.halfL1 = dec("0.1")
-        trigger.trackingError = 0.02
-        trigger.calendarDays = 90
-        trigger.cashFlow = dec("0.02")
+        trigger.thresholds.halfL1 = dec("0.1")
+        trigger.thresholds.trackingError = 0.02
+        trigger.thresholds.calendarDays = 90
+        trigger.thresholds.cashFlow = dec("0.02")
         let drift = WeightDrift(values: ["A": 45, "CASH": 55], target: ["A": dec("0.5"), "CASH": dec("0.5")])
         func fired(_ days: Int?, changed: Bool = false, error: Double? = 0.03) -> [String] {
             trigger.evaluate(drift, trackingError: error, cash: "CASH", daysSinceLast: days, isTargetChanged: changed)
@@ -52,7 +52,7 @@ struct WeightDriftTests {
         }
         #expect(fired(10) == ["tracking_error", "cash_flow"])
         #expect(fired(90, error: nil) == ["calendar", "cash_flow"])
-        trigger.cooldownDays = 30
+        trigger.thresholds.cooldownDays = 30
         #expect(fired(10, changed: true) == ["target_changed"])
         #expect(fired(30) == ["tracking_error", "cash_flow"])
     }
@@ -107,10 +107,10 @@ struct WeightDriftTests {
         #expect((error - (try expected.double("tracking_error"))).magnitude < 1e-8)
         var trigger = RebalanceTrigger()
         let thresholds = try #require(inputs["thresholds"])
-        trigger.halfL1 = try thresholds.decimal("half_l1")
-        trigger.maxAbsolute = try thresholds.decimal("max_absolute")
-        trigger.maxRelative = try thresholds.decimal("max_relative")
-        trigger.trackingError = try thresholds.double("tracking_error")
+        trigger.thresholds.halfL1 = try thresholds.decimal("half_l1")
+        trigger.thresholds.maxAbsolute = try thresholds.decimal("max_absolute")
+        trigger.thresholds.maxRelative = try thresholds.decimal("max_relative")
+        trigger.thresholds.trackingError = try thresholds.double("tracking_error")
         let rules = trigger.evaluate(
             drift, trackingError: error, cash: "CASH", daysSinceLast: nil, isTargetChanged: false)
         #expect(rules.count == 4)

@@ -80,48 +80,21 @@ enum Operations {
     }
 
     private static func pathParameters(_ path: String) -> [JSONValue] {
-        if path.contains("{id}") {
-            return [
-                [
-                    "name": "id", "in": "path", "required": true, "description": "The portfolio.",
-                    "schema": ["type": "string", "pattern": "^[0-9A-Za-z_-]{4,64}$"], "example": "demo",
-                ]
-            ]
+        let portfolio: JSONValue = ["type": "string", "pattern": "^[0-9A-Za-z_-]{4,64}$"]
+        let made: JSONValue = ["type": "string", "pattern": "^[0-9a-z]{14}$"]
+        let known: [(name: String, description: String, schema: JSONValue, example: JSONValue?)] = [
+            ("id", "The portfolio.", portfolio, "demo"), ("job", "The job.", made, nil),
+            ("plan", "The plan.", portfolio, "demo"), ("webhook", "The webhook.", made, nil),
+            ("symbol", "An asset's symbol or former name.", RequestSchemas.symbol, "AAPL"),
+        ]
+        return known.filter { path.contains("{\($0.name)}") }.map { parameter in
+            var object = JSONObject([
+                ("name", .string(parameter.name)), ("in", "path"), ("required", true),
+                ("description", .string(parameter.description)), ("schema", parameter.schema),
+            ])
+            if let example = parameter.example { object["example"] = example }
+            return .object(object)
         }
-        if path.contains("{job}") {
-            return [
-                [
-                    "name": "job", "in": "path", "required": true, "description": "The job.",
-                    "schema": ["type": "string", "pattern": "^[0-9a-z]{14}$"],
-                ]
-            ]
-        }
-        if path.contains("{plan}") {
-            return [
-                [
-                    "name": "plan", "in": "path", "required": true, "description": "The plan.",
-                    "schema": ["type": "string", "pattern": "^[0-9A-Za-z_-]{4,64}$"], "example": "demo",
-                ]
-            ]
-        }
-        if path.contains("{webhook}") {
-            return [
-                [
-                    "name": "webhook", "in": "path", "required": true, "description": "The webhook.",
-                    "schema": ["type": "string", "pattern": "^[0-9a-z]{14}$"],
-                ]
-            ]
-        }
-        if path.contains("{symbol}") {
-            return [
-                [
-                    "name": "symbol", "in": "path", "required": true,
-                    "description": "An asset's symbol or former name.",
-                    "schema": RequestSchemas.symbol, "example": "AAPL",
-                ]
-            ]
-        }
-        return []
     }
 
     private static func query(_ name: String, _ description: String, _ schema: JSONValue) -> JSONValue {

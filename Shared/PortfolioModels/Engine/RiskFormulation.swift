@@ -8,6 +8,12 @@ import WireFormat
 protocol ConvexRiskMeasure: RiskMeasure {
     /// The measure of the program's portfolio, in units; measures of degree two divided by the scale where there is one.
     func formulate(in program: inout RiskProgram) -> RiskFormulation
+    /// Whether the formulation takes the order of the scenarios as known near a portfolio (`OrderingWindow`).
+    static var needsOrdering: Bool { get }
+}
+
+extension ConvexRiskMeasure {
+    static var needsOrdering: Bool { false }
 }
 
 /// A measure as linear terms and parts of a composite program.

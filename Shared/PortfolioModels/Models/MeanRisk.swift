@@ -142,7 +142,7 @@ struct MeanRisk: Sendable {
         return program
     }
 
-    /// Weights that satisfy the linear constraints and hinges, as near to equal ones as they allow.
+    /// Weights that satisfy the linear constraints and hinges: equal ones, or those of least sum of squares.
     private func feasiblePoint() throws(Problem) -> [Double] {
         let n = constraints.assets.count
         let target = min(max(constraints.budget.max, constraints.budget.min), 1e6)
@@ -155,8 +155,6 @@ struct MeanRisk: Sendable {
             }
         }
         if isSimple { return equal }
-        var identity = Matrix.identity(n)
-        for i in identity.storage.indices { identity.storage[i] *= 2 }
         let plain = MeanVariance(
             mean: [Double](repeating: 0, count: n), covariance: Matrix.identity(n), constraints: constraints,
             deadline: deadline)

@@ -77,7 +77,10 @@ struct MeanRiskSolve {
     /// Whether an ordered average is in the objective or a limit.
     private var hasOrder: Bool {
         let codes = [request.riskMeasure] + request.constraints.maxRisk.map { $0.measure }
-        return codes.contains { [.gmd, .tailGini, .tailGiniRange].contains($0) }
+        return codes.contains { code in
+            let measure = RiskMeasures.all.first { $0.code == code }
+            return (measure as? any ConvexRiskMeasure.Type)?.needsOrdering ?? false
+        }
     }
 
     /// Rounds of ever narrower windows: merged levels find the neighbourhood, all levels the solution. The bound says when it is found.

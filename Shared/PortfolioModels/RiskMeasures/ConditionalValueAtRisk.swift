@@ -11,6 +11,7 @@ public struct ConditionalValueAtRisk: OrderedWeightedAverage {
     public static let code = RiskMeasureCode.cvar
     public static let title = "Conditional value at risk"
     public static let degree: Int? = 1
+    public static let canBeNegative = true
 
     private let alpha: Double
 

@@ -16,6 +16,7 @@ public struct EntropicValueAtRisk: RiskMeasure {
     public static let code = RiskMeasureCode.evar
     public static let title = "Entropic value at risk"
     public static let degree: Int? = 1
+    public static let canBeNegative = true
 
     private let alpha: Double
 

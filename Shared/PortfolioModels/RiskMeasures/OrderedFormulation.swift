@@ -12,6 +12,8 @@ import WireFormat
 protocol OrderedFormulation: OrderedWeightedAverage, ConvexRiskMeasure {}
 
 extension OrderedFormulation {
+    static var needsOrdering: Bool { true }
+
     func formulate(in program: inout RiskProgram) -> RiskFormulation { side(-1, in: &program) }
 
     /// The average of `sign x returns` as losses.
@@ -86,4 +88,6 @@ extension RangeMeasure where Side: OrderedFormulation {
 
 extension GiniMeanDifference: OrderedFormulation {}
 extension TailGini: OrderedFormulation {}
-extension TailGiniRange: ConvexRiskMeasure {}
+extension TailGiniRange: ConvexRiskMeasure {
+    static var needsOrdering: Bool { true }
+}

@@ -20,6 +20,7 @@ public struct RelativisticValueAtRisk: RiskMeasure {
     public static let code = RiskMeasureCode.rlvar
     public static let title = "Relativistic value at risk"
     public static let degree: Int? = 1
+    public static let canBeNegative = true
 
     private let alpha: Double
     private let kappa: Double

@@ -56,6 +56,9 @@ public protocol RiskMeasure: Sendable {
     /// `value(of: c x) = c^degree value(of: x)` for c > 0; nil where this does not hold.
     static var degree: Int? { get }
 
+    /// Whether some series has a risk below zero: a tail that is all gains.
+    static var canBeNegative: Bool { get }
+
     /// Takes the parameters that the measure needs.
     init(_ parameters: RiskParameters)
 
@@ -74,6 +77,8 @@ extension RiskMeasure {
     public var code: RiskMeasureCode { Self.code }
 
     public func targetShare(at x: [Double]) -> Double { 0 }
+
+    public static var canBeNegative: Bool { false }
 
     /// Euler's contributions `w_i drisk/dw_i / degree`; they add up to the risk wherever the measure is homogeneous, and to the risk
     /// less `targetShare` for the lower partial moments.

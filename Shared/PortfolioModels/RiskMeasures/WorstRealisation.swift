@@ -11,6 +11,7 @@ public struct WorstRealisation: OrderedWeightedAverage {
     public static let code = RiskMeasureCode.worstRealisation
     public static let title = "Worst realisation"
     public static let degree: Int? = 1
+    public static let canBeNegative = true
 
     public init(_ parameters: RiskParameters) {}
 

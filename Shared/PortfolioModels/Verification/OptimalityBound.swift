@@ -49,12 +49,12 @@ struct OptimalityBound {
         for i in weights.indices { total -= point.direction[i] * weights[i] }
         total += point.slack
         let isMV = request.riskMeasure == .mv
-        let degree = RiskMeasures.all.first { $0.code == request.riskMeasure }?.degree ?? 1
-        let unit = degree == 2 ? typical * typical : typical
+        let measure = RiskMeasures.all.first { $0.code == request.riskMeasure }
+        let unit = measure?.degree == 2 ? typical * typical : typical
         let size: Double
         switch request.objective {
         case .minimumRisk:
-            // A deviation cannot fall below zero, whatever the prices fail to prove.
+            // What cannot fall below zero does not, whatever the prices fail to prove.
             if isMV { total = min(total, point.objective) }
             if isMV, request.constraints.costs == nil, point.risk <= Self.noise(assets: weights.count) * typical {
                 total = min(total, 0)
@@ -71,13 +71,6 @@ struct OptimalityBound {
 
     /// What rounding leaves of a deviation of N assets of size one whose variance is zero.
     static func noise(assets: Int) -> Double { (8 * Double.ulpOfOne * Double(max(assets, 1))).squareRoot() }
-
-    /// Measures that no portfolio brings below zero.
-    private static let nonnegative: Set<RiskMeasureCode> = [
-        .mad, .gmd, .msv, .kt, .em, .skt, .esm, .flpm, .slpm, .range, .cvarRange, .tailGiniRange, .evarRange,
-        .rlvarRange,
-        .maximumDrawdown, .averageDrawdown, .cdar, .edar, .rldar, .ulcerIndex,
-    ]
 
     private static func bound(_ direction: [Double], _ rules: RequestRules, _ prices: [String: Double]) -> Double {
         var rest = direction

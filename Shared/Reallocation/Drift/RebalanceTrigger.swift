@@ -1,3 +1,4 @@
+import RealModule
 public import WireFormat
 
 /// When to rebalance: bands, a calendar, cash flows, a changed target, a cooldown.
@@ -13,24 +14,15 @@ public struct RebalanceTrigger: Sendable, Equatable {
         case calendar, cashFlow = "cash_flow", targetChanged = "target_changed"
     }
 
-    public var halfL1: FixedDecimal?
-    public var maxAbsolute: FixedDecimal?
-    public var maxRelative: FixedDecimal?
-    /// Annual, as a fraction of one.
-    public var trackingError: Double?
-    /// At least so many days since the last rebalance.
-    public var calendarDays: Int?
-    /// Cash beyond its target, either way, as a fraction of the value.
-    public var cashFlow: FixedDecimal?
-    /// No rebalance within so many days of the last one.
-    public var cooldownDays: Int?
+    public var thresholds: RebalanceSettings.Thresholds
 
-    public init() {}
+    public init(_ thresholds: RebalanceSettings.Thresholds = .init()) { self.thresholds = thresholds }
 
     /// Whether no measure is set: then any difference is a reason to look for a better portfolio.
     public var isEmpty: Bool {
-        halfL1 == nil && maxAbsolute == nil && maxRelative == nil && trackingError == nil && calendarDays == nil
-            && cashFlow == nil
+        let set = thresholds
+        return set.halfL1 == nil && set.maxAbsolute == nil && set.maxRelative == nil && set.trackingError == nil
+            && set.calendarDays == nil && set.cashFlow == nil
     }
 
     /// The state of each rule that is set. `trackingError` may be unknown; a rule about it then doesn't fire.
@@ -38,17 +30,25 @@ public struct RebalanceTrigger: Sendable, Equatable {
         _ drift: WeightDrift, trackingError measured: Double?, cash: String, daysSinceLast: Int?, isTargetChanged: Bool
     ) -> [(rule: Rule, fired: Bool)] {
         var rules: [(rule: Rule, fired: Bool)] = []
-        if let halfL1 { rules.append((.halfL1, drift.exceeds(halfL1: halfL1))) }
-        if let maxAbsolute { rules.append((.maxAbsolute, drift.exceeds(largest: maxAbsolute))) }
-        if let maxRelative { rules.append((.maxRelative, drift.exceeds(largestRelative: maxRelative))) }
-        if let trackingError { rules.append((.trackingError, measured.map { $0 > trackingError } ?? false)) }
-        if let calendarDays { rules.append((.calendar, daysSinceLast.map { $0 >= calendarDays } ?? true)) }
-        if let cashFlow {
+        if let halfL1 = thresholds.halfL1 { rules.append((.halfL1, drift.exceeds(halfL1: halfL1))) }
+        if let maxAbsolute = thresholds.maxAbsolute {
+            rules.append((.maxAbsolute, drift.exceeds(largest: maxAbsolute)))
+        }
+        if let maxRelative = thresholds.maxRelative {
+            rules.append((.maxRelative, drift.exceeds(largestRelative: maxRelative)))
+        }
+        if let trackingError = thresholds.trackingError {
+            rules.append((.trackingError, measured.map { $0 > trackingError } ?? false))
+        }
+        if let calendarDays = thresholds.calendarDays {
+            rules.append((.calendar, daysSinceLast.map { $0 >= calendarDays } ?? true))
+        }
+        if let cashFlow = thresholds.cashFlow {
             let gap = drift.gaps.first { $0.asset == cash }.map { ($0.held - $0.wanted).magnitude } ?? 0
             rules.append((.cashFlow, gap > cashFlow * drift.total))
         }
         if isTargetChanged { rules.append((.targetChanged, true)) }
-        if let cooldownDays, let daysSinceLast, daysSinceLast < cooldownDays {
+        if let cooldownDays = thresholds.cooldownDays, let daysSinceLast, daysSinceLast < cooldownDays {
             rules = rules.map { ($0.rule, $0.fired && $0.rule == .targetChanged) }
         }
         return rules
@@ -69,18 +69,6 @@ public enum NoTradeRegion {
         cost: Double, deviationVariance: Double, riskAversion: Double, variance: Double
     ) -> Double? {
         guard cost >= 0, deviationVariance >= 0, riskAversion > 0, variance > 0 else { return nil }
-        return cubeRoot(3 * cost * deviationVariance / (2 * riskAversion * variance))
-    }
-
-    /// Newton's method from above; the radicand is not negative.
-    private static func cubeRoot(_ x: Double) -> Double {
-        guard x > 0, x.isFinite else { return x }
-        var y = max(x, 1)
-        for _ in 0..<200 {
-            let next = y - (y - x / (y * y)) / 3
-            if next >= y { break }
-            y = next
-        }
-        return y
+        return Double.root(3 * cost * deviationVariance / (2 * riskAversion * variance), 3)
     }
 }

@@ -180,16 +180,5 @@ struct PlanInputs: Sendable {
             carryValueLong: tax.carryValueLong, method: method, holdingPeriod: regime.holdingPeriod, washSale: washSale)
     }
 
-    var trigger: RebalanceTrigger {
-        var trigger = RebalanceTrigger()
-        guard let thresholds = request.settings.thresholds else { return trigger }
-        trigger.halfL1 = thresholds.halfL1
-        trigger.maxAbsolute = thresholds.maxAbsolute
-        trigger.maxRelative = thresholds.maxRelative
-        trigger.trackingError = thresholds.trackingError
-        trigger.calendarDays = thresholds.calendarDays
-        trigger.cashFlow = thresholds.cashFlow
-        trigger.cooldownDays = thresholds.cooldownDays
-        return trigger
-    }
+    var trigger: RebalanceTrigger { RebalanceTrigger(request.settings.thresholds ?? .init()) }
 }

@@ -196,22 +196,25 @@ struct LocalSearch {
         return found.filter { $0 != k[i] && one.allows($0) }
     }
 
+    /// Makes the best of some changes, if it helps at all.
+    private mutating func applyBest(of changes: [Change]) -> Bool {
+        var best: (change: Change, merit: Double)?
+        let now = merit
+        for change in changes {
+            let value = merit(change)
+            if value < (best?.merit ?? now) - grain { best = (change, value) }
+        }
+        guard let best else { return false }
+        apply(best.change)
+        return true
+    }
+
     private mutating func sweepSingles() -> Bool {
         var helped = false
         for i in k.indices where model.assets[i].highest > model.assets[i].lowest {
             let (short, long) = model.tax.marginal(totalShort, totalLong)
             let order = model.assets[i].order(short: short, long: long)
-            let now = merit
-            var best: (change: Change, merit: Double)?
-            for next in proposals(i, order) {
-                let change = change(i, next, order)
-                let value = merit(change)
-                if value < (best?.merit ?? now) - grain { best = (change, value) }
-            }
-            if let best {
-                apply(best.change)
-                helped = true
-            }
+            if applyBest(of: proposals(i, order).map { change(i, $0, order) }) { helped = true }
         }
         return helped
     }
@@ -292,20 +295,12 @@ struct LocalSearch {
             let x = -k[i]
             let (least, most) = (max(0, x - one.longSteps), min(x, one.shortSteps))
             guard one.prescribed == nil, most > least else { continue }
-            let now = merit
-            var best: (change: Change, merit: Double)?
-            for m in splits(one, x, least, most, short: totalShort - gainsShort[i], long: totalLong - gainsLong[i])
-            where m != fromShort[i] {
+            let ends = splits(one, x, least, most, short: totalShort - gainsShort[i], long: totalLong - gainsLong[i])
+            let changes = ends.filter { $0 != fromShort[i] }.map { m in
                 let gains = one.gains(x, fromShort: m)
-                let change = Change(
-                    asset: i, k: k[i], fromShort: m, short: gains.short, long: gains.long, cost: costs[i])
-                let value = merit(change)
-                if value < (best?.merit ?? now) - grain { best = (change, value) }
+                return Change(asset: i, k: k[i], fromShort: m, short: gains.short, long: gains.long, cost: costs[i])
             }
-            if let best {
-                apply(best.change)
-                helped = true
-            }
+            if applyBest(of: changes) { helped = true }
         }
         return helped
     }

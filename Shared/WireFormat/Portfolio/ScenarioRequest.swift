@@ -1,3 +1,5 @@
+import RealModule
+
 /// The member `owa_weights`: the numbers themselves, or a builder that makes them.
 public enum OWAWeightsRequest: Sendable, Equatable {
     /// T numbers: risk = sum of weights[i] x (i-th smallest return).
@@ -54,27 +56,13 @@ public enum ScenarioWeightsRequest: Sendable, Equatable {
         switch self {
         case .given(let weights): raw = weights
         case .halfLife(let life):
-            raw = (0..<observations).map { ScenarioWeightsRequest.power(Double(observations - 1 - $0) / life) }
+            raw = (0..<observations).map { Double.pow(0.5, Double(observations - 1 - $0) / life) }
         }
         // Divided by the largest first: sums of tiny or huge weights neither vanish nor overflow.
         guard raw.count == observations, let largest = raw.max(), largest > 0 else { return nil }
         let scaled = raw.map { $0 / largest }
         let total = scaled.reduce(0, +)
         return scaled.map { $0 / total }
-    }
-
-    /// 0.5^exponent for a non-negative exponent, without the C library: whole halvings, then the series of 2^-f.
-    private static func power(_ exponent: Double) -> Double {
-        guard exponent < 1100 else { return 0 }
-        let whole = exponent.rounded(.down)
-        let x = -(exponent - whole) * 0.693_147_180_559_945_3
-        var term = 1.0
-        var sum = 1.0
-        for k in 1...20 {
-            term *= x / Double(k)
-            sum += term
-        }
-        return Double(sign: .plus, exponent: -Int(whole), significand: sum)
     }
 }
 

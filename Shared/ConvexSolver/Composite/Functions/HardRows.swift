@@ -19,8 +19,6 @@ final class HardRows: ScenarioFunction {
     var force: [Double] { pairs.dual }
     var complementarity: (pairs: Int, sum: Double) { (pairs.slack.count, pairs.sum) }
     var needsCommonStep: Bool { false }
-    /// Largest violation of `s = -a`.
-    var primalResidual: Double { residual.reduce(0) { max($0, abs($1)) } }
 
     func start(_ a: [Double], _ v: [Double], multiplier: Double, mu: Double) {
         let size = a.reduce(0) { $0 + abs($1) } / Double(max(a.count, 1))

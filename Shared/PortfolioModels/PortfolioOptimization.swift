@@ -24,6 +24,10 @@ public struct OptimizationResult: Sendable {
     var evidence = SolutionEvidence()
     /// The model that was solved; nil where weights follow from a rule rather than from an objective.
     var model: MeanRisk?
+    /// Bounds within which the answer is proven on its own, where the assets held were chosen by a search.
+    var choice: (lower: [Double], upper: [Double])?
+    /// Loadings that limits of exposure are about.
+    var exposures: [FactorExposure] = []
     /// What annual figures were made with.
     public var periodsPerYear: Double
     public var warnings: [PortfolioWarning]
@@ -58,28 +62,31 @@ public enum PortfolioOptimization {
         let own = MomentEstimation.isPlain(request) ? nil : moments
         if let problem = moments.unsupported(request).flatMap({ Problem(violations: [$0]) }) { throw problem }
         let parameters = RiskParameters(request, riskFreeRate: rate)
+        let exposures = try FactorExposure.all(request, panel: panel)
         let constraints = try ConstraintSet(
             request: request, mean: moments.mean, periodsPerYear: periods, panel: panel, parameters: parameters,
-            covariance: own?.covariance)
+            covariance: own?.covariance, exposures: exposures)
         let allocation = ModelDispatch(
             request: request, panel: panel, moments: moments, own: own, constraints: constraints,
-            parameters: parameters,
+            exposures: exposures, parameters: parameters,
             periodsPerYear: periods, deadline: deadline)
         if let result = try allocation.run() { return result }
         let solved = try MeanRiskSolve(
             request: request, panel: panel, moments: moments, isSample: own == nil,
-            constraints: constraints, parameters: parameters, riskFreeRate: rate, deadline: deadline
+            constraints: constraints, exposures: exposures, parameters: parameters, riskFreeRate: rate,
+            deadline: deadline
         ).run()
         let x = panel.portfolioReturns(solved.weights)
         let figures = PortfolioMetrics(
             of: x, periodsPerYear: periods, riskFreeRate: request.riskFreeRate, parameters: parameters)
-        var warnings = moments.warnings + constraints.warnings + figures.warnings
+        var warnings = moments.warnings + constraints.warnings + figures.warnings + solved.warnings
         let frontier = try solved.frontier(request, periods, &warnings)
         return OptimizationResult(
             weights: solved.weights, solution: solved.solution, prices: solved.prices, metrics: figures.metrics,
             risk: figures.risk, frontier: frontier, moments: own, riskContributions: solved.contributions,
             evidence: solved.evidence,
-            model: solved.meanRisk, periodsPerYear: periods, warnings: warnings)
+            model: solved.meanRisk, choice: solved.choice, exposures: exposures, periodsPerYear: periods,
+            warnings: warnings)
     }
 
     /// Periods a year: the request's, else its calendar's, else by whether the panel has weekends.

@@ -23,7 +23,7 @@ struct MeasurePropertyTests {
         let result = try PortfolioOptimization.run(request, panel: panel)
         try Verification.check(request, panel: panel, result: result)
         #expect(
-            result.solution.dualityGap <= Verification.largestGap,
+            result.solution.dualityGap <= Verification.fullProof,
             "\(measure) \(objective): \(result.solution.dualityGap)")
         return result
     }

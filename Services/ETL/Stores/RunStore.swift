@@ -19,12 +19,23 @@ struct RunStore: Sendable {
                 "SELECT pg_try_advisory_lock(hashtextextended('ballast.etl.job:' || \(job), 0))")
             let isHeld = try rows.first?.decode(Bool.self, at: 0) ?? false
             let result = isHeld ? try await body() : nil
-            await connection.close()
+            await letGo(connection)
             return result
         } catch {
-            await connection.close()
+            await letGo(connection)
             throw error
         }
+    }
+
+    /// A server ends a closed session when it gets to it; who runs the job next should not have to wait for that.
+    private func letGo(_ connection: PostgresConnection) async {
+        do {
+            _ = try await connection.query("SELECT pg_advisory_unlock_all()")
+        } catch {
+            logger.debug(
+                "The session of a job's lock is broken; its end frees the lock", metadata: ["error": "\(error)"])
+        }
+        await connection.close()
     }
 
     /// Opens a run. Runs of the job that are still open belong to a process that died: nobody else holds the lock.

@@ -3,12 +3,14 @@ import WireFormat
 
 /// All constraints of a request on the weights of its assets, by name.
 struct ConstraintSet: Sendable {
-    let assets: [String]
+    private(set) var assets: [String]
     private(set) var constraints: [NamedConstraint] = []
     private(set) var warnings: [PortfolioWarning] = []
     /// The tightest bounds of each asset.
-    let lower: [Double]
-    let upper: [Double]
+    private(set) var lower: [Double]
+    private(set) var upper: [Double]
+    /// Whether a set without a point is explained; a search that tries many sets only has to know.
+    private(set) var isExplained = true
 
     /// Lowest and highest sum of the weights.
     let budget: ConstraintRequest.Budget
@@ -29,14 +31,16 @@ struct ConstraintSet: Sendable {
     ///   - periodsPerYear: turns annual levels into ones per period.
     ///   - panel: the returns that limits of risk are about.
     ///   - parameters: of the risk measures.
+    ///   - exposures: the loadings behind `factor_exposure`.
     init(
         request: OptimizeRequest, mean: [Double], periodsPerYear: Double, panel: ReturnPanel? = nil,
-        parameters: RiskParameters = RiskParameters(), covariance: Matrix? = nil
+        parameters: RiskParameters = RiskParameters(), covariance: Matrix? = nil, exposures: [FactorExposure] = []
     ) throws(Problem) {
         assets = request.assets
         let wanted = request.constraints
         budget = wanted.budget
-        let builder = Builder(assets: request.assets, request: wanted, mean: mean, periodsPerYear: periodsPerYear)
+        let builder = Builder(
+            assets: request.assets, request: wanted, mean: mean, periodsPerYear: periodsPerYear, exposures: exposures)
         (constraints, warnings) = builder.build()
         if let panel {
             constraints += try ConvexLimits(
@@ -64,6 +68,50 @@ struct ConstraintSet: Sendable {
                 name: "required_return", pointer: Self.root, kind: .atLeast(mean), level: level, isStructural: true))
     }
 
+    /// Adds `coefficients'w <= level` as a last constraint.
+    mutating func limit(_ coefficients: [Double], atMost level: Double, name: String) {
+        constraints.append(
+            NamedConstraint(
+                name: name, pointer: Self.root.appending(name), kind: .atMost(coefficients), level: level,
+                isStructural: true))
+    }
+
+    /// The set on some of its assets, in narrower bounds, the others being at zero. Its constraints keep their places.
+    ///
+    /// - Parameters:
+    ///   - kept: indices, ascending; of the others nothing but zero weights may be meant: see `needed`.
+    ///   - portfolioReturns: of weights of all assets, for a benchmark that holds what is left out.
+    func restricted(
+        to kept: [Int], lower: [Double], upper: [Double], portfolioReturns: ([Double]) -> [Double]
+    ) -> ConstraintSet {
+        var part = self
+        part.isExplained = false
+        part.assets = kept.map { assets[$0] }
+        part.lower = kept.map { lower[$0] }
+        part.upper = kept.map { upper[$0] }
+        part.constraints = constraints.map { $0.restricted(to: kept, of: assets.count, portfolioReturns) }
+        return part
+    }
+
+    /// Assets whose weight of zero is not nothing: that have been held, or have to be.
+    var needed: [Bool] {
+        var needed = assets.indices.map { lower[$0] > 0 || upper[$0] < 0 }
+        for constraint in constraints {
+            guard case .hinge(let hinge) = constraint.kind else { continue }
+            for i in needed.indices where hinge.reference[i] != 0 { needed[i] = true }
+        }
+        return needed
+    }
+
+    /// The largest violation at the weights, relative to its level.
+    func residual(at weights: [Double]) -> Double {
+        constraints.reduce(0) { largest, constraint in
+            let level =
+                if case .convex(let limit) = constraint.kind { limit.most } else { max(1, abs(constraint.level)) }
+            return max(largest, -constraint.slack(at: weights) / max(abs(level), .leastNormalMagnitude))
+        }
+    }
+
     /// The set less one constraint.
     func without(_ name: String) -> ConstraintSet {
         var rest = self
@@ -77,12 +125,13 @@ struct ConstraintSet: Sendable {
         let request: ConstraintRequest
         let mean: [Double]
         let periodsPerYear: Double
+        let exposures: [FactorExposure]
 
         func build() -> ([NamedConstraint], [PortfolioWarning]) {
             var warnings: [PortfolioWarning] = []
             let all =
-                budgets() + bounds() + groups(&warnings) + linear(&warnings) + exposures() + turnover()
-                + minimumReturn()
+                budgets() + bounds() + groups(&warnings) + linear(&warnings) + amounts() + turnover()
+                + minimumReturn() + factors()
             return (all, warnings)
         }
 
@@ -223,7 +272,7 @@ struct ConstraintSet: Sendable {
             return result
         }
 
-        private func exposures() -> [NamedConstraint] {
+        private func amounts() -> [NamedConstraint] {
             let zeros = [Double](repeating: 0, count: assets.count)
             var result: [NamedConstraint] = []
             if let short = request.short, short > 0 {
@@ -262,6 +311,20 @@ struct ConstraintSet: Sendable {
                         isStructural: false))
             }
             return result
+        }
+
+        private func factors() -> [NamedConstraint] {
+            exposures.flatMap { exposure -> [NamedConstraint] in
+                guard let limit = request.factorExposure.first(where: { $0.name == exposure.name }) else { return [] }
+                return [("min", limit.min), ("max", limit.max)].compactMap { side, level in
+                    guard let level else { return nil }
+                    return NamedConstraint(
+                        name: "factor_exposure.\(exposure.name).\(side)",
+                        pointer: place("factor_exposure", exposure.name, side),
+                        kind: side == "min" ? .atLeast(exposure.loadings) : .atMost(exposure.loadings), level: level,
+                        isStructural: false)
+                }
+            }
         }
 
         private func minimumReturn() -> [NamedConstraint] {

@@ -64,6 +64,24 @@ extension NamedConstraint {
         }
     }
 
+    /// The constraint on some of the assets, the others being at zero.
+    func restricted(
+        to kept: [Int], of count: Int, _ portfolioReturns: ([Double]) -> [Double]
+    ) -> NamedConstraint {
+        func part(_ row: [Double]) -> [Double] { kept.map { row[$0] } }
+        let kind: Kind =
+            switch self.kind {
+            case .bounds(let lower, let upper): .bounds(lower: part(lower), upper: part(upper))
+            case .atMost(let a): .atMost(part(a))
+            case .atLeast(let a): .atLeast(part(a))
+            case .equal(let a): .equal(part(a))
+            case .hinge(let hinge):
+                .hinge(Hinge(reference: part(hinge.reference), linear: hinge.linear, weight: hinge.weight))
+            case .convex(let limit): .convex(limit.restricted(to: kept, of: count, portfolioReturns))
+            }
+        return NamedConstraint(name: name, pointer: pointer, kind: kind, level: level, isStructural: isStructural)
+    }
+
     private static func dot(_ a: [Double], _ w: [Double]) -> Double {
         var sum = 0.0
         for i in w.indices { sum += a[i] * w[i] }
@@ -92,4 +110,26 @@ struct ConvexLimit: Sendable {
     var perLevel: Double
     /// The function by its definition.
     var value: @Sendable ([Double]) -> Double
+}
+
+extension ConvexLimit {
+    fileprivate func restricted(
+        to kept: [Int], of count: Int, _ portfolioReturns: ([Double]) -> [Double]
+    ) -> ConvexLimit {
+        var part = self
+        let value = value
+        part.value = { weights in
+            var all = [Double](repeating: 0, count: count)
+            for (place, asset) in kept.enumerated() { all[asset] = weights[place] }
+            return value(all)
+        }
+        if case .distance(let reference) = function {
+            var rest = reference
+            for asset in kept { rest[asset] = 0 }
+            part.function =
+                rest.allSatisfy { $0 == 0 }
+                ? .distance(from: kept.map { reference[$0] }) : .distanceFromSeries(portfolioReturns(reference))
+        }
+        return part
+    }
 }

@@ -54,4 +54,16 @@ struct ScenarioModel: Sendable {
         self.centred = centred
         self.mean = (mean ?? sample).map { $0 / unit }
     }
+
+    /// The model of some of the assets, in the same unit.
+    func restricted(to kept: [Int]) -> ScenarioModel { ScenarioModel(self, kept) }
+
+    private init(_ whole: ScenarioModel, _ kept: [Int]) {
+        panel = whole.panel.restricted(to: kept)
+        probabilities = whole.probabilities
+        unit = whole.unit
+        returns = whole.returns.selecting(columns: kept)
+        centred = whole.centred.selecting(columns: kept)
+        mean = kept.map { whole.mean[$0] }
+    }
 }

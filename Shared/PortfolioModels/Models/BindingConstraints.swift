@@ -8,6 +8,8 @@ import WireFormat
 struct BindingConstraints {
     /// By constraint of the set.
     private(set) var prices: [Double]
+    /// By asset, what is left of the objective's gradient after the prices of rows.
+    let rest: [Double]
     private let set: ConstraintSet
     private let weights: [Double]
 
@@ -18,7 +20,7 @@ struct BindingConstraints {
         prices = given
         self.weights = weights
         self.set = set
-        let rest = Self.reducedGradient(gradient, given, set, weights)
+        rest = Self.reducedGradient(gradient, given, set, weights)
         for (index, constraint) in set.constraints.enumerated() {
             guard case .bounds(let lower, let upper) = constraint.kind else { continue }
             for i in rest.indices {
@@ -47,7 +49,8 @@ struct BindingConstraints {
         }
     }
 
-    private static func reducedGradient(
+    /// What is left of a gradient after the prices of rows and hinges: positive where a larger weight would still pay.
+    static func reducedGradient(
         _ gradient: [Double], _ prices: [Double], _ set: ConstraintSet, _ weights: [Double]
     ) -> [Double] {
         var rest = gradient

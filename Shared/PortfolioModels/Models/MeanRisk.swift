@@ -16,7 +16,7 @@ struct MeanRisk: Sendable {
     let measure: any ConvexRiskMeasure
     /// Of the objective and of limits of MV; N x N per period.
     let covariance: Matrix
-    let constraints: ConstraintSet
+    var constraints: ConstraintSet
     let parameters: RiskParameters
     let reward: Reward
     let deadline: SolverDeadline
@@ -50,17 +50,33 @@ struct MeanRisk: Sendable {
     /// - Throws: `OPT-101` infeasible, `OPT-203` ratio undefined, `OPT-201/202` not solved, `SYS-201` deadline.
     func solve(_ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double) throws(Problem) -> Solution
     {
+        let reduced = AssetReduction(
+            whole: self, objective: objective, riskFreeRate: rate, riskAversion: riskAversion
+        ) { (part: MeanRisk) throws(Problem) -> Solution in
+            try part.solveWhole(objective, riskFreeRate: rate, riskAversion: riskAversion)
+        }
+        if let found = try reduced.solve() { return found }
+        return try solveWhole(objective, riskFreeRate: rate, riskAversion: riskAversion)
+    }
+
+    /// The same with all assets in the program.
+    func solveWhole(
+        _ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double
+    ) throws(Problem) -> Solution {
         let centre = if let nearby { nearby } else { try feasiblePoint() }
         let unit = model.unit
         switch objective {
         case .minimumRisk:
             var program = make(at: centre, ratioScale: nil)
-            program.addRisk(measure, weight: 1, isVariance: false)
-            if reward.costs != nil {
-                program.addReturn(Reward(kelly: .none, costs: reward.costs))
-                program.dropMean()
+            guard reward.costs != nil else {
+                program.addRisk(measure, weight: 1, isVariance: false)
+                return try finish(program, factor: sizeOfRisk)
             }
-            return try finish(program, factor: sizeOfRisk)
+            // Costs are in units of return: a risk of degree two is brought to them.
+            program.addRisk(measure, weight: sizeOfRisk / unit, isVariance: false)
+            program.addReturn(Reward(kelly: .none, costs: reward.costs))
+            program.dropMean()
+            return try finish(program, factor: unit)
         case .utility:
             var program = make(at: centre, ratioScale: nil)
             program.addRisk(measure, weight: riskAversion * sizeOfRisk(isVariance: true) / unit, isVariance: isVariance)

@@ -11,6 +11,17 @@ struct SolutionEvidence: Sendable {
     var costKinks: [Double] = []
 }
 
+extension SolutionEvidence {
+    /// What a solve found, by the names of a constraint set.
+    init(
+        _ found: [(constraint: Int?, evidence: RiskEvidence)], _ set: ConstraintSet, costKinks: [Double] = []
+    ) {
+        objective = found.first { $0.constraint == nil }?.evidence
+        limits = found.compactMap { item in item.constraint.map { (set.constraints[$0].name, item.evidence) } }
+        self.costKinks = costKinks
+    }
+}
+
 /// One mean-risk problem from the request to the answer's `solution`: the quadratic program where it suffices, else the composite one.
 struct MeanRiskSolve {
     let request: OptimizeRequest
@@ -19,6 +30,7 @@ struct MeanRiskSolve {
     /// Whether the moments are those of the plain sample, which the panel has to more digits.
     let isSample: Bool
     let constraints: ConstraintSet
+    var exposures: [FactorExposure] = []
     let parameters: RiskParameters
     let riskFreeRate: Double
     let deadline: SolverDeadline
@@ -32,10 +44,17 @@ struct MeanRiskSolve {
         var evidence: SolutionEvidence
         fileprivate var meanVariance: MeanVariance?
         var meanRisk: MeanRisk
+        /// The most that any other portfolio could gain.
+        var gain = 0.0
+        /// By asset, what is left of the objective's slope after the prices.
+        var promise: [Double] = []
+        /// The bounds within which the answer is the best one, and what the search proved beyond them.
+        var choice: (lower: [Double], upper: [Double])?
+        var warnings: [PortfolioWarning] = []
     }
 
     /// Mean-variance under linear constraints and hinges is a quadratic program, and solved to the last digit as one.
-    private var isQuadratic: Bool {
+    var isQuadratic: Bool {
         request.riskMeasure == .mv && constraints.convex.isEmpty && reward.isLinear
     }
 
@@ -70,6 +89,7 @@ struct MeanRiskSolve {
             measure: measure,
             covariance: moments.covariance, constraints: constraints, parameters: parameters, reward: reward,
             deadline: deadline)
+        if request.constraints.hasChoice { return try chosen(model) }
         if isQuadratic { return try quadratic(model) }
         return hasOrder ? try ordered(model) : try composite(model)
     }
@@ -105,10 +125,22 @@ struct MeanRiskSolve {
             throw Problem(
                 .notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
         }
-        return best
+        return best.pointedOut
     }
 
-    private func quadratic(_ model: MeanRisk) throws(Problem) -> Solved {
+    func quadratic(_ model: MeanRisk) throws(Problem) -> Solved {
+        let reduction = AssetReduction(
+            whole: model, objective: request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
+        ) { (part: MeanRisk) throws(Problem) -> MeanRisk.Solution in try quadraticPart(part) }
+        if let found = try reduction.solve() {
+            var solved = try certified(found, model)
+            if solved.solution.dualityGap <= 1e-9 {
+                solved.solution.method = "interior_point"
+                solved.meanVariance = MeanVariance(
+                    mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline)
+                return solved
+            }
+        }
         let plain = MeanVariance(
             mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline)
         let found = try plain.solve(
@@ -126,8 +158,20 @@ struct MeanRiskSolve {
                 dualityGap: found.solver.relativeGap, iterations: found.solver.iterations,
                 method: found.solver.isPolished ? "interior_point+active_set" : "interior_point",
                 binding: binding.binding),
-            prices: named(binding.prices), contributions: contributions(found.weights, model),
+            prices: named(binding.prices, constraints), contributions: contributions(found.weights, model),
             evidence: SolutionEvidence(), meanVariance: plain, meanRisk: model)
+    }
+
+    /// A quadratic problem in the form of the others.
+    func quadraticPart(_ part: MeanRisk) throws(Problem) -> MeanRisk.Solution {
+        let found = try MeanVariance(
+            mean: part.model.mean.map { $0 * part.model.unit }, covariance: part.covariance,
+            constraints: part.constraints, deadline: deadline
+        ).solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
+        return MeanRisk.Solution(
+            weights: found.weights, prices: found.prices, evidence: [], costKinks: found.weights.map { _ in 0 },
+            iterations: found.solver.iterations, primalResidual: found.solver.primalResidual,
+            dualResidual: found.solver.dualResidual)
     }
 
     /// Solves until the bound proves the solution: rounding that spoils one path to the last digits spares another.
@@ -152,7 +196,7 @@ struct MeanRiskSolve {
         }
         if request.objective == .sharpe, try isRiskless(model) { throw MeanVariance.unlimitedRatio }
         // What verification would refuse is said here, as what it is: a solve that did not get there.
-        if let best, best.isProven { return best }
+        if let best, best.isProven { return best.pointedOut }
         throw failure
             ?? Problem(
                 .notConverged,
@@ -181,12 +225,20 @@ struct MeanRiskSolve {
     }
 
     private func solveOnce(_ model: MeanRisk) throws(Problem) -> Solved {
-        let found = try model.solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
-        let evidence = SolutionEvidence(
-            objective: found.evidence.first { $0.constraint == nil }?.evidence,
-            limits: found.evidence.compactMap { item in
-                item.constraint.map { (constraints.constraints[$0].name, item.evidence) }
-            }, costKinks: found.costKinks)
+        try certified(
+            try model.solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion), model)
+    }
+
+    /// What a solve found, with the bound that its prices prove.
+    /// - Parameters:
+    ///   - box: bounds of each asset in place of the constraints', where the solve was about a part of the portfolios.
+    ///   - cuts: rows of the model's set that hold for that part.
+    func certified(
+        _ found: MeanRisk.Solution, _ model: MeanRisk, box: (lower: [Double], upper: [Double])? = nil,
+        cuts: [RequestRules.Rule] = []
+    ) throws(Problem) -> Solved {
+        let constraints = model.constraints
+        let evidence = SolutionEvidence(found.evidence, constraints, costKinks: found.costKinks)
         let point = MeanRiskPoint(
             objective: request.objective, model: model, weights: found.weights, riskFreeRate: riskFreeRate,
             riskAversion: request.riskAversion, evidence: evidence.objective, costKinks: found.costKinks)
@@ -194,35 +246,35 @@ struct MeanRiskSolve {
         let limits = LimitMinorants(set: constraints, evidence: evidence, model: model, weights: found.weights)
         let refined = PriceRefinement(set: constraints, limits: limits, weights: found.weights)
             .refine(found.prices, direction: point.direction)
-        var best: (gap: Double, binding: BindingConstraints)?
+        var best: (bound: OptimalityBound, binding: BindingConstraints)?
         for prices in [found.prices, refined] {
             let binding = BindingConstraints(
                 prices: prices, weights: found.weights, gradient: limits.reduced(point.direction, prices),
                 set: constraints)
-            let gap = OptimalityBound(
+            let bound = OptimalityBound(
                 request, panel: panel, moments: isSample ? nil : moments, weights: found.weights, point: point,
-                prices: named(binding.prices), limits: limits,
-                periodsPerYear: PortfolioOptimization.periodsPerYear(request, panel)
-            ).relativeGap
-            if gap < best?.gap ?? .infinity { best = (gap, binding) }
+                prices: named(binding.prices, constraints), limits: limits,
+                periodsPerYear: PortfolioOptimization.periodsPerYear(request, panel),
+                exposures: exposures, box: box, cuts: cuts)
+            if bound.relativeGap < best?.bound.relativeGap ?? .infinity { best = (bound, binding) }
         }
-        guard let (gap, binding) = best else {
+        guard let (bound, binding) = best else {
             throw Problem(.notConverged, "No certified solution after \(found.iterations) iterations.")
         }
-        let prices = named(binding.prices)
         return Solved(
             weights: found.weights,
             solution: OptimizeResponse.Solution(
                 status: "optimal", objectiveValue: point.objective, expectedReturn: point.expectedReturn,
-                risk: point.risk, primalResidual: found.primalResidual, dualResidual: found.dualResidual,
-                dualityGap: max(gap, 0), iterations: found.iterations, method: "structured_interior_point",
-                binding: binding.binding),
-            prices: prices, contributions: contributions(found.weights, model), evidence: evidence, meanVariance: nil,
-            meanRisk: model)
+                risk: point.risk, primalResidual: constraints.residual(at: found.weights),
+                dualResidual: found.dualResidual, dualityGap: max(bound.relativeGap, 0), iterations: found.iterations,
+                method: "structured_interior_point", binding: binding.binding),
+            prices: named(binding.prices, constraints), contributions: contributions(found.weights, model),
+            evidence: evidence, meanVariance: nil, meanRisk: model, gain: max(bound.gain, 0),
+            promise: binding.rest)
     }
 
-    private func named(_ prices: [Double]) -> [OptimizeResponse.Binding] {
-        zip(constraints.constraints, prices).filter { $1 != 0 }.map { .init(constraint: $0.name, dual: $1) }
+    private func named(_ prices: [Double], _ set: ConstraintSet) -> [OptimizeResponse.Binding] {
+        zip(set.constraints, prices).filter { $1 != 0 }.map { .init(constraint: $0.name, dual: $1) }
     }
 
     private func contributions(_ weights: [Double], _ model: MeanRisk) -> [Double] {
@@ -236,9 +288,22 @@ struct MeanRiskSolve {
 }
 
 extension MeanRiskSolve.Solved {
-    /// Whether gap and residuals are what verification demands of an answer.
+    /// Whether gap and residual are what verification demands of an answer.
     fileprivate var isProven: Bool {
-        max(solution.dualityGap, solution.primalResidual, solution.dualResidual) <= Verification.largestGap
+        solution.dualityGap <= Verification.largestGap && solution.primalResidual <= Verification.fullProof
+    }
+
+    /// With a warning where the proof is short of the last digits.
+    fileprivate var pointedOut: Self {
+        guard solution.dualityGap > Verification.fullProof else { return self }
+        var result = self
+        result.warnings.append(
+            PortfolioWarning(
+                code: "optimality_gap", pointer: JSONPointer(["solution", "duality_gap"]),
+                detail:
+                    "The prices prove the portfolio to be within \(solution.dualityGap) of the best one, relative to the objective: rounding hides the rest."
+            ))
+        return result
     }
 
     /// The frontier that the request asks for, annual; nil where it asks for none.

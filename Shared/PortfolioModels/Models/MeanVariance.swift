@@ -200,7 +200,9 @@ struct MeanVariance: Sendable {
             .numericalFailure where residual <= 1e-9 && gap <= 1e-9:
             found.relativeGap = gap
             return found
-        case .primalInfeasible: throw try ConflictAnalysis(constraints, deadline: deadline).problem()
+        case .primalInfeasible:
+            guard constraints.isExplained else { throw Problem(.infeasible, "The constraints cannot all hold.") }
+            throw try ConflictAnalysis(constraints, deadline: deadline).problem()
         case .dualInfeasible: throw Problem(.unbounded, "The objective improves without limit under these constraints.")
         case .iterationLimit:
             throw Problem(.notConverged, "No certified solution after \(found.iterations) iterations.")

@@ -10,6 +10,7 @@ struct ModelDispatch {
     /// The moments that the request put in place of the sample's; nil where it put none.
     let own: Moments?
     let constraints: ConstraintSet
+    let exposures: [FactorExposure]
     let parameters: RiskParameters
     let periodsPerYear: Double
     let deadline: SolverDeadline
@@ -171,7 +172,7 @@ struct ModelDispatch {
             prices: [], metrics: figures.metrics, risk: figures.risk, frontier: nil, moments: own,
             riskContributions: isModelled
                 ? moments.riskContributions(w) : measure.contributions(weights: w, panel: panel),
-            model: nil, periodsPerYear: periodsPerYear,
+            model: nil, exposures: exposures, periodsPerYear: periodsPerYear,
             warnings: moments.warnings + constraints.warnings + found.warnings + figures.warnings)
     }
 }

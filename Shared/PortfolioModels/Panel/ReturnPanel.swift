@@ -34,6 +34,19 @@ public struct ReturnPanel: Sendable, Equatable {
     /// T.
     public var observations: Int { dates.count }
 
+    /// The panel of some of its assets, in the given order.
+    func restricted(to kept: [Int]) -> ReturnPanel {
+        ReturnPanel(
+            kept: kept.map { assets[$0] }, dates: dates, returns: returns.selecting(columns: kept), missing: missing)
+    }
+
+    private init(kept: [String], dates: [CalendarDate], returns: Matrix, missing: OptimizeResponse.MissingReport) {
+        assets = kept
+        self.dates = dates
+        self.returns = returns
+        self.missing = missing
+    }
+
     /// The returns of one asset.
     public func column(_ asset: Int) -> [Double] { returns.column(asset) }
 

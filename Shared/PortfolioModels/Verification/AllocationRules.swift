@@ -11,6 +11,8 @@ enum AllocationRules {
         let given: [(Bool, String)] = [
             (wanted.trackingError != nil, "tracking_error"), (!wanted.maxRisk.isEmpty, "max_risk"),
             (wanted.effectiveAssets != nil, "effective_assets"), (wanted.costs != nil, "costs"),
+            (wanted.cardinality != nil, "cardinality"), (wanted.minPosition != nil, "min_position"),
+            (!wanted.mutuallyExclusive.isEmpty, "mutually_exclusive"), (!wanted.join.isEmpty, "join"),
             (!isTracking && !wanted.benchmark.isEmpty, "benchmark"),
             (!isTracking && wanted.benchmarkReturns != nil, "benchmark_returns"),
         ]

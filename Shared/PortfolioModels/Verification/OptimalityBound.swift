@@ -14,16 +14,24 @@ import WireFormat
 struct OptimalityBound {
     /// The largest possible gain relative to the objective's terms.
     let relativeGap: Double
+    /// The largest possible gain of the linearised objective.
+    let gain: Double
 
     /// - Parameters:
+    ///   - box: bounds of each asset in place of the request's, where only a part of its portfolios is in question.
+    ///   - cuts: rows that hold for that part.
     ///   - moments: the model's, where they are not the sample's.
     ///   - point: the objective at the weights, with its linearisation.
     ///   - prices: by name, improvement of the objective per unit of the caller's level.
     init(
         _ request: OptimizeRequest, panel: ReturnPanel, moments: Moments?, weights: [Double], point: MeanRiskPoint,
-        prices: [OptimizeResponse.Binding], limits: LimitMinorants, periodsPerYear: Double
+        prices: [OptimizeResponse.Binding], limits: LimitMinorants, periodsPerYear: Double,
+        exposures: [FactorExposure] = [], box: (lower: [Double], upper: [Double])? = nil,
+        cuts: [RequestRules.Rule] = []
     ) {
-        let rules = RequestRules(request, panel: panel, mean: moments?.mean, periodsPerYear: periodsPerYear)
+        var rules = RequestRules(
+            request, panel: panel, mean: moments?.mean, periodsPerYear: periodsPerYear, exposures: exposures)
+        rules.narrow(to: box, cuts)
         var typical = 0.0
         for asset in weights.indices {
             var square = 0.0
@@ -38,7 +46,7 @@ struct OptimalityBound {
             // slope'v + constant <= f(v) <= most
             guard let price = named[row.name], price != 0 else { continue }
             guard price > 0 else {
-                relativeGap = .infinity
+                (relativeGap, gain) = (.infinity, .infinity)
                 return
             }
             let share = price / row.perLevel
@@ -66,6 +74,7 @@ struct OptimalityBound {
         case .maximumReturn: size = max(abs(point.reward), 1e-6 * typical)
         case .sharpe: size = max(abs(point.objective), 1e-9)
         }
+        gain = total
         relativeGap = total / max(size, .leastNormalMagnitude)
     }
 

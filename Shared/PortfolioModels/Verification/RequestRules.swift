@@ -37,8 +37,13 @@ struct RequestRules {
     private(set) var high: [Double]
     private let budget: ConstraintRequest.Budget
 
-    /// - Parameter mean: the model's expected returns; nil where they are the panel's means.
-    init(_ request: OptimizeRequest, panel: ReturnPanel, mean: [Double]? = nil, periodsPerYear: Double) {
+    /// - Parameters:
+    ///   - mean: the model's expected returns; nil where they are the panel's means.
+    ///   - exposures: the loadings behind `factor_exposure`.
+    init(
+        _ request: OptimizeRequest, panel: ReturnPanel, mean: [Double]? = nil, periodsPerYear: Double,
+        exposures: [FactorExposure] = []
+    ) {
         let assets = request.assets
         self.assets = assets
         let wanted = request.constraints
@@ -63,7 +68,28 @@ struct RequestRules {
         addLinear(wanted)
         addExposures(wanted)
         if let turnover = wanted.turnover { addTurnover(turnover) }
+        for exposure in exposures {
+            for limit in wanted.factorExposure where limit.name == exposure.name {
+                let name = "factor_exposure.\(exposure.name)"
+                if let least = limit.min {
+                    rules.append(Rule(name: name + ".min", coefficients: exposure.loadings, low: least))
+                }
+                if let most = limit.max {
+                    rules.append(Rule(name: name + ".max", coefficients: exposure.loadings, high: most))
+                }
+            }
+        }
         if let least = wanted.minReturn { addLeastReturn(least, mean, panel, wanted.isAnnual ? periodsPerYear : 1) }
+    }
+
+    /// Looks at a part of the allowed weights only.
+    mutating func narrow(to box: (lower: [Double], upper: [Double])?, _ cuts: [Rule]) {
+        rules += cuts
+        guard let box else { return }
+        for i in low.indices {
+            low[i] = max(low[i], box.lower[i])
+            high[i] = min(high[i], box.upper[i])
+        }
     }
 
     /// What the weights break, in words. Bounds hold to the letter, the budget to 1e-12, rows to 1e-9 of their terms.

@@ -20,14 +20,10 @@ extension OptimizeRequest {
             (uncertainty != nil, ["uncertainty"], "uncertainty"),
             (owaWeights != nil, ["owa_weights"], "owa_weights"),
             (momentAversion != nil, ["moment_aversion"], "moment_aversion"),
-            (wanted.cardinality != nil, ["constraints", "cardinality"], "constraints.cardinality"),
-            (wanted.minPosition != nil, ["constraints", "min_position"], "constraints.min_position"),
             (
-                !wanted.mutuallyExclusive.isEmpty, ["constraints", "mutually_exclusive"],
-                "constraints.mutually_exclusive"
+                wanted.hasChoice && frontier != nil, ["efficient_frontier"],
+                "efficient_frontier with constraints on which assets are held"
             ),
-            (!wanted.join.isEmpty, ["constraints", "join"], "constraints.join"),
-            (!wanted.factorExposure.isEmpty, ["constraints", "factor_exposure"], "constraints.factor_exposure"),
             (
                 !wanted.riskContribution.isEmpty, ["constraints", "risk_contribution"],
                 "constraints.risk_contribution"

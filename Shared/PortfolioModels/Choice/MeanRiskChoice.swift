@@ -1,0 +1,155 @@
+import ConvexSolver
+import LinearAlgebra
+import WireFormat
+
+/// Mean-risk problems with rules on which assets are held.
+extension MeanRiskSolve {
+    /// The best portfolio under the rules, with the bound of the search as its gap.
+    /// - Throws: `OPT-101` where no portfolio keeps them, and as `MeanRisk.solve`.
+    func chosen(_ model: MeanRisk) throws(Problem) -> Solved {
+        let rules = HoldingRules(request.constraints, assets: constraints.assets)
+        let root = HoldingBox(lower: constraints.lower, upper: constraints.upper)
+        // Explains itself where even the constraints without the rules have no portfolio.
+        _ = try node(root, model, HoldingRules(), isRoot: true)
+        let sense = request.objective == .minimumRisk ? 1.0 : -1.0
+        let search = BranchAndBound(
+            rules: rules,
+            relax: { (box: HoldingBox, rules: HoldingRules) throws(Problem) -> BranchAndBound.Relaxation? in
+                let node: Solved?
+                do throws(Problem) {
+                    node = try self.node(box, model, rules, isRoot: false)
+                } catch {
+                    guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue
+                    else { throw error }
+                    return .unknown
+                }
+                guard let found = node else { return nil }
+                let value = sense * found.solution.objectiveValue
+                // A ratio's gain is counted at the risk found; what is better has no risk of a hundredth of that.
+                let gain = self.request.objective == .sharpe ? 100 * found.gain : found.gain
+                return BranchAndBound.Relaxation(
+                    weights: found.weights, value: value, bound: value - gain, promise: found.promise,
+                    iterations: found.solution.iterations)
+            }, mostNodes: mostNodes(model))
+        guard let best = try search.search(root) else { throw try ruleConflict(search, root) }
+        guard var answer = try node(best.box, model, rules, isRoot: false) else {
+            throw Problem(.internalError, "The chosen assets have no portfolio.")
+        }
+        let size = abs(best.value) > 0 ? abs(best.value) : 1
+        let gap = max((best.value - best.bound) / size, 0)
+        answer.choice = (best.box.lower, best.box.upper)
+        answer.solution.dualityGap = gap
+        answer.solution.iterations = best.iterations
+        answer.solution.method =
+            "branch_and_bound+\(isQuadratic ? "interior_point" : answer.solution.method)"
+        if gap > 1e-6 {
+            answer.solution.status = "feasible"
+            answer.warnings.append(
+                PortfolioWarning(
+                    code: "optimality_gap", pointer: JSONPointer(["constraints"]),
+                    detail:
+                        "The choice of assets is proven to be within \(gap) of the best one: the search stopped after \(best.nodes) nodes."
+                ))
+        }
+        return answer
+    }
+
+    /// About ten seconds of relaxations on one core, counted in operations so that the same request gives the same answer.
+    private func mostNodes(_ model: MeanRisk) -> Int {
+        let width = Double(min(model.model.assets, 60))
+        let work =
+            isQuadratic ? 20 * width * width * width : 20 * Double(model.model.count) * (width * width + 40 * width)
+        return Int(min(max(2e10 / work, 200), 50_000))
+    }
+
+    /// The relaxation of a node; nil where it has no portfolio, or none that a ratio could be made of.
+    private func node(
+        _ box: HoldingBox, _ whole: MeanRisk, _ rules: HoldingRules, isRoot: Bool
+    ) throws(Problem) -> Solved? {
+        var model = whole
+        var cuts: [RequestRules.Rule] = []
+        for count in rules.counts {
+            guard let row = cut(count, box) else { continue }
+            let name = "\(count.name).relaxed"
+            model.constraints.limit(row.coefficients, atMost: row.level, name: name)
+            cuts.append(RequestRules.Rule(name: name, coefficients: row.coefficients, high: row.level))
+        }
+        let needed = whole.needed
+        let kept = box.state.indices.filter { box.state[$0] != .out || needed[$0] }
+        do {
+            if isRoot, isQuadratic { return try quadratic(model) }
+            guard !kept.isEmpty else { return nil }
+            let part = isRoot ? model : model.restricted(to: kept, lower: box.lower, upper: box.upper)
+            var best: Solved?
+            for regularisation in [1e-14, 1e-12, 1e-16] {
+                var attempt = part
+                attempt.regularisation = regularisation
+                let found =
+                    isQuadratic
+                    ? try quadraticPart(attempt)
+                    : try attempt.solve(
+                        request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
+                let solved = try certified(
+                    isRoot ? found : found.expanded(kept, count: box.state.count), model,
+                    box: (box.lower, box.upper), cuts: cuts)
+                if solved.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = solved }
+                if let best, best.solution.dualityGap <= 1e-9 || isQuadratic { return best }
+            }
+            return best
+        } catch {
+            guard !isRoot else { throw error }
+            // Too few assets may have no portfolio, or none that beats the rate.
+            let codes = [ProblemCode.infeasible.rawValue, ProblemCode.ratioUndefined.rawValue]
+            if codes.contains(error.code) { return nil }
+            throw error
+        }
+    }
+
+    /// `sum w_i / u_i <= room` over the undecided members; nil where bounds and budget say as much.
+    private func cut(_ count: HoldingRules.Count, _ box: HoldingBox) -> (coefficients: [Double], level: Double)? {
+        let free = count.members.filter { box.state[$0] == .free }
+        let room = Double(count.most - count.members.filter { box.state[$0] == .held }.count)
+        guard !free.isEmpty, constraints.lower.allSatisfy({ $0 >= 0 }) else { return nil }
+        let most = constraints.budget.max
+        var coefficients = [Double](repeating: 0, count: box.state.count)
+        for i in free where box.upper[i] > 0 { coefficients[i] = 1 / min(box.upper[i], max(most, 1e-12)) }
+        let largest = coefficients.reduce(0) { max($0, $1) }
+        return largest * most <= room * (1 + 1e-12) ? nil : (coefficients, room)
+    }
+
+    /// Which rules leave no portfolio, and the smallest count that would do.
+    private func ruleConflict(_ search: BranchAndBound, _ root: HoldingBox) throws(Problem) -> Problem {
+        func isPossible(_ rules: HoldingRules) throws(Problem) -> Bool {
+            let trial = BranchAndBound(
+                rules: rules, relax: search.relax, mostNodes: min(search.mostNodes, 500), isFeasibilityOnly: true)
+            return try trial.search(root) != nil
+        }
+        var conflict = search.rules
+        for name in search.rules.names {
+            let rest = conflict.without(name)
+            if try !isPossible(rest) { conflict = rest }
+        }
+        var relaxations: [Problem.Relaxation] = []
+        for (index, count) in search.rules.counts.enumerated() where conflict.names.contains(count.name) {
+            var rules = search.rules
+            for most in (count.most + 1)..<max(count.members.count + 1, count.most + 2) {
+                rules.counts[index].most = most
+                guard try isPossible(rules) else { continue }
+                relaxations.append(
+                    Problem.Relaxation(constraint: count.name, from: Double(count.most), to: Double(most)))
+                break
+            }
+        }
+        let names = conflict.names
+        let hint =
+            relaxations.first.map { " \($0.constraint) of \(Int($0.to)) would be possible." } ?? ""
+        return Problem(
+            .infeasible,
+            "No portfolio within the constraints keeps these rules on which assets are held: \(names.joined(separator: ", ")).\(hint)",
+            errors: names.map { name in
+                Violation(
+                    JSONPointer(["constraints"] + name.split(separator: ".").map { String($0) }), .other("conflict"),
+                    "\(name) cannot hold together with the other constraints.")
+            }, conflict: names, relaxation: relaxations)
+    }
+}

@@ -71,16 +71,16 @@ public enum PortfolioOptimization {
             exposures: exposures, parameters: parameters,
             periodsPerYear: periods, deadline: deadline)
         if let result = try allocation.run() { return result }
-        let solved = try MeanRiskSolve(
+        let problem = MeanRiskSolve(
             request: request, panel: panel, moments: moments, isSample: own == nil,
             constraints: constraints, exposures: exposures, parameters: parameters, riskFreeRate: rate,
-            deadline: deadline
-        ).run()
+            deadline: deadline)
+        let solved = try problem.run()
         let x = panel.portfolioReturns(solved.weights)
         let figures = PortfolioMetrics(
             of: x, periodsPerYear: periods, riskFreeRate: request.riskFreeRate, parameters: parameters)
         var warnings = moments.warnings + constraints.warnings + figures.warnings + solved.warnings
-        let frontier = try solved.frontier(request, periods, &warnings)
+        let frontier = try solved.frontier(problem, periods, &warnings)
         return OptimizationResult(
             weights: solved.weights, solution: solved.solution, prices: solved.prices, metrics: figures.metrics,
             risk: figures.risk, frontier: frontier, moments: own, riskContributions: solved.contributions,

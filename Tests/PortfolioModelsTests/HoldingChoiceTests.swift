@@ -161,4 +161,36 @@ struct HoldingChoiceTests {
         #expect(found.weights.allSatisfy { $0 == 0 || abs($0) >= 0.1 - 1e-12 })
         #expect(found.weights.filter { $0 != 0 }.count <= 5)
     }
+
+    @Test("Every point of a frontier keeps the rules and is the best of its kind", arguments: FrontierAxis.allCases)
+    func frontier(axis: FrontierAxis) throws {
+        let panel = try panel(seed: 11)
+        for measure in [RiskMeasureCode.mv, .cvar] {
+            var wanted = request(measure, .minimumRisk)
+            wanted.frontier = .init(points: 6, axis: axis, withWeights: true)
+            wanted.constraints.cardinality = .init(max: 2)
+            let found = try PortfolioOptimization.run(wanted, panel: panel)
+            try Verification.check(wanted, panel: panel, result: found)
+            let points = try #require(found.frontier)
+            #expect(points.count >= 3)
+            for point in points {
+                let weights = try #require(point.weights)
+                #expect(weights.filter { $0 != 0 }.count <= 2)
+                // Of all pairs none has less risk at that return.
+                var best = Double.infinity
+                for first in 0..<Self.count {
+                    for second in first..<Self.count {
+                        var one = request(measure, .minimumRisk)
+                        one.constraints.upperBound = .byAsset(
+                            (0..<Self.count).map { .init(Self.name($0), $0 == first || $0 == second ? 1 : 0) })
+                        one.constraints.minReturn = point.expectedReturn / 252 - 1e-9
+                        if let pair = try? PortfolioOptimization.run(one, panel: panel) {
+                            best = min(best, pair.solution.risk * 252.0.squareRoot())
+                        }
+                    }
+                }
+                #expect(point.risk <= best * (1 + 1e-5), "\(measure) \(axis) \(point.risk) \(best)")
+            }
+        }
+    }
 }

@@ -86,7 +86,7 @@ extension MeanRiskSolve {
                 attempt.regularisation = regularisation
                 let found =
                     isQuadratic
-                    ? try quadraticPart(attempt)
+                    ? try reducedQuadratic(attempt)
                     : try attempt.solve(
                         request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
                 let solved = try certified(

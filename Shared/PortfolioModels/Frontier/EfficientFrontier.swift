@@ -81,14 +81,14 @@ struct EfficientFrontier {
             }
         }
         result.append(last)
-        return efficient(result)
+        return Self.efficient(result, unit: model.frontierUnit)
     }
 
     /// The points without those that a later one beats: of equal risk up to rounding, and a lower return.
-    private func efficient(_ points: [Point]) -> [Point] {
+    static func efficient(_ points: [Point], unit: Double) -> [Point] {
         var kept: [Point] = []
         for point in points.reversed() {
-            if let next = kept.last, point.risk >= next.risk - 1e-9 * max(next.risk, 1e-3 * model.frontierUnit) {
+            if let next = kept.last, point.risk >= next.risk - 1e-9 * max(next.risk, 1e-3 * unit) {
                 continue
             }
             kept.append(point)

@@ -129,20 +129,16 @@ struct MeanRiskSolve {
     }
 
     func quadratic(_ model: MeanRisk) throws(Problem) -> Solved {
-        let reduction = AssetReduction(
-            whole: model, objective: request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
-        ) { (part: MeanRisk) throws(Problem) -> MeanRisk.Solution in try quadraticPart(part) }
-        if let found = try reduction.solve() {
+        let plain = MeanVariance(
+            mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline)
+        if let found = try reduction(of: model).solve() {
             var solved = try certified(found, model)
             if solved.solution.dualityGap <= 1e-9 {
                 solved.solution.method = "interior_point"
-                solved.meanVariance = MeanVariance(
-                    mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline)
+                solved.meanVariance = plain
                 return solved
             }
         }
-        let plain = MeanVariance(
-            mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline)
         let found = try plain.solve(
             request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
         let point = MeanRiskPoint(
@@ -162,8 +158,19 @@ struct MeanRiskSolve {
             evidence: SolutionEvidence(), meanVariance: plain, meanRisk: model)
     }
 
-    /// A quadratic problem in the form of the others.
-    func quadraticPart(_ part: MeanRisk) throws(Problem) -> MeanRisk.Solution {
+    private func reduction(of model: MeanRisk) -> AssetReduction {
+        AssetReduction(
+            whole: model, objective: request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
+        ) { (part: MeanRisk) throws(Problem) -> MeanRisk.Solution in try quadraticPart(part) }
+    }
+
+    /// A quadratic problem on the assets that matter, in the form of the others.
+    func reducedQuadratic(_ model: MeanRisk) throws(Problem) -> MeanRisk.Solution {
+        if let found = try reduction(of: model).solve() { return found }
+        return try quadraticPart(model)
+    }
+
+    private func quadraticPart(_ part: MeanRisk) throws(Problem) -> MeanRisk.Solution {
         let found = try MeanVariance(
             mean: part.model.mean.map { $0 * part.model.unit }, covariance: part.covariance,
             constraints: part.constraints, deadline: deadline
@@ -308,11 +315,13 @@ extension MeanRiskSolve.Solved {
 
     /// The frontier that the request asks for, annual; nil where it asks for none.
     func frontier(
-        _ request: OptimizeRequest, _ periods: Double, _ warnings: inout [PortfolioWarning]
+        _ whole: MeanRiskSolve, _ periods: Double, _ warnings: inout [PortfolioWarning]
     ) throws(Problem) -> [OptimizeResponse.FrontierPoint]? {
-        guard let wanted = request.frontier else { return nil }
+        guard let wanted = whole.request.frontier else { return nil }
         let points =
-            if let meanVariance {
+            if choice != nil {
+                try ChosenFrontier(whole: whole, periodsPerYear: periods).points(wanted.points, by: wanted.axis)
+            } else if let meanVariance {
                 try EfficientFrontier(model: meanVariance).points(wanted.points, by: wanted.axis)
             } else {
                 try EfficientFrontier(model: meanRisk).points(wanted.points, by: wanted.axis)

@@ -21,10 +21,6 @@ extension OptimizeRequest {
             (owaWeights != nil, ["owa_weights"], "owa_weights"),
             (momentAversion != nil, ["moment_aversion"], "moment_aversion"),
             (
-                wanted.hasChoice && frontier != nil, ["efficient_frontier"],
-                "efficient_frontier with constraints on which assets are held"
-            ),
-            (
                 !wanted.riskContribution.isEmpty, ["constraints", "risk_contribution"],
                 "constraints.risk_contribution"
             ),

@@ -10,7 +10,7 @@ struct BallastCommand: AsyncParsableCommand {
         discussion: ConfigurationRow.help(CommandOptions.rows),
         version: ServiceVersion.release,
         subcommands: [
-            OptimizeCommand.self, MigrateCommand.self, KeysCommand.self, StatusCommand.self, TokenCommand.self,
-            AuditCommand.self,
+            OptimizeCommand.self, RebalanceCommand.self, MigrateCommand.self, KeysCommand.self, StatusCommand.self,
+            TokenCommand.self, AuditCommand.self,
         ])
 }

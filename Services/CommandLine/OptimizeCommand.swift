@@ -63,14 +63,14 @@ struct OptimizeCommand: AsyncParsableCommand {
     }
 
     /// Plain http: goes to whatever host the user named; the library alone would only allow loopback.
-    private static func client(for url: String) throws(FetchError) -> HTTPClient {
+    static func client(for url: String) throws(FetchError) -> HTTPClient {
         var configuration = HTTPClient.Configuration()
         configuration.userAgent = "ballast-cli/\(ServiceVersion.release)"
         configuration.insecureHosts = [try HTTPAddress(url).host]
         return HTTPClient(configuration: configuration)
     }
 
-    private static func read(_ file: String) throws -> [UInt8] {
+    static func read(_ file: String) throws -> [UInt8] {
         if file == "-" { return Array(try FileHandle.standardInput.readToEnd() ?? Data()) }
         guard let data = FileManager.default.contents(atPath: file) else {
             throw CommandFailure(.usage, "\(file) cannot be read.")

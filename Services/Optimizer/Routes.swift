@@ -14,7 +14,9 @@ enum Routes {
         var endpoint: @Sendable (Optimizer) -> any Endpoint
     }
 
-    static let all: [Line] = [
+    static let all: [Line] = portfolios + RebalanceRoutes.all
+
+    private static let portfolios: [Line] = [
         Line(operation: "optimize", method: .post, path: "/api/portfolio/optimize") { PostOptimize(optimizer: $0) },
         Line(operation: "listPortfolios", method: .get, path: "/api/portfolio") { ListPortfolios(optimizer: $0) },
         Line(operation: "getPortfolio", method: .get, path: "/api/portfolio/{id}") { GetPortfolio(optimizer: $0) },

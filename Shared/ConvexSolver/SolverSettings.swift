@@ -14,6 +14,10 @@ public struct SolverSettings: Sendable {
     public var threads: Int?
     /// Whether the active set of the interior solution is solved once more, exactly.
     public var polishes: Bool
+    /// What is added to the scaled diagonal of a composite program's Newton matrix.
+    public var regularisation = 1e-14
+    /// Told about every iteration of a composite program, on the solving thread.
+    public var progress: (@Sendable (SolverProgress) -> Void)?
 
     /// Settings; the defaults ask for a certified relative gap of 1e-10.
     public init(
@@ -31,6 +35,15 @@ public struct SolverSettings: Sendable {
         self.threads = threads
         self.polishes = polishes
     }
+}
+
+/// Where a solve stands.
+public struct SolverProgress: Sendable {
+    public var iteration: Int
+    /// Relative.
+    public var gap: Double
+    public var primalResidual: Double
+    public var dualResidual: Double
 }
 
 /// A monotonic time after which a solve stops, and a flag that stops it earlier.

@@ -16,8 +16,14 @@ public struct OptimizationResult: Sendable {
     public var risk: [OptimizeResponse.Figure]
     /// Annual, ascending in risk; nil where not asked for.
     public var frontier: [OptimizeResponse.FrontierPoint]?
+    /// Moments that the model put in place of the sample's; nil where they are the sample's.
+    public var moments: Moments?
     /// By asset, adding up to the risk of `solution`.
     public var riskContributions: [Double]
+    /// What the solver believes about the risks of the problem, for verification.
+    var evidence = SolutionEvidence()
+    /// The model that was solved; nil where weights follow from a rule rather than from an objective.
+    var model: MeanRisk?
     /// What annual figures were made with.
     public var periodsPerYear: Double
     public var warnings: [PortfolioWarning]
@@ -26,7 +32,7 @@ public struct OptimizationResult: Sendable {
 /// The way of a request: estimate -> constraints -> solve -> metrics -> frontier. Pure and synchronous.
 public enum PortfolioOptimization {
     /// The engine's name in answers.
-    public static let engine = "ballast-interior-point/1"
+    public static let engine = "ballast-interior-point/2"
 
     /// Optimises a portfolio.
     /// - Parameters:
@@ -38,76 +44,58 @@ public enum PortfolioOptimization {
     public static func run(
         _ request: OptimizeRequest, panel: ReturnPanel, deadline: SolverDeadline = .none
     ) throws(Problem) -> OptimizationResult {
+        if let problem = (request.unsupported() ?? request.lengthViolation(dates: panel.dates)).flatMap({
+            Problem(violations: [$0])
+        }) {
+            throw problem
+        }
         guard panel.assets == request.assets else {
             throw Problem(.internalError, "The panel's assets are not those of the request.")
         }
         let periods = periodsPerYear(request, panel)
         let rate = request.riskFreeRate / periods
-        let mean = HistoricalMean.estimate(panel)
-        let covariance = SampleCovariance.estimate(panel)
-        guard covariance.isFinite, mean.allSatisfy({ $0.isFinite }) else {
-            throw Problem(.invalidPrice, "The returns are too large for their moments.")
-        }
-        let constraints = ConstraintSet(request: request, mean: mean, periodsPerYear: periods)
-        let model = MeanVariance(mean: mean, covariance: covariance, constraints: constraints, deadline: deadline)
-        let found = try model.solve(request.objective, riskFreeRate: rate, riskAversion: request.riskAversion)
-
-        let x = panel.portfolioReturns(found.weights)
-        let point = MeanVariancePoint(request: request, x: x, panel: panel, weights: found.weights, riskFreeRate: rate)
-        let binding = BindingConstraints(found, gradient: point.gradient, set: constraints)
+        let moments = try MomentEstimation.estimate(request, panel: panel, periodsPerYear: periods)
+        let own = MomentEstimation.isPlain(request) ? nil : moments
+        if let problem = moments.unsupported(request).flatMap({ Problem(violations: [$0]) }) { throw problem }
+        let parameters = RiskParameters(request, riskFreeRate: rate)
+        let constraints = try ConstraintSet(
+            request: request, mean: moments.mean, periodsPerYear: periods, panel: panel, parameters: parameters,
+            covariance: own?.covariance)
+        let allocation = ModelDispatch(
+            request: request, panel: panel, moments: moments, own: own, constraints: constraints,
+            parameters: parameters,
+            periodsPerYear: periods, deadline: deadline)
+        if let result = try allocation.run() { return result }
+        let solved = try MeanRiskSolve(
+            request: request, panel: panel, moments: moments, isSample: own == nil,
+            constraints: constraints, parameters: parameters, riskFreeRate: rate, deadline: deadline
+        ).run()
+        let x = panel.portfolioReturns(solved.weights)
         let figures = PortfolioMetrics(
-            of: x, periodsPerYear: periods, riskFreeRate: request.riskFreeRate, parameters: RiskParameters(request))
-        var warnings = constraints.warnings + figures.warnings
-        let frontier = try self.frontier(request, model, periods, &warnings)
-        let prices = zip(constraints.constraints, binding.prices).filter { $1 != 0 }
+            of: x, periodsPerYear: periods, riskFreeRate: request.riskFreeRate, parameters: parameters)
+        var warnings = moments.warnings + constraints.warnings + figures.warnings
+        let frontier = try solved.frontier(request, periods, &warnings)
         return OptimizationResult(
-            weights: found.weights,
-            solution: OptimizeResponse.Solution(
-                status: "optimal", objectiveValue: point.objective, expectedReturn: point.expectedReturn,
-                risk: point.risk,
-                primalResidual: found.solver.primalResidual, dualResidual: found.solver.dualResidual,
-                dualityGap: found.solver.relativeGap, iterations: found.solver.iterations,
-                method: found.solver.isPolished ? "interior_point+active_set" : "interior_point",
-                binding: binding.binding),
-            prices: prices.map { .init(constraint: $0.name, dual: $1) }, metrics: figures.metrics, risk: figures.risk,
-            frontier: frontier,
-            riskContributions: StandardDeviation(RiskParameters(request)).contributions(
-                weights: found.weights, panel: panel),
-            periodsPerYear: periods, warnings: warnings)
+            weights: solved.weights, solution: solved.solution, prices: solved.prices, metrics: figures.metrics,
+            risk: figures.risk, frontier: frontier, moments: own, riskContributions: solved.contributions,
+            evidence: solved.evidence,
+            model: solved.meanRisk, periodsPerYear: periods, warnings: warnings)
     }
 
     /// Periods a year: the request's, else its calendar's, else by whether the panel has weekends.
     public static func periodsPerYear(_ request: OptimizeRequest, _ panel: ReturnPanel) -> Double {
         request.periodsPerYear ?? request.calendar?.periodsPerYear ?? panel.periodsPerYear
     }
-
-    private static func frontier(
-        _ request: OptimizeRequest, _ model: MeanVariance, _ periods: Double, _ warnings: inout [PortfolioWarning]
-    ) throws(Problem) -> [OptimizeResponse.FrontierPoint]? {
-        guard let wanted = request.frontier else { return nil }
-        let points = try EfficientFrontier(model: model).points(wanted.points, by: wanted.axis)
-        if points.count < wanted.points {
-            let text =
-                points.count == 1
-                ? "No portfolio that the constraints allow returns more than the one of least risk: the frontier is one point."
-                : "\(wanted.points - points.count) points are left out: another of equal risk returns more."
-            let place = JSONPointer(["efficient_frontier"])
-            warnings.append(PortfolioWarning(code: "frontier_degenerate", pointer: place, detail: text))
-        }
-        return points.map { point in
-            OptimizeResponse.FrontierPoint(
-                risk: point.risk * periods.squareRoot(), expectedReturn: point.expectedReturn * periods,
-                weights: wanted.withWeights ? point.weights : nil)
-        }
-    }
 }
 
 extension RiskParameters {
-    /// The parameters of a request; the target of lower partial moments is zero.
-    public init(_ request: OptimizeRequest) {
+    /// The parameters of a request.
+    /// - Parameter riskFreeRate: per period; the target of lower partial moments in a ratio, which is zero elsewhere.
+    public init(_ request: OptimizeRequest, riskFreeRate: Double = 0) {
         self.init(
             alpha: request.alpha, beta: request.beta, levels: request.levels, gainLevels: request.gainLevels,
-            kappa: request.kappa, kappaGain: request.kappaGain, power: request.power)
+            kappa: request.kappa, kappaGain: request.kappaGain, power: request.power,
+            target: request.target ?? (request.objective == .sharpe ? riskFreeRate : 0))
     }
 }
 

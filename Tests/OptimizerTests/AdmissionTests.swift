@@ -16,14 +16,18 @@ final class Locked<Value: Sendable>: Sendable {
     func withLock<Result: Sendable>(_ body: (inout Value) -> Result) -> Result { state.withLock { body(&$0) } }
 }
 
+/// Waits until something stands so that others bring about and tell nobody; the suite's time limit ends it if they never do.
+private func eventually(_ holds: () -> Bool) async throws {
+    while !holds() { try await Task.sleep(for: .milliseconds(1)) }
+}
+
 @Suite("Admission", .timeLimit(.minutes(1)))
 struct AdmissionTests {
     private let tenant = UUID()
     private var soon: ContinuousClock.Instant { .now + .seconds(30) }
 
-    /// Waits until the gate stands so; the tasks that bring it there tell nobody.
     private func until(_ gate: AdmissionGate, _ holds: (AdmissionGate.Load) -> Bool) async throws {
-        while !holds(gate.load) { try await Task.sleep(for: .milliseconds(1)) }
+        try await eventually { holds(gate.load) }
     }
 
     @Test("as many as the limit are let in, the rest in turn; leaving lets the next in")
@@ -137,7 +141,7 @@ struct AdmissionTests {
         let slowest = Locked(Duration.zero)
         let end = ContinuousClock.now + .seconds(3)
         await withTaskGroup(of: Void.self) { group in
-            // Fifty callers at a time for a service that takes three at twenty milliseconds each.
+            // Fifty callers at a time for a service that takes three at twenty milliseconds each: the sleeps are the service and its callers' pause.
             for _ in 0..<50 {
                 group.addTask {
                     while ContinuousClock.now < end {
@@ -192,8 +196,7 @@ struct SingleFlightTests {
                     return (found.value, found.isShared)
                 }
             }
-            while runs.withLock({ $0 }) == 0 { try await Task.sleep(for: .milliseconds(1)) }
-            try await Task.sleep(for: .milliseconds(50))
+            try await eventually { flights.waiting(for: "a") == 50 }
             open.yield()
             return try await group.reduce(into: []) { $0.append($1) }
         }
@@ -217,16 +220,16 @@ struct SingleFlightTests {
             }
         }
         let first = join()
-        while flags.withLock({ $0.isEmpty }) { try await Task.sleep(for: .milliseconds(1)) }
+        try await eventually { flags.withLock { !$0.isEmpty } }
         let second = join()
-        try await Task.sleep(for: .milliseconds(50))
+        try await eventually { flights.waiting(for: "a") == 2 }
         first.cancel()
         await #expect(throws: CancellationError.self) { try await first.value }
         #expect(flags.withLock { $0.first?.isCancelled } == false)
         open.yield()
         #expect(try await second.value == 1)
         let third = join()
-        while flags.withLock({ $0.count }) < 2 { try await Task.sleep(for: .milliseconds(1)) }
+        try await eventually { flags.withLock { $0.count } == 2 }
         third.cancel()
         await #expect(throws: CancellationError.self) { try await third.value }
         #expect(flags.withLock { $0.last?.isCancelled } == true)

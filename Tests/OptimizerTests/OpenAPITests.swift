@@ -69,7 +69,11 @@ struct OpenAPITests {
             for member in value.objectValue?.members ?? [] { check(member.value) }
         }
         check(OpenAPI.document)
-        for line in Routes.all { #expect(Operations.all[line.operation] != nil, "\(line.operation)") }
+        for line in Routes.all {
+            let isDescribed =
+                Operations.all[line.operation] != nil || RebalanceSchemas.operations[line.operation] != nil
+            #expect(isDescribed, "\(line.operation)")
+        }
     }
 
     @Test("the copy in docs is this document")

@@ -26,7 +26,10 @@ struct ServiceUnderTest: Sendable {
         let pool = try database.pool(size: 8)
         optimizer = Optimizer(pool: pool, solverThreads: 2, registry: registry, logger: TestPostgres.logger)
         let keys = APIKeys(pool)
-        key = try await keys.create(name: "test", scopes: [.dataRead, .optimize]).reveal()
+        key = try await keys.create(
+            name: "test", scopes: [.dataRead, .optimize, .rebalancePlan, .rebalanceConfirm, .rebalanceExecute]
+        )
+        .reveal()
         client = RouterClient(
             Routes.router(
                 optimizer, access: access(Routes.Access(authenticator: Authenticator(keys: keys, tokens: nil))),
@@ -108,7 +111,8 @@ struct ServiceUnderTest: Sendable {
         let tenant = UUID()
         _ = try await admin.execute("INSERT INTO ballast.tenant (tenant_id, name) VALUES (\(tenant), 'other')")
         return try await APIKeys(optimizer.pool).create(
-            name: "foreign", scopes: [.dataRead, .optimize], tenant: tenant
+            name: "foreign", scopes: [.dataRead, .optimize, .rebalancePlan, .rebalanceConfirm, .rebalanceExecute],
+            tenant: tenant
         ).reveal()
     }
 

@@ -42,7 +42,7 @@ struct WebhookTests {
             _ = try await service.optimize(["assets": ["AAA", "BBB"], "objective": "MinRisk", "portfolio_id": "told"])
             let due = try await service.optimizer.webhooks.claim()
             #expect(due.count == 1)
-            await try sender(service).deliver(due)
+            try await sender(service).deliver(due)
             var requests = receiver.requests.makeAsyncIterator()
             let request = try #require(await requests.next())
             let event = try StrictJSON.parse(request.body)
@@ -76,7 +76,7 @@ struct WebhookTests {
                 #expect(due[0].attempt == Int32(attempt))
                 // Held while it is sent, and afterwards not due at once.
                 #expect(try await service.optimizer.webhooks.claim().isEmpty)
-                await try sender(service).deliver(due)
+                try await sender(service).deliver(due)
                 #expect(try await service.optimizer.webhooks.claim().isEmpty)
                 _ = try await service.admin.execute("UPDATE ballast.webhook_delivery SET next_at = clock_timestamp()")
             }
@@ -106,7 +106,7 @@ struct WebhookTests {
             _ = try await service.optimizer.webhooks.add(
                 url: "https://elsewhere.example.org", events: ["job.done"], for: admin, requestID: "r")
             _ = try await service.admin.execute("SELECT ballast.webhook_tell(\(Tenants.standard), 'job.done', '{}')")
-            await try sender(service).deliver(try await service.optimizer.webhooks.claim())
+            try await sender(service).deliver(try await service.optimizer.webhooks.claim())
             let listed = try #require(try await service.optimizer.webhooks.list(tenant: Tenants.standard).first)
             #expect(listed.lastError?.contains("BALLAST_WEBHOOK_HOSTS") == true && listed.pending == 1)
         }

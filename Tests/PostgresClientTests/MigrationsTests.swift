@@ -43,6 +43,52 @@ import Testing
         #expect(try isSuperuser[0].decode(Bool.self, at: 0) == false)
     }
 
+    @Test func `they apply on a plain Supabase project, whose roles gain no more than reading prices`() async throws {
+        let cluster = try await TestPostgres.Cluster()
+        func connect(_ url: String) async throws -> PostgresConnection {
+            try await PostgresConnection.connect(PostgresConfiguration(url: url), logger: TestPostgres.logger)
+        }
+        // What Supabase has made of a new project: the owner is no superuser, and tables in public are granted to everyone.
+        let admin = try await connect(cluster.url())
+        for role in ["anon", "authenticated", "service_role BYPASSRLS"] {
+            try await admin.execute("CREATE ROLE \(raw: role)")
+        }
+        try await admin.execute("CREATE ROLE owner LOGIN CREATEROLE CREATEDB BYPASSRLS REPLICATION NOSUPERUSER")
+        try await admin.execute("GRANT anon, authenticated, service_role TO owner")
+        try await admin.execute("CREATE DATABASE project OWNER owner")
+        let inside = try await connect(cluster.url(user: "postgres", database: "project"))
+        for statement in [
+            "CREATE SCHEMA auth", "CREATE SCHEMA realtime", "CREATE PUBLICATION supabase_realtime",
+            "GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role",
+            """
+            ALTER DEFAULT PRIVILEGES FOR ROLE owner IN SCHEMA public
+            GRANT ALL ON TABLES TO anon, authenticated, service_role
+            """,
+        ] {
+            try await inside.execute("\(raw: statement)")
+        }
+        let owner = try await connect(cluster.url(user: "owner", database: "project"))
+        let migrator = Migrator(directory: RepositoryRoot.migrations)
+        let applied = try await migrator.migrate(owner)
+        #expect(applied.count > 0)
+        #expect(try await migrator.status(owner).isCompatible)
+        try await owner.execute("INSERT INTO market_data (asset_symbol, timestamp, price) VALUES ('AAPL', now(), 1)")
+        for role in ["anon", "authenticated"] {
+            try await owner.execute("SET ROLE \(identifier: role)")
+            #expect(try await owner.query("SELECT price FROM market_data").count == 1)
+            await #expect(throws: PostgresError.self, "\(role) writes prices") {
+                try await owner.execute(
+                    "INSERT INTO market_data (asset_symbol, timestamp, price) VALUES ('AAPL', now(), 2)")
+            }
+            for table in ["ballast.portfolio", "ballast.api_key", "ballast.audit"] {
+                await #expect(throws: PostgresError.self, "\(role) reads \(table)") {
+                    try await owner.query("SELECT 1 FROM \(raw: table)")
+                }
+            }
+            try await owner.execute("RESET ROLE")
+        }
+    }
+
     @Test func `several statements a file, new files later, in one transaction each`() async throws {
         let connection = try await emptyDatabase()
         let folder = try Folder([

@@ -91,5 +91,26 @@ import Testing
             "INSERT INTO ballast.tax_lot VALUES (\(tenant), \(portfolio), 'AAPL', 'lot', '2020-01-01', 1, 1)",
             "INSERT INTO ballast.recalculation_job (tenant_id, portfolio_id) VALUES (\(tenant), \(portfolio))",
         ])
+        let (name, hash) = ("aaaaaa\(key)", [UInt8](repeating: 3, count: 32))
+        _ = try await connection.pipeline([
+            """
+            INSERT INTO ballast.idempotency (tenant_id, key, route, request_sha256, owner, lease_until, expires_at)
+            VALUES (\(tenant), \(key), 'POST /', \(hash), 'test', now(), now())
+            """,
+            "INSERT INTO ballast.job (tenant_id, job_id, kind, request, subject) VALUES (\(tenant), \(name), 'optimize', '{}', 'test')",
+            "INSERT INTO ballast.job_event (tenant_id, job_id, seq, body) VALUES (\(tenant), \(name), 1, '{}')",
+            "INSERT INTO ballast.webhook (tenant_id, webhook_id, url, secret, events) VALUES (\(tenant), \(name), '', '', \(["*"]))",
+            "INSERT INTO ballast.webhook_delivery (tenant_id, webhook_id, event, body) VALUES (\(tenant), \(name), 'test', '{}')",
+            """
+            INSERT INTO ballast.rebalance_plan (tenant_id, plan_id, state, plan_hash, body, request, prices, price_tolerance, created_by,
+                                                expires_at)
+            VALUES (\(tenant), \(name), 'CONFIRMED', \(hash), '{}', '{}', '{}', 0, 'test', now())
+            """,
+            """
+            INSERT INTO ballast.rebalance_event (tenant_id, plan_id, seq, actor, to_state, prev_hash, hash)
+            VALUES (\(tenant), \(name), 1, 'test', 'CONFIRMED', \(hash), \(hash))
+            """,
+            "INSERT INTO ballast.rebalance_execution_event (tenant_id, plan_id, seq, event) VALUES (\(tenant), \(name), 1, '{}')",
+        ])
     }
 }

@@ -94,6 +94,9 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         left?.resume(returning: .failure(CancellationError()))
     }
 
+    /// How many wait for a key's work.
+    func waiting(for key: Key) -> Int { state.withLock { $0.flights[key]?.waiters.count ?? 0 } }
+
     /// Work that is going on.
     var count: Int { state.withLock { $0.flights.count } }
 }

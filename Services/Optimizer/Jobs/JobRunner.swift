@@ -41,6 +41,7 @@ struct JobRunner: Service {
                 } catch {
                     if Task.isCancelled { break }
                     optimizer.logger.warning("Jobs cannot be claimed, trying again", metadata: ["error": "\(error)"])
+                    // The database is away: nothing tells when it is back.
                     try? await Task.sleep(for: .milliseconds(500))
                 }
             }
@@ -135,6 +136,7 @@ struct JobRunner: Service {
         }
     }
 
+    /// The group takes its first answer: the task that only listens must not be that.
     private static func forEver() async throws -> JSONValue? {
         while true { try await Task.sleep(for: .seconds(3600)) }
     }
@@ -166,6 +168,7 @@ struct JobRunner: Service {
             while ContinuousClock.now < end {
                 do { return try await body() } catch {
                     logger.warning("A job's end is not written, trying again", metadata: ["error": "\(error)"])
+                    // As above; the lease ends the trying.
                     try? await Task.sleep(for: .milliseconds(250))
                 }
             }

@@ -15,11 +15,12 @@ enum OpenAPI {
         "servers": [["url": "/"]],
         "security": [["bearer": []], ["apiKey": []]],
         "tags": [
-            ["name": "portfolio"], ["name": "jobs"], ["name": "webhooks"], ["name": "market-data"], ["name": "meta"],
+            ["name": "portfolio"], ["name": "rebalance"], ["name": "jobs"], ["name": "webhooks"],
+            ["name": "market-data"], ["name": "meta"],
         ],
         "paths": paths,
         "components": [
-            "schemas": .object(JSONObject(RequestSchemas.all + AnswerSchemas.all)),
+            "schemas": .object(JSONObject(RequestSchemas.all + AnswerSchemas.all + RebalanceSchemas.all)),
             "securitySchemes": [
                 "bearer": [
                     "type": "http", "scheme": "bearer",

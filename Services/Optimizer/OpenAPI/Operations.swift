@@ -22,7 +22,8 @@ enum Operations {
     }
 
     static func of(_ line: Routes.Line) -> JSONValue {
-        let description = all[line.operation] ?? Description(summary: line.operation)
+        let description =
+            all[line.operation] ?? RebalanceSchemas.operations[line.operation] ?? Description(summary: line.operation)
         var object = JSONObject([
             ("operationId", .string(line.operation)), ("summary", .string(description.summary)),
             ("tags", [.string(description.tag)]),
@@ -65,6 +66,7 @@ enum Operations {
             "403": "The scope is missing.",
             "404": "There is none of this name for this tenant.", "408": "The body took too long.",
             "409": "The state does not allow it, or a request with this Idempotency-Key is still running.",
+            "412": "The hash is not the plan's.",
             "413": "The body is too large.",
             "415": "The media type is not taken.", "422": "Understood, and not possible.",
             "429": "Too many requests; RateLimit says how many are left, Retry-After when to come back.",
@@ -78,40 +80,21 @@ enum Operations {
     }
 
     private static func pathParameters(_ path: String) -> [JSONValue] {
-        if path.contains("{id}") {
-            return [
-                [
-                    "name": "id", "in": "path", "required": true, "description": "The portfolio.",
-                    "schema": ["type": "string", "pattern": "^[0-9A-Za-z_-]{4,64}$"], "example": "demo",
-                ]
-            ]
+        let portfolio: JSONValue = ["type": "string", "pattern": "^[0-9A-Za-z_-]{4,64}$"]
+        let made: JSONValue = ["type": "string", "pattern": "^[0-9a-z]{14}$"]
+        let known: [(name: String, description: String, schema: JSONValue, example: JSONValue?)] = [
+            ("id", "The portfolio.", portfolio, "demo"), ("job", "The job.", made, nil),
+            ("plan", "The plan.", portfolio, "demo"), ("webhook", "The webhook.", made, nil),
+            ("symbol", "An asset's symbol or former name.", RequestSchemas.symbol, "AAPL"),
+        ]
+        return known.filter { path.contains("{\($0.name)}") }.map { parameter in
+            var object = JSONObject([
+                ("name", .string(parameter.name)), ("in", "path"), ("required", true),
+                ("description", .string(parameter.description)), ("schema", parameter.schema),
+            ])
+            if let example = parameter.example { object["example"] = example }
+            return .object(object)
         }
-        if path.contains("{job}") {
-            return [
-                [
-                    "name": "job", "in": "path", "required": true, "description": "The job.",
-                    "schema": ["type": "string", "pattern": "^[0-9a-z]{14}$"],
-                ]
-            ]
-        }
-        if path.contains("{webhook}") {
-            return [
-                [
-                    "name": "webhook", "in": "path", "required": true, "description": "The webhook.",
-                    "schema": ["type": "string", "pattern": "^[0-9a-z]{14}$"],
-                ]
-            ]
-        }
-        if path.contains("{symbol}") {
-            return [
-                [
-                    "name": "symbol", "in": "path", "required": true,
-                    "description": "An asset's symbol or former name.",
-                    "schema": RequestSchemas.symbol, "example": "AAPL",
-                ]
-            ]
-        }
-        return []
     }
 
     private static func query(_ name: String, _ description: String, _ schema: JSONValue) -> JSONValue {
@@ -133,7 +116,7 @@ enum Operations {
         "Your own name for this request: sent again with it, the request gets the first one's answer for a day.",
         Schema.text("A new one for each request.", pattern: "^[!#-~]{1,255}$"))
 
-    private static func json(_ schema: String, _ examples: [(String, JSONValue)]) -> JSONValue {
+    static func json(_ schema: String, _ examples: [(String, JSONValue)]) -> JSONValue {
         [
             "required": true,
             "content": [

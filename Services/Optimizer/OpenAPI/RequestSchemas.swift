@@ -6,11 +6,12 @@ enum RequestSchemas {
         "An asset's symbol, or a name it had in the window asked for.",
         pattern: "^[A-Za-z0-9][A-Za-z0-9._:/=^-]{0,31}$")
     static let date = Schema.text("A day.", pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", format: "date")
-    private static let weight = Schema.number("A weight.", Interval(lower: -1000, upper: 1000))
-    private static let weights = Schema.map(of: weight, "Numbers by asset.")
+    static let weight = Schema.number("A weight.", Interval(lower: -1000, upper: 1000))
+    static let weights = Schema.map(of: weight, "Numbers by asset.")
 
     static let all: [(String, JSONValue)] = [
-        ("OptimizeRequest", optimize), ("Constraints", constraints), ("Panel", panel("Figures by asset.")),
+        ("OptimizeRequest", optimize), ("Constraints", ConstraintSchemas.constraints),
+        ("Panel", panel("Figures by asset.")),
         ("Recalculation", recalculation), ("Holdings", holdings), ("MarketDataRow", marketDataRow),
         ("Webhook", webhook),
     ]
@@ -35,7 +36,7 @@ enum RequestSchemas {
     private static var optimize: JSONValue {
         var schema = Schema.closed(
             "What to optimise. `assets` is needed unless the request carries its own panel.",
-            window + model + parameters + storage)
+            window + model + parameters + ModelSchemas.members + storage)
         if var object = schema.objectValue {
             object["anyOf"] = [["required": ["assets"]], ["required": ["returns"]], ["required": ["prices"]]]
             schema = .object(object)
@@ -71,24 +72,31 @@ enum RequestSchemas {
         (
             "model",
             Schema.oneOf(
-                supportedModels, "Portfolio model; the specification's long names are aliases.", standard: "Classic")
+                ModelName.allCases.map { $0.rawValue }, "Portfolio model; the specification's long names are aliases.",
+                standard: "Classic")
         ),
-        ("risk_measure", Schema.oneOf(supportedMeasures, "Risk measure that is optimised.", standard: "MV")),
+        (
+            "risk_measure",
+            Schema.oneOf(
+                measures,
+                "Risk measure that is optimised. VaR, DaR, VRG and the drawdowns of compounded value (_Rel), vol and equal serve HRP, HERC and HERC2 only.",
+                standard: "MV")
+        ),
         (
             "objective",
             Schema.oneOf(ObjectiveName.allCases.map { $0.rawValue }, "What to be best at.", standard: "Sharpe")
         ),
         ("risk_free_rate", Schema.number("Annual.", Interval(lower: -1000, upper: 1000), standard: 0)),
         ("risk_aversion", Schema.number("l of Utility: ret - l * risk.", Interval(lower: 0, upper: 1e9), standard: 2)),
-        ("kelly", Schema.oneOf(["none"], "Log growth in place of the mean return.")),
-        ("convention", Schema.oneOf(["riskfolio"], "Whose definitions the figures follow.")),
         (
-            "mean_estimator",
-            Schema.closed("Sample mean.", required: ["method"], [("method", Schema.oneOf(["hist"], "Method."))])
+            "kelly",
+            Schema.oneOf(
+                KellyMode.allCases.map { $0.rawValue }, "Log growth in place of the mean return.", standard: "none")
         ),
         (
-            "covariance_estimator",
-            Schema.closed("Sample covariance.", required: ["method"], [("method", Schema.oneOf(["hist"], "Method."))])
+            "convention",
+            Schema.oneOf(
+                Convention.allCases.map { $0.rawValue }, "Whose definitions the figures follow.", standard: "riskfolio")
         ),
         ("constraints", Schema.reference("Constraints")),
         (
@@ -121,6 +129,12 @@ enum RequestSchemas {
         ),
         ("kappa_gain", Schema.number("Deformation for gains.", Interval(lower: 1e-4, upper: 0.9999))),
         ("power", Schema.number("p of EM and ESM.", Interval(lower: 1, upper: 50), standard: 2)),
+        (
+            "target",
+            Schema.number(
+                "Minimal acceptable return of FLPM and SLPM, per period; the rate in Sharpe and zero otherwise by default.",
+                Interval(lower: -1000, upper: 1000))
+        ),
     ]
 
     private static let storage: [(String, JSONValue)] = [
@@ -130,69 +144,8 @@ enum RequestSchemas {
         ("recalculation", Schema.reference("Recalculation")),
     ]
 
-    /// What the decoder takes today; the others are refused by name.
-    static let supportedModels = [ModelName.classic.rawValue]
-    static let supportedMeasures = [RiskMeasureCode.mv.rawValue]
-
-    private static let constraints = Schema.closed(
-        "Limits of the weights. Levels of return and risk are per period unless `units` says annual.",
-        [
-            ("lower_bound", bound), ("upper_bound", bound),
-            (
-                "groups",
-                Schema.map(
-                    of: Schema.list(
-                        of: ["type": "string", "maxLength": 256, "pattern": .string(Schema.storable)], "Symbols.",
-                        unique: true), "Named sets of assets; those not among the assets are left out.",
-                    names: ["minLength": 1, "maxLength": 64, "pattern": .string(Schema.storable)])
-            ),
-            (
-                "group_constraints",
-                Schema.map(
-                    of: Schema.closed("Limits of a group's total.", [("min", weight), ("max", weight)]),
-                    "By group of `groups`.")
-            ),
-            (
-                "linear",
-                Schema.list(
-                    of: Schema.any(
-                        of: [
-                            Schema.text("As text: AAPL + MSFT <= 0.4.", length: 1...4096),
-                            Schema.closed(
-                                "min <= sum of coefficients x weights <= max.", required: ["coefficients"],
-                                [
-                                    ("name", Schema.text("A name.", length: 0...256)),
-                                    ("coefficients", Schema.map(of: ["type": "number"], "By asset or group.")),
-                                    ("min", Schema.number("At least.")), ("max", Schema.number("At most.")),
-                                ]),
-                        ], "A linear constraint."), "Linear constraints.")
-            ),
-            (
-                "budget",
-                Schema.any(
-                    of: [
-                        weight,
-                        Schema.closed(
-                            "A range leaves cash.", required: ["min", "max"], [("min", weight), ("max", weight)]),
-                    ], "Sum of the weights, 1 by default.")
-            ),
-            ("short", Schema.number("Most that all shorts add up to.", .nonnegative)),
-            ("gross", Schema.number("Most of the sum of absolute weights.", .nonnegative)),
-            (
-                "turnover",
-                Schema.closed(
-                    "Limits of the change from given weights; at least one of `per_asset` and `total`.",
-                    required: ["from"],
-                    [
-                        ("from", weights), ("per_asset", Schema.number("Of one asset.", .nonnegative)),
-                        ("total", Schema.number("Sum of absolute changes.", .nonnegative)),
-                    ])
-            ),
-            ("min_return", Schema.number("Least expected return.")),
-            ("units", Schema.oneOf(["annual", "period"], "Of levels of return and risk.", standard: "period")),
-        ])
-
-    private static let bound = Schema.any(of: [weight, weights], "A number for every asset, or by asset.")
+    static let measures =
+        RiskMeasureCode.allCases.map { $0.rawValue } + OptimizeRequest.HierarchicalRisk.allCases.map { $0.rawValue }
 
     private static func panel(_ description: String) -> JSONValue {
         Schema.object(

@@ -35,6 +35,7 @@ struct WebhookSender: Service {
                         if Task.isCancelled { break }
                         logger.warning(
                             "Webhook deliveries cannot be claimed, trying again", metadata: ["error": "\(error)"])
+                        // The database is away: nothing tells when it is back.
                         try? await Task.sleep(for: .milliseconds(500))
                     }
                 }

@@ -66,6 +66,27 @@ enum LAPACK {
         _ = LAPACKE_dsytrs_work(columnMajor, lower, order, Int32(columns), factor.storage, order, pivots, &b, order)
     }
 
+    static func lu(_ a: inout Matrix) throws(FactorisationError) -> [Int32] {
+        let order = Int32(a.rows)
+        var pivots = [Int32](repeating: 0, count: a.rows)
+        guard order > 0 else { return pivots }
+        guard a.isFinite else { throw .notFinite }
+        OpenBLASKernel.prepare()
+        let info = LAPACKE_dgetrf_work(columnMajor, order, order, &a.storage, order, &pivots)
+        if info > 0 { throw .singular(pivot: Int(info)) }
+        if info < 0 { throw .invalidArgument(position: Int(-info)) }
+        return pivots
+    }
+
+    static func luSolve(_ factor: Matrix, _ pivots: [Int32], _ b: inout [Double], columns: Int) {
+        precondition(b.count == factor.rows * columns, "the right-hand side does not fit the factor")
+        guard factor.rows > 0, columns > 0 else { return }
+        let order = Int32(factor.rows)
+        OpenBLASKernel.prepare()
+        _ = LAPACKE_dgetrs_work(
+            columnMajor, character("N"), order, Int32(columns), factor.storage, order, pivots, &b, order)
+    }
+
     static func eigen(_ a: Matrix) throws(FactorisationError) -> ([Double], Matrix) {
         let n = a.rows
         var values = [Double](repeating: 0, count: n)

@@ -39,7 +39,7 @@ struct CompiledConstraints: Sendable {
         var inequalities: [Row] = []
         for (index, constraint) in set.constraints.enumerated() {
             switch constraint.kind {
-            case .bounds: break
+            case .bounds, .convex: break
             case .equal(let a): equalities.append((Self.sparse(a), constraint.level, index))
             case .atMost(let a): inequalities.append((Self.sparse(a), constraint.level, index))
             case .atLeast(let a): inequalities.append((Self.sparse(a.map { -$0 }), -constraint.level, index))

@@ -1,3 +1,4 @@
+import LinearAlgebra
 import WireFormat
 
 /// All constraints of a request on the weights of its assets, by name.
@@ -12,18 +13,37 @@ struct ConstraintSet: Sendable {
     /// Lowest and highest sum of the weights.
     let budget: ConstraintRequest.Budget
 
-    private static let root = JSONPointer(["constraints"])
+    fileprivate static let root = JSONPointer(["constraints"])
+
+    /// Those that are no linear rows or hinges.
+    var convex: [(index: Int, limit: ConvexLimit)] {
+        constraints.enumerated().compactMap { index, constraint in
+            guard case .convex(let limit) = constraint.kind else { return nil }
+            return (index, limit)
+        }
+    }
 
     /// Names and compiles the request's constraints.
     /// - Parameters:
     ///   - mean: mean returns per period, for `min_return`.
     ///   - periodsPerYear: turns annual levels into ones per period.
-    init(request: OptimizeRequest, mean: [Double], periodsPerYear: Double) {
+    ///   - panel: the returns that limits of risk are about.
+    ///   - parameters: of the risk measures.
+    init(
+        request: OptimizeRequest, mean: [Double], periodsPerYear: Double, panel: ReturnPanel? = nil,
+        parameters: RiskParameters = RiskParameters(), covariance: Matrix? = nil
+    ) throws(Problem) {
         assets = request.assets
         let wanted = request.constraints
         budget = wanted.budget
         let builder = Builder(assets: request.assets, request: wanted, mean: mean, periodsPerYear: periodsPerYear)
         (constraints, warnings) = builder.build()
+        if let panel {
+            constraints += try ConvexLimits(
+                request: wanted, panel: panel, parameters: parameters, covariance: covariance,
+                periodsPerYear: periodsPerYear
+            ).named()
+        }
         var lower = [Double](repeating: -.infinity, count: assets.count)
         var upper = [Double](repeating: .infinity, count: assets.count)
         for constraint in constraints {
@@ -35,6 +55,20 @@ struct ConstraintSet: Sendable {
         }
         self.lower = lower
         self.upper = upper
+    }
+
+    /// Adds a required return as a last constraint.
+    mutating func require(_ mean: [Double], atLeast level: Double) {
+        constraints.append(
+            NamedConstraint(
+                name: "required_return", pointer: Self.root, kind: .atLeast(mean), level: level, isStructural: true))
+    }
+
+    /// The set less one constraint.
+    func without(_ name: String) -> ConstraintSet {
+        var rest = self
+        rest.constraints.removeAll { $0.name == name }
+        return rest
     }
 
     /// Turns the decoded members into named constraints, in the order of API.md.

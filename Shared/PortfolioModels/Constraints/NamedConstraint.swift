@@ -14,6 +14,8 @@ struct NamedConstraint: Sendable {
         case equal([Double])
         /// linear sum(w - reference) + weight sum(max(reference - w, 0)) <= level: shorts, gross exposure, turnover.
         case hinge(Hinge)
+        /// A convex function of the weights is at most its level.
+        case convex(ConvexLimit)
     }
 
     /// The piecewise linear sum of a `hinge` constraint.
@@ -35,6 +37,7 @@ struct NamedConstraint: Sendable {
     var direction: Double {
         switch kind {
         case .atMost, .hinge: 1
+        case .convex(let limit): limit.perLevel < 0 ? -1 : 1
         case .atLeast: -1
         case .equal: 0
         case .bounds(let lower, _): lower.contains { $0 > -.infinity } ? -1 : 1
@@ -57,6 +60,7 @@ extension NamedConstraint {
                 total += hinge.linear * (w[i] - hinge.reference[i]) + hinge.weight * max(hinge.reference[i] - w[i], 0)
             }
             return level - total
+        case .convex(let limit): return limit.most - limit.value(w)
         }
     }
 
@@ -65,4 +69,27 @@ extension NamedConstraint {
         for i in w.indices { sum += a[i] * w[i] }
         return sum
     }
+}
+
+/// A limit of a risk, of the distance from a benchmark, or of concentration.
+struct ConvexLimit: Sendable {
+    /// What is limited.
+    enum Function: Sendable {
+        /// A risk measure; of MV the standard deviation.
+        case risk(RiskMeasureCode)
+        /// `sqrt(sum (x - b)^2 / (T - 1))` against weights.
+        case distance(from: [Double])
+        /// The same against a series of T returns.
+        case distanceFromSeries([Double])
+        /// The sum of squared weights.
+        case concentration
+    }
+
+    var function: Function
+    /// The most that the function may be, per period.
+    var most: Double
+    /// d most / d level of the caller.
+    var perLevel: Double
+    /// The function by its definition.
+    var value: @Sendable ([Double]) -> Double
 }

@@ -88,7 +88,7 @@ struct ConflictAnalysis {
         case .atMost(let a), .atLeast(let a), .equal(let a):
             let size = a.reduce(0) { max($0, abs($1)) }
             return size > 0 ? 1 / size : 1
-        case .hinge: return 1
+        case .hinge, .convex: return 1
         }
     }
 
@@ -197,6 +197,7 @@ private struct ElasticProgram {
         case .equal(let a):
             append(sparse(a, 1), slack(index, cost), constraint.level, index)
             append(sparse(a, -1), slack(index, cost, sign: -1), -constraint.level, index)
+        case .convex: break
         case .hinge(let hinge):
             var row: [(Int, Double)] = hinge.linear == 0 ? [] : (0..<assets).map { ($0, hinge.linear) }
             for i in 0..<assets {

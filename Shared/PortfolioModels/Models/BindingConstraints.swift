@@ -11,12 +11,14 @@ struct BindingConstraints {
     private let set: ConstraintSet
     private let weights: [Double]
 
-    /// - Parameter gradient: of the objective in its improving direction, at the weights.
-    init(_ solution: ModelSolution, gradient: [Double], set: ConstraintSet) {
-        prices = solution.prices
-        weights = solution.weights
+    /// - Parameters:
+    ///   - prices: by constraint, of rows and limits.
+    ///   - gradient: of the objective in its improving direction, at the weights, less what convex limits take.
+    init(prices given: [Double], weights: [Double], gradient: [Double], set: ConstraintSet) {
+        prices = given
+        self.weights = weights
         self.set = set
-        let rest = Self.reducedGradient(gradient, solution.prices, set, solution.weights)
+        let rest = Self.reducedGradient(gradient, given, set, weights)
         for (index, constraint) in set.constraints.enumerated() {
             guard case .bounds(let lower, let upper) = constraint.kind else { continue }
             for i in rest.indices {
@@ -51,7 +53,7 @@ struct BindingConstraints {
         var rest = gradient
         for (index, constraint) in set.constraints.enumerated() where prices[index] != 0 {
             switch constraint.kind {
-            case .bounds, .hinge: break
+            case .bounds, .hinge, .convex: break
             case .equal(let a), .atMost(let a): for i in rest.indices { rest[i] -= prices[index] * a[i] }
             case .atLeast(let a): for i in rest.indices { rest[i] += prices[index] * a[i] }
             }

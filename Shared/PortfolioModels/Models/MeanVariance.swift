@@ -102,18 +102,7 @@ struct MeanVariance: Sendable {
         let excess = dot(mean, best.weights) - rate
         let size = mean.reduce(abs(rate)) { max($0, abs($1)) }
         guard excess > 1e-12 * size else {
-            var problem = Problem(
-                .ratioUndefined,
-                "No portfolio that the constraints allow beats the risk-free rate: the best excess return is \(excess) per period.",
-                errors: [
-                    Violation(
-                        JSONPointer(["risk_free_rate"]), .other("no_excess_return"),
-                        "The largest expected return is \(excess + rate) per period, the rate \(rate).",
-                        limit: excess + rate,
-                        value: rate)
-                ])
-            problem.extensions["best_excess_return"] = JSONValue(excess)
-            throw problem
+            throw Self.noExcess(excess: excess, rate: rate)
         }
         var compiled = CompiledConstraints(constraints, homogenised: true)
         compiled.normalise(scaledMean, charge: rate / unit, level: excess / unit)
@@ -141,7 +130,22 @@ struct MeanVariance: Sendable {
             prices: prices(found, compiled, scale: ratio / (2 * scale * risk * risk)), returnPrice: 0)
     }
 
-    private static let unlimitedRatio = Problem(
+    /// The problem where nothing beats the rate; both per period.
+    static func noExcess(excess: Double, rate: Double) -> Problem {
+        var problem = Problem(
+            .ratioUndefined,
+            "No portfolio that the constraints allow beats the risk-free rate: the best excess return is \(excess) per period.",
+            errors: [
+                Violation(
+                    JSONPointer(["risk_free_rate"]), .other("no_excess_return"),
+                    "The largest expected return is \(excess + rate) per period, the rate \(rate).",
+                    limit: excess + rate, value: rate)
+            ])
+        problem.extensions["best_excess_return"] = JSONValue(excess)
+        return problem
+    }
+
+    static let unlimitedRatio = Problem(
         .ratioUndefined, "The ratio grows without limit: a portfolio without risk beats the rate.")
 
     // MARK: Parts

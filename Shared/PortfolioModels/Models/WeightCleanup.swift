@@ -24,17 +24,21 @@ enum WeightCleanup {
     }
 
     /// Gives what the sum misses to the weight with most room.
-    private static func balance(_ weights: inout [Double], _ set: ConstraintSet) {
+    static func balance(_ weights: inout [Double], _ set: ConstraintSet) {
         for _ in 0..<3 {
             let total = weights.reduce(0, +)
             let target = min(max(total, set.budget.min), set.budget.max)
             let missing = target - total
             guard missing != 0, abs(missing) < 1e-7 else { return }
+            // What can be given, or taken, without leaving the bounds.
             let room = weights.indices.map { i in
-                weights[i] > set.lower[i] && weights[i] < set.upper[i]
-                    ? min(weights[i] - set.lower[i], set.upper[i] - weights[i]) : 0
+                missing > 0 ? set.upper[i] - weights[i] : weights[i] - set.lower[i]
             }
-            guard let most = room.indices.max(by: { room[$0] < room[$1] }), room[most] > abs(missing) else { return }
+            let inner = weights.indices.map {
+                weights[$0] > set.lower[$0] && weights[$0] < set.upper[$0] ? room[$0] : 0
+            }
+            let most = inner.indices.max { inner[$0] < inner[$1] }
+            guard let most, inner[most] >= abs(missing) else { return }
             weights[most] += missing
         }
     }

@@ -1,3 +1,4 @@
+import ConvexSolver
 public import WireFormat
 
 /// Average drawdown, uncompounded.
@@ -21,5 +22,17 @@ public struct AverageDrawdown: RiskMeasure {
     public func sensitivity(at x: [Double]) -> [Double] {
         let series = DrawdownSeries(x, compounded: false)
         return series.throughReturns(x.map { _ in 1 / Double(x.count) })
+    }
+}
+
+extension AverageDrawdown: ConvexRiskMeasure {
+    /// The mean over the ladder of drawdowns. Series: up to 1/T a period.
+    func formulate(in program: inout RiskProgram) -> RiskFormulation {
+        let cost = program.model.probabilities
+        return RiskFormulation(pieces: [
+            .init(
+                part: .drawdowns(.sum(cost: cost), RowMap(program.model.returns, columns: program.weights), shifts: []),
+                basis: .drawdowns, envelope: .capped(cost, total: nil))
+        ])
     }
 }

@@ -16,3 +16,5 @@ public struct ConditionalDrawdownAtRisk: DrawdownTailMeasure {
 
     public init(_ parameters: RiskParameters) { tail = ConditionalValueAtRisk(parameters) }
 }
+
+extension ConditionalDrawdownAtRisk: ConvexRiskMeasure {}

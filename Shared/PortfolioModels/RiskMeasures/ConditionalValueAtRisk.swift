@@ -1,3 +1,4 @@
+import ConvexSolver
 public import WireFormat
 
 /// Conditional value at risk.
@@ -10,6 +11,7 @@ public struct ConditionalValueAtRisk: OrderedWeightedAverage {
     public static let code = RiskMeasureCode.cvar
     public static let title = "Conditional value at risk"
     public static let degree: Int? = 1
+    public static let canBeNegative = true
 
     private let alpha: Double
 
@@ -17,5 +19,16 @@ public struct ConditionalValueAtRisk: OrderedWeightedAverage {
 
     public func coefficients(count: Int) -> [Double] {
         TailCoefficients.conditional(alpha: alpha, count: count)
+    }
+}
+
+extension ConditionalValueAtRisk: TailFormulation {
+    /// A quantile and the hinge above it. Series: 0 <= q <= p/alpha, adding up to one.
+    func tail(over argument: [Double], in program: inout RiskProgram) -> TailPiece {
+        let cost = program.probabilities(times: 1 / alpha)
+        let quantile = program.program.addVariable(start: program.upperQuantile(argument, alpha))
+        return TailPiece(
+            linear: [.init(quantile, 1)], shape: .linear(cost: cost, reflection: 0), quantile: quantile,
+            envelope: .capped(cost, total: 1))
     }
 }

@@ -19,3 +19,5 @@ public struct ConditionalValueAtRiskRange: RangeMeasure {
         gains = ConditionalValueAtRisk(parameters.gainSide)
     }
 }
+
+extension ConditionalValueAtRiskRange: ConvexRiskMeasure {}

@@ -16,3 +16,5 @@ public struct EntropicDrawdownAtRisk: DrawdownTailMeasure {
 
     public init(_ parameters: RiskParameters) { tail = EntropicValueAtRisk(parameters) }
 }
+
+extension EntropicDrawdownAtRisk: ConvexRiskMeasure {}

@@ -1,3 +1,4 @@
+import ConvexSolver
 public import WireFormat
 
 import RealModule
@@ -15,6 +16,7 @@ public struct EntropicValueAtRisk: RiskMeasure {
     public static let code = RiskMeasureCode.evar
     public static let title = "Entropic value at risk"
     public static let degree: Int? = 1
+    public static let canBeNegative = true
 
     private let alpha: Double
 
@@ -61,5 +63,17 @@ public struct EntropicValueAtRisk: RiskMeasure {
             if e > 0 { weighted += e * exponent }
         }
         return weighted / total - Double.log(total) + Double.log(Double(gap.count))
+    }
+}
+
+extension EntropicValueAtRisk: TailFormulation {
+    /// The ball of a divergence, as a saddle point. Series: in the ball.
+    func tail(over argument: [Double], in program: inout RiskProgram) -> TailPiece {
+        let ball = TailBall(.entropy, alpha: alpha, probabilities: program.model.probabilities)
+        let (quantile, price) = program.addBall(ball, over: argument)
+        return TailPiece(
+            linear: [.init(quantile, 1), .init(price, ball.radius)],
+            shape: .ball(ball.divergence, multiplicity: ball.multiplicity, scale: price), quantile: quantile,
+            envelope: .ball(ball.divergence, multiplicity: ball.multiplicity, radius: ball.radius))
     }
 }

@@ -19,3 +19,5 @@ public struct EntropicValueAtRiskRange: RangeMeasure {
         gains = EntropicValueAtRisk(parameters.gainSide)
     }
 }
+
+extension EntropicValueAtRiskRange: ConvexRiskMeasure {}

@@ -6,20 +6,13 @@ public import WireFormat
 /// EM(x) = ( (1/T) sum_t (x_t - mean)^(2p) )^(1/p)
 /// ```
 /// Source: D. Cajas (2022), Convex Optimization of Portfolio Kurtosis, SSRN 4202967.
-public struct EvenMoment: RiskMeasure {
+public struct EvenMoment: EvenMomentMeasure {
     public static let code = RiskMeasureCode.em
     public static let title = "Even moment"
     public static let degree: Int? = 2
 
-    private let moment: EvenPowerMean
+    static let isOneSided = false
+    let moment: EvenPowerMean
 
     public init(_ parameters: RiskParameters) { moment = EvenPowerMean(power: parameters.power) }
-
-    public func value(of x: [Double]) -> Double {
-        moment.value(of: SeriesMath.centred(x))
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        SeriesMath.throughMean(moment.slope(at: SeriesMath.centred(x)))
-    }
 }

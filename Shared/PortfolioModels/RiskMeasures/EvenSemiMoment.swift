@@ -6,20 +6,13 @@ public import WireFormat
 /// ESM(x) = ( (1/T) sum_t min(x_t - mean, 0)^(2p) )^(1/p)
 /// ```
 /// Source: D. Cajas (2022), Convex Optimization of Portfolio Kurtosis, SSRN 4202967.
-public struct EvenSemiMoment: RiskMeasure {
+public struct EvenSemiMoment: EvenMomentMeasure {
     public static let code = RiskMeasureCode.esm
     public static let title = "Even semi-moment"
     public static let degree: Int? = 2
 
-    private let moment: EvenPowerMean
+    static let isOneSided = true
+    let moment: EvenPowerMean
 
     public init(_ parameters: RiskParameters) { moment = EvenPowerMean(power: parameters.power) }
-
-    public func value(of x: [Double]) -> Double {
-        moment.value(of: SeriesMath.centred(x).map { min($0, 0) })
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        SeriesMath.throughMean(moment.slope(at: SeriesMath.centred(x).map { min($0, 0) }))
-    }
 }

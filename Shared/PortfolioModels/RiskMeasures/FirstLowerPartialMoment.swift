@@ -1,3 +1,4 @@
+import ConvexSolver
 public import WireFormat
 
 /// First lower partial moment: the mean shortfall below a target (the Omega ratio's risk).
@@ -20,7 +21,22 @@ public struct FirstLowerPartialMoment: RiskMeasure {
         SeriesMath.mean(x.map { max(target - $0, 0) })
     }
 
+    public func targetShare(at x: [Double]) -> Double { -target * sensitivity(at: x).reduce(0, +) }
+
     public func sensitivity(at x: [Double]) -> [Double] {
         x.map { $0 < target ? -1 / Double(x.count) : 0 }
+    }
+}
+
+extension FirstLowerPartialMoment: ConvexRiskMeasure {
+    /// Series: 0 <= q <= 1/T.
+    func formulate(in program: inout RiskProgram) -> RiskFormulation {
+        let (cost, level) = (program.model.probabilities, target / program.model.unit)
+        return RiskFormulation(pieces: [
+            .init(
+                part: .scenarios(
+                    .linear(cost: cost, reflection: 0), .rows(program.rows(sign: -1, target: level))),
+                basis: .returns(sign: -1), envelope: .capped(cost, total: nil), offset: level)
+        ])
     }
 }

@@ -15,7 +15,7 @@ public struct GiniMeanDifference: OrderedWeightedAverage {
 
     public func value(of x: [Double]) -> Double {
         // On deviations: the coefficients add up to zero, and a level shift must not cost digits.
-        OrderStatistics(SeriesMath.centred(x)).sum(coefficients(count: x.count))
+        zip(coefficients(count: x.count), SeriesMath.centred(x).sorted()).reduce(0) { $0 + $1.0 * $1.1 }
     }
 
     public func coefficients(count: Int) -> [Double] {

@@ -16,3 +16,5 @@ public struct MaximumDrawdown: DrawdownTailMeasure {
 
     public init(_ parameters: RiskParameters) { tail = WorstRealisation(parameters) }
 }
+
+extension MaximumDrawdown: ConvexRiskMeasure {}

@@ -1,3 +1,4 @@
+import ConvexSolver
 public import WireFormat
 
 /// Mean absolute deviation from the mean.
@@ -20,5 +21,17 @@ public struct MeanAbsoluteDeviation: RiskMeasure {
     public func sensitivity(at x: [Double]) -> [Double] {
         let share = 1 / Double(max(x.count, 1))
         return SeriesMath.throughMean(SeriesMath.centred(x).map { $0 > 0 ? share : ($0 < 0 ? -share : 0) })
+    }
+}
+
+extension MeanAbsoluteDeviation: ConvexRiskMeasure {
+    /// Twice the mean of the part below the mean: half the rows of the two-sided form. Series: 0 <= q <= 2/T.
+    func formulate(in program: inout RiskProgram) -> RiskFormulation {
+        let cost = program.probabilities(times: 2)
+        return RiskFormulation(pieces: [
+            .init(
+                part: .scenarios(.linear(cost: cost, reflection: 0), .rows(program.centredRows(sign: -1))),
+                basis: .centred(sign: -1), envelope: .capped(cost, total: nil))
+        ])
     }
 }

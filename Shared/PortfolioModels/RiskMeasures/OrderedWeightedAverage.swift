@@ -7,7 +7,8 @@ public protocol OrderedWeightedAverage: RiskMeasure {
 extension OrderedWeightedAverage {
     /// The weighted sum.
     public func value(of x: [Double]) -> Double {
-        OrderStatistics(x).sum(coefficients(count: x.count))
+        let coefficients = coefficients(count: x.count)
+        return zip(coefficients, OrderStatistics.smallest(coefficients.count, of: x)).reduce(0) { $0 + $1.0 * $1.1 }
     }
 
     /// Each coefficient at the period that holds its rank.

@@ -16,3 +16,5 @@ public struct RelativisticDrawdownAtRisk: DrawdownTailMeasure {
 
     public init(_ parameters: RiskParameters) { tail = RelativisticValueAtRisk(parameters) }
 }
+
+extension RelativisticDrawdownAtRisk: ConvexRiskMeasure {}

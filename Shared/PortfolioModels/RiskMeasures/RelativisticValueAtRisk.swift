@@ -1,3 +1,4 @@
+import ConvexSolver
 public import WireFormat
 
 import RealModule
@@ -9,14 +10,17 @@ import RealModule
 ///          = min_{zeta, z>0} zeta + z C + z sum_t phi*((-x_t - zeta) / z)
 /// phi(q) = (q^(1+k) - q^(1-k)) / (2k),  C = ln_k(1 / (alpha T)),  ln_k(u) = (u^k - u^-k) / (2k)
 /// ```
-/// phi'(q) = v is a quadratic equation in q^k, so q(v) has a closed form and two scalars are left: zeta by Newton's method
-/// (sum q = 1) inside a bisection on log z (sum phi(q) falls in z). kappa -> 0 gives EVaR, kappa -> 1 the worst realisation.
+/// phi'(q) = v is a quadratic equation in u = q^k, so q(v) has a closed form, q'(v) = q / root, phi = q (u - 1/u) / (2k), and two
+/// scalars are left: zeta by Newton's method (sum q = 1) inside Newton's method on log z. There, with w = q / root and the mean v'
+/// of v under w, d zeta / d log z = -z v' and d sum phi / d log z = -sum w (v - v')^2. Both are kept inside brackets.
+/// kappa -> 0 gives EVaR, kappa -> 1 the worst realisation.
 ///
 /// Source: D. Cajas (2023), Portfolio Optimization of Relativistic Value at Risk, SSRN 4378498.
 public struct RelativisticValueAtRisk: RiskMeasure {
     public static let code = RiskMeasureCode.rlvar
     public static let title = "Relativistic value at risk"
     public static let degree: Int? = 1
+    public static let canBeNegative = true
 
     private let alpha: Double
     private let kappa: Double
@@ -39,18 +43,25 @@ public struct RelativisticValueAtRisk: RiskMeasure {
         guard spread > 0, alpha * count > tied * (1 + 1e-12) else { return (-least, worst.map { $0 / tied }) }
         let loss = x.map { (least - $0) / spread }  // from -1 to 0, shifted by the worst
         let budget = deformedLogarithm(1 / (alpha * count))
-        var low = 1e-3
-        var high = 1.0
+        // The bracket of log z, and its middle: sum phi falls in z.
+        var low = -41.0
+        var high = 28.0
+        var at = -3.0
         var state = Envelope(loss: loss, kappa: kappa)
-        while state.divergence(z: high) > budget, high < 1e12 { high *= 4 }
-        while state.divergence(z: low) < budget, low > 1e-18 { low /= 16 }
-        while high / low > 1 + 1e-10 {
-            let middle = (low * high).squareRoot()
-            guard middle > low, middle < high else { break }
-            if state.divergence(z: middle) > budget { low = middle } else { high = middle }
+        var found = state.divergence(z: Double.exp(at))
+        for _ in 0..<100 {
+            let excess = found.sum - budget
+            if excess > 0 { low = at } else { high = at }
+            let newton = found.spread > 0 ? excess / found.spread : .nan
+            let next = at + newton
+            let step = next > low && next < high ? max(min(newton, 4), -4) : (low + high) / 2 - at
+            guard abs(step) > 1e-10 else { break }
+            state.zeta -= found.mean * Double.exp(at) * step
+            at += step
+            found = state.divergence(z: Double.exp(at))
         }
-        let z = (low * high).squareRoot()
-        let sum = state.divergence(z: z)
+        let z = Double.exp(at)
+        let sum = found.sum
         // The primal function at (zeta, z): its error is of second order in both.
         var linear = 0.0
         var mass = 0.0
@@ -80,14 +91,13 @@ public struct RelativisticValueAtRisk: RiskMeasure {
             zeta = 0
         }
 
-        /// Solves sum q = 1 for zeta at the given z and returns sum phi(q).
-        mutating func divergence(z: Double) -> Double {
+        /// Solves sum q = 1 for zeta at the given z.
+        /// - Returns: sum phi(q), and under the weights q'(v) the mean of v and the sum of its squared distances from it.
+        mutating func divergence(z: Double) -> (sum: Double, mean: Double, spread: Double) {
             // sum q falls in zeta: a bracket around the root, and Newton's step where it stays inside.
             let count = Double(loss.count)
             var lower = -1 - z * abs(slope(1 / count)) - z
-            while mass(lower, z).sum < 1 { lower -= z + 1 }
             var upper = z * abs(slope(1)) + z
-            while mass(upper, z).sum > 1 { upper += z + 1 }
             zeta = min(max(zeta, lower), upper)
             for _ in 0..<200 {
                 let (sum, derivative) = mass(zeta, z)
@@ -99,44 +109,59 @@ public struct RelativisticValueAtRisk: RiskMeasure {
                 zeta = step
             }
             var total = 0.0
+            var weight = 0.0
+            var first = 0.0
+            var second = 0.0
             for t in loss.indices {
-                q[t] = density((loss[t] - zeta) / z)
-                total += phi(q[t])
+                let v = (loss[t] - zeta) / z
+                let (u, root) = parts(v)
+                q[t] = Double.pow(u, 1 / kappa)
+                total += q[t] * (u - 1 / u) / (2 * kappa)
+                let w = q[t] / root
+                let distance = v - first
+                weight += w
+                if weight > 0 { first += w / weight * distance }
+                second += w * distance * (v - first)
             }
-            return total
+            return (total, first, second)
         }
 
         /// sum q and its derivative in zeta.
         private func mass(_ zeta: Double, _ z: Double) -> (sum: Double, derivative: Double) {
             var sum = 0.0
             var derivative = 0.0
+            let exponent = 1 / kappa
             for value in loss {
-                let density = density((value - zeta) / z)
+                let (u, root) = parts((value - zeta) / z)
+                let density = Double.pow(u, exponent)
                 sum += density
-                if density > 0 { derivative -= 1 / (z * curvature(density)) }
+                derivative -= density / root
             }
-            return (sum, derivative)
+            return (sum, derivative / z)
         }
 
-        /// q with phi'(q) = v, from the quadratic (1+k) u^2 - 2 k v u - (1-k) = 0 in u = q^k.
-        private func density(_ v: Double) -> Double {
+        /// u and the root of (1+k) u^2 - 2 k v u - (1-k) = 0.
+        private func parts(_ v: Double) -> (u: Double, root: Double) {
             let kv = kappa * v
             let root = (kv * kv + 1 - kappa * kappa).squareRoot()
             // For v < 0 the conjugate form keeps the digits.
-            let u = kv >= 0 ? (kv + root) / (1 + kappa) : (1 - kappa) / (root - kv)
-            return Double.pow(u, 1 / kappa)
-        }
-
-        private func phi(_ q: Double) -> Double {
-            q > 0 ? (Double.pow(q, 1 + kappa) - Double.pow(q, 1 - kappa)) / (2 * kappa) : 0
+            return (kv >= 0 ? (kv + root) / (1 + kappa) : (1 - kappa) / (root - kv), root)
         }
 
         private func slope(_ q: Double) -> Double {
             ((1 + kappa) * Double.pow(q, kappa) - (1 - kappa) * Double.pow(q, -kappa)) / (2 * kappa)
         }
+    }
+}
 
-        private func curvature(_ q: Double) -> Double {
-            ((1 + kappa) * Double.pow(q, kappa - 1) + (1 - kappa) * Double.pow(q, -kappa - 1)) / 2
-        }
+extension RelativisticValueAtRisk: TailFormulation {
+    /// The ball of a divergence, as a saddle point. Series: in the ball.
+    func tail(over argument: [Double], in program: inout RiskProgram) -> TailPiece {
+        let ball = TailBall(.deformed(kappa: kappa), alpha: alpha, probabilities: program.model.probabilities)
+        let (quantile, price) = program.addBall(ball, over: argument)
+        return TailPiece(
+            linear: [.init(quantile, 1), .init(price, ball.radius)],
+            shape: .ball(ball.divergence, multiplicity: ball.multiplicity, scale: price), quantile: quantile,
+            envelope: .ball(ball.divergence, multiplicity: ball.multiplicity, radius: ball.radius))
     }
 }

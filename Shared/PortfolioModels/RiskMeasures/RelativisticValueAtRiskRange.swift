@@ -19,3 +19,5 @@ public struct RelativisticValueAtRiskRange: RangeMeasure {
         gains = RelativisticValueAtRisk(parameters.gainSide)
     }
 }
+
+extension RelativisticValueAtRiskRange: ConvexRiskMeasure {}

@@ -19,3 +19,5 @@ public struct ReturnRange: RangeMeasure {
         gains = WorstRealisation(parameters.gainSide)
     }
 }
+
+extension ReturnRange: ConvexRiskMeasure {}

@@ -56,11 +56,17 @@ public protocol RiskMeasure: Sendable {
     /// `value(of: c x) = c^degree value(of: x)` for c > 0; nil where this does not hold.
     static var degree: Int? { get }
 
+    /// Whether some series has a risk below zero: a tail that is all gains.
+    static var canBeNegative: Bool { get }
+
     /// Takes the parameters that the measure needs.
     init(_ parameters: RiskParameters)
 
     /// The measure of the series `x` of T returns per period; positive is bad. Zero for an empty series.
     func value(of x: [Double]) -> Double
+
+    /// What a target adds to the measure at `x`: zero for all but the lower partial moments.
+    func targetShare(at x: [Double]) -> Double
 
     /// A (sub)gradient of the measure at `x`, T numbers: how the measure moves with each period's return.
     func sensitivity(at x: [Double]) -> [Double]
@@ -70,7 +76,12 @@ extension RiskMeasure {
     /// The code, from a value.
     public var code: RiskMeasureCode { Self.code }
 
-    /// Euler's contributions `w_i drisk/dw_i / degree`; they add up to the risk wherever the measure is homogeneous.
+    public func targetShare(at x: [Double]) -> Double { 0 }
+
+    public static var canBeNegative: Bool { false }
+
+    /// Euler's contributions `w_i drisk/dw_i / degree`; they add up to the risk wherever the measure is homogeneous, and to the risk
+    /// less `targetShare` for the lower partial moments.
     ///
     /// - Parameters:
     ///   - weights: N weights.
@@ -82,9 +93,8 @@ extension RiskMeasure {
         let terms = weights.indices.reduce(0.0) { largest, asset in
             weights[asset] == 0 ? largest : panel.column(asset).reduce(largest) { max($0, abs(weights[asset] * $1)) }
         }
-        guard SeriesMath.centred(x).contains(where: { abs($0) > 1e-11 * terms }) else {
-            return weights.map { _ in 0 }
-        }
+        let risk = abs(value(of: x))
+        guard (Self.degree == 2 ? risk.squareRoot() : risk) > 1e-11 * terms else { return weights.map { _ in 0 } }
         let slope = sensitivity(at: x)
         let scale = 1 / Double(Self.degree ?? 1)
         return weights.indices.map { asset in

@@ -6,20 +6,13 @@ public import WireFormat
 /// KT(x) = sqrt( (1/T) sum_t (x_t - mean)^4 )
 /// ```
 /// Source: D. Cajas (2022), Convex Optimization of Portfolio Kurtosis, SSRN 4202967.
-public struct SquareRootKurtosis: RiskMeasure {
+public struct SquareRootKurtosis: EvenMomentMeasure {
     public static let code = RiskMeasureCode.kt
     public static let title = "Square root kurtosis"
     public static let degree: Int? = 2
 
-    private let moment: EvenPowerMean
+    static let isOneSided = false
+    let moment: EvenPowerMean
 
     public init(_ parameters: RiskParameters) { moment = EvenPowerMean(power: 2) }
-
-    public func value(of x: [Double]) -> Double {
-        moment.value(of: SeriesMath.centred(x))
-    }
-
-    public func sensitivity(at x: [Double]) -> [Double] {
-        SeriesMath.throughMean(moment.slope(at: SeriesMath.centred(x)))
-    }
 }

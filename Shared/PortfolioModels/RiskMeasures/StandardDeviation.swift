@@ -1,3 +1,4 @@
+import ConvexSolver
 public import WireFormat
 
 /// Standard deviation, the reported risk of mean-variance portfolios.
@@ -22,5 +23,21 @@ public struct StandardDeviation: RiskMeasure {
         let divisor = SeriesMath.degreesOfFreedom(x)
         let risk = SeriesMath.rootMeanSquare(deviations, divisor: divisor)
         return SeriesMath.throughMean(deviations.map { risk > 0 ? $0 / (divisor * risk) : 0 })
+    }
+}
+
+extension StandardDeviation: ConvexRiskMeasure {
+    /// Half a sum of squares over a scale and half the scale; smooth wherever there is risk.
+    func formulate(in program: inout RiskProgram) -> RiskFormulation {
+        let cost = program.probabilities(times: program.model.unbiased)
+        let root = program.program.addVariable(lower: 0, start: program.rootMeanSquare(program.centredStart))
+        return RiskFormulation(
+            linear: [.init(root, 0.5)],
+            pieces: [
+                .init(
+                    part: .scenarios(
+                        .rootOfSquares(cost: cost, scale: root), .rows(program.centredRows(sign: 1))),
+                    basis: .centred(sign: 1), envelope: .gradient)
+            ])
     }
 }

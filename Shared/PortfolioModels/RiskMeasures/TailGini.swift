@@ -11,6 +11,7 @@ public struct TailGini: OrderedWeightedAverage {
     public static let code = RiskMeasureCode.tailGini
     public static let title = "Tail Gini"
     public static let degree: Int? = 1
+    public static let canBeNegative = true
 
     private let alpha: Double
     private let levels: Int

@@ -1,3 +1,4 @@
+import ConvexSolver
 public import WireFormat
 
 /// Ulcer index, uncompounded.
@@ -22,5 +23,23 @@ public struct UlcerIndex: RiskMeasure {
         let series = DrawdownSeries(x, compounded: false)
         let scale = Double(max(x.count, 1)) * value(of: x)
         return series.throughReturns(series.depth.map { scale > 0 ? $0 / scale : 0 })
+    }
+}
+
+extension UlcerIndex: ConvexRiskMeasure {
+    /// Half a sum of squared drawdowns over a scale and half the scale. Series: sum q^2 / weights <= 1.
+    func formulate(in program: inout RiskProgram) -> RiskFormulation {
+        let cost = program.model.probabilities
+        let root = program.program.addVariable(
+            lower: RiskProgram.leastRoot, start: program.rootMeanSquare(program.startDrawdowns))
+        return RiskFormulation(
+            linear: [.init(root, 0.5)],
+            pieces: [
+                .init(
+                    part: .drawdowns(
+                        .rootOfSquares(cost: cost, scale: root),
+                        RowMap(program.model.returns, columns: program.weights), shifts: []),
+                    basis: .drawdowns, envelope: .ellipsoid(cost))
+            ])
     }
 }

@@ -10,6 +10,7 @@ public struct ValueAtRisk: OrderedWeightedAverage {
     public static let code = RiskMeasureCode.valueAtRisk
     public static let title = "Value at risk"
     public static let degree: Int? = 1
+    public static let canBeNegative = true
 
     private let alpha: Double
 

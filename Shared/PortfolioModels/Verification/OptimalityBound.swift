@@ -15,63 +15,62 @@ struct OptimalityBound {
     /// The largest possible gain relative to the objective's terms.
     let relativeGap: Double
 
-    init(_ request: OptimizeRequest, panel: ReturnPanel, result: OptimizationResult, rules: RequestRules) {
-        let w = result.weights
-        let series = PlainSeries(panel, w)
-        let rate = request.riskFreeRate / result.periodsPerYear
-        let deviation = series.deviation
-        // Means and d risk / d w of every asset, by plain sums.
-        var means = [Double](repeating: 0, count: w.count)
-        var slopes = [Double](repeating: 0, count: w.count)
+    /// - Parameters:
+    ///   - moments: the model's, where they are not the sample's.
+    ///   - point: the objective at the weights, with its linearisation.
+    ///   - prices: by name, improvement of the objective per unit of the caller's level.
+    init(
+        _ request: OptimizeRequest, panel: ReturnPanel, moments: Moments?, weights: [Double], point: MeanRiskPoint,
+        prices: [OptimizeResponse.Binding], limits: LimitMinorants, periodsPerYear: Double
+    ) {
+        let rules = RequestRules(request, panel: panel, mean: moments?.mean, periodsPerYear: periodsPerYear)
         var typical = 0.0
-        for asset in w.indices {
-            var sum = 0.0
-            var cross = 0.0
+        for asset in weights.indices {
             var square = 0.0
-            for (t, value) in panel.column(asset).enumerated() {
-                sum += value
-                cross += value * series.centred[t]
-                square += value * value
-            }
-            means[asset] = sum / Double(panel.observations)
-            slopes[asset] = cross / Double(max(panel.observations - 1, 1))
+            for value in panel.column(asset) { square += value * value }
             typical = max(typical, (square / Double(panel.observations)).squareRoot())
+            if let moments { typical = max(typical, abs(moments.mean[asset])) }
         }
-        // slopes are those of variance / 2; the prices are those of the reported objective.
-        let direction: [Double]
-        let factor: Double
+        let named = Dictionary(prices.map { ($0.constraint, $0.dual) }, uniquingKeysWith: { first, _ in first })
+        var direction = point.direction
+        var total = 0.0
+        for row in limits.rows {
+            // slope'v + constant <= f(v) <= most
+            guard let price = named[row.name], price != 0 else { continue }
+            guard price > 0 else {
+                relativeGap = .infinity
+                return
+            }
+            let share = price / row.perLevel
+            for i in direction.indices { direction[i] -= share * row.minorant.slope[i] }
+            total += share * (row.most - row.minorant.constant)
+        }
+        total += Self.bound(direction, rules, named)
+        for i in weights.indices { total -= point.direction[i] * weights[i] }
+        total += point.slack
+        let isMV = request.riskMeasure == .mv
+        let measure = RiskMeasures.all.first { $0.code == request.riskMeasure }
+        let unit = measure?.degree == 2 ? typical * typical : typical
         let size: Double
         switch request.objective {
         case .minimumRisk:
-            // In variance / 2: prices of the deviation times the deviation. A relative gap of the variance is twice that of
-            // the deviation.
-            direction = slopes.map { -$0 }
-            factor = deviation
-            size = max(deviation * deviation, 1e-5 * typical * typical)
+            // What cannot fall below zero does not, whatever the prices fail to prove.
+            if isMV { total = min(total, point.objective) }
+            if isMV, request.constraints.costs == nil, point.risk <= Self.noise(assets: weights.count) * typical {
+                total = min(total, 0)
+            }
+            size = max(abs(point.objective), (isMV ? 3e-3 : 1e-6) * unit)
         case .utility:
-            direction = zip(means, slopes).map { $0 - 2 * request.riskAversion * $1 }
-            factor = 1
-            size = max(abs(series.mean) + request.riskAversion * deviation * deviation, 1e-6 * typical)
-        case .maximumReturn:
-            direction = means
-            factor = 1
-            size = max(abs(series.mean), 1e-6 * typical)
-        case .sharpe:
-            let ratio = (series.mean - rate) / deviation
-            direction = zip(means, slopes).map { $0 - ratio * $1 / deviation }
-            factor = deviation
-            size = max(abs(series.mean - rate), 1e-9 * typical)
+            let risk = isMV ? point.risk * point.risk : point.risk
+            size = max(abs(point.reward) + request.riskAversion * risk, 1e-6 * typical)
+        case .maximumReturn: size = max(abs(point.reward), 1e-6 * typical)
+        case .sharpe: size = max(abs(point.objective), 1e-9)
         }
-        let prices = Dictionary(
-            result.prices.map { ($0.constraint, $0.dual * factor) }, uniquingKeysWith: { first, _ in first })
-        let bound = Self.bound(direction, rules, prices)
-        var now = 0.0
-        for i in w.indices { now += direction[i] * w[i] }
-        // The linearised ratio stands at the rate rather than at zero, the deviation's at its own value: both are d'w.
-        // A variance cannot fall below zero, whatever the prices fail to prove.
-        let most = request.objective == .minimumRisk ? deviation * deviation / 2 : .infinity
-        relativeGap = min(bound - now, most) / max(size, .leastNormalMagnitude)
+        relativeGap = total / max(size, .leastNormalMagnitude)
     }
+
+    /// What rounding leaves of a deviation of N assets of size one whose variance is zero.
+    static func noise(assets: Int) -> Double { (8 * Double.ulpOfOne * Double(max(assets, 1))).squareRoot() }
 
     private static func bound(_ direction: [Double], _ rules: RequestRules, _ prices: [String: Double]) -> Double {
         var rest = direction

@@ -37,7 +37,8 @@ struct RequestRules {
     private(set) var high: [Double]
     private let budget: ConstraintRequest.Budget
 
-    init(_ request: OptimizeRequest, panel: ReturnPanel, periodsPerYear: Double) {
+    /// - Parameter mean: the model's expected returns; nil where they are the panel's means.
+    init(_ request: OptimizeRequest, panel: ReturnPanel, mean: [Double]? = nil, periodsPerYear: Double) {
         let assets = request.assets
         self.assets = assets
         let wanted = request.constraints
@@ -62,7 +63,7 @@ struct RequestRules {
         addLinear(wanted)
         addExposures(wanted)
         if let turnover = wanted.turnover { addTurnover(turnover) }
-        if let least = wanted.minReturn { addLeastReturn(least, panel, wanted.isAnnual ? periodsPerYear : 1) }
+        if let least = wanted.minReturn { addLeastReturn(least, mean, panel, wanted.isAnnual ? periodsPerYear : 1) }
     }
 
     /// What the weights break, in words. Bounds hold to the letter, the budget to 1e-12, rows to 1e-9 of their terms.
@@ -156,8 +157,11 @@ struct RequestRules {
         }
     }
 
-    private mutating func addLeastReturn(_ level: Double, _ panel: ReturnPanel, _ scale: Double) {
-        let row = assets.indices.map { asset in
+    private mutating func addLeastReturn(
+        _ level: Double, _ mean: [Double]?, _ panel: ReturnPanel, _ scale: Double
+    ) {
+        let row = assets.indices.map { asset -> Double in
+            if let mean { return scale * mean[asset] }
             var sum = 0.0
             for value in panel.column(asset) { sum += value }
             return scale * sum / Double(panel.observations)

@@ -27,12 +27,27 @@ public enum Verification {
     ) -> [String] {
         var faults = shape(request, panel, result)
         guard faults.isEmpty else { return faults }
-        let rules = RequestRules(request, panel: panel, periodsPerYear: result.periodsPerYear)
+        let rules = RequestRules(
+            request, panel: panel, mean: result.moments?.mean, periodsPerYear: result.periodsPerYear)
         faults += rules.violations(of: result.weights)
         faults += figures(request, panel, result)
         faults += contributions(panel, result)
-        let gap = OptimalityBound(request, panel: panel, result: result, rules: rules).relativeGap
-        if !(gap <= largestGap) { faults.append("the prices prove optimality only to \(gap)") }
+        faults += limits(request, panel, result)
+        if let model = result.model {
+            let rate = request.riskFreeRate / result.periodsPerYear
+            let point = MeanRiskPoint(
+                objective: request.objective, model: model, weights: result.weights, riskFreeRate: rate,
+                riskAversion: request.riskAversion, evidence: result.evidence.objective,
+                costKinks: result.evidence.costKinks)
+            let minorants = LimitMinorants(
+                set: model.constraints, evidence: result.evidence, model: model, weights: result.weights)
+            let gap = OptimalityBound(
+                request, panel: panel, moments: result.moments, weights: result.weights, point: point,
+                prices: result.prices,
+                limits: minorants, periodsPerYear: result.periodsPerYear
+            ).relativeGap
+            if !(gap <= largestGap) { faults.append("the prices prove optimality only to \(gap)") }
+        }
         faults += frontier(result)
         return faults
     }
@@ -45,6 +60,9 @@ public enum Verification {
         if panel.assets != request.assets { faults.append("the panel has other assets than the request") }
         if result.weights.count != count { faults.append("\(result.weights.count) weights for \(count) assets") }
         if !result.weights.allSatisfy({ $0.isFinite }) { faults.append("a weight is not finite") }
+        if let moments = result.moments, !moments.fits(count) {
+            faults.append("the moments are not those of \(count) assets")
+        }
         if result.riskContributions.count != count || !result.riskContributions.allSatisfy({ $0.isFinite }) {
             faults.append("the risk contributions are not one finite figure an asset")
         }
@@ -65,30 +83,111 @@ public enum Verification {
         return faults
     }
 
+    /// Limits of risk, distance and concentration, by definition.
+    private static func limits(
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
+    ) -> [String] {
+        let wanted = request.constraints
+        var faults: [String] = []
+        func hold(_ name: String, _ value: Double, _ most: Double) {
+            if !(value <= most * (1 + 1e-8) + 1e-14) { faults.append("\(name) is at \(value), above \(most)") }
+        }
+        let series = PlainSeries(panel, result.weights)
+        let annual = wanted.isAnnual ? result.periodsPerYear.squareRoot() : 1
+        if let level = wanted.trackingError {
+            var active = series.x
+            if let given = wanted.benchmarkReturns?.aligned(to: panel.dates) {
+                for t in active.indices { active[t] -= given[t] }
+            } else {
+                let held = panel.assets.map { asset in wanted.benchmark.last { $0.asset == asset }?.value ?? 0 }
+                let benchmark = PlainSeries(panel, held).x
+                for t in active.indices { active[t] -= benchmark[t] }
+            }
+            var squares = 0.0
+            for value in active { squares += value * value }
+            hold("tracking_error", annual * (squares / Double(max(active.count - 1, 1))).squareRoot(), level)
+        }
+        if let least = wanted.effectiveAssets {
+            var squares = 0.0
+            for weight in result.weights { squares += weight * weight }
+            hold("effective_assets", squares, 1 / least)
+        }
+        let rate = request.riskFreeRate / result.periodsPerYear
+        for limit in wanted.maxRisk {
+            guard let measure = RiskMeasures.measure(limit.measure, RiskParameters(request, riskFreeRate: rate)) else {
+                continue
+            }
+            let factor = type(of: measure).degree == 2 ? annual * annual : annual
+            let risk = limit.measure == .mv ? modelled(series, result).deviation : measure.value(of: series.x)
+            hold("max_risk.\(limit.measure.rawValue)", factor * risk, limit.level)
+        }
+        return faults
+    }
+
     /// Return, risk and objective from the return series, by their definitions.
     private static func figures(
         _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
     ) -> [String] {
         let series = PlainSeries(panel, result.weights)
         let rate = request.riskFreeRate / result.periodsPerYear
-        let objective: Double =
-            switch request.objective {
-            case .minimumRisk: series.deviation
-            case .maximumReturn: series.mean
-            case .utility: series.mean - request.riskAversion * series.deviation * series.deviation
-            case .sharpe: (series.mean - rate) / series.deviation
+        let isMV = request.riskMeasure == .mv
+        let parameters = RiskParameters(request, riskFreeRate: rate)
+        let (mean, deviation) = modelled(series, result)
+        let probabilities = result.moments?.scenarioWeights
+        let weighted = probabilities.flatMap { WeightedRisk(request.riskMeasure, parameters, probabilities: $0) }
+        let measured =
+            weighted?.value(of: series.x)
+            ?? RiskMeasures.measure(request.riskMeasure, parameters)?.value(of: series.x)
+        let risk = isMV ? deviation : measured ?? .nan
+        var costs = 0.0
+        if let wanted = request.constraints.costs {
+            for (i, asset) in request.assets.enumerated() {
+                let change = abs(result.weights[i] - (wanted.from.last { $0.asset == asset }?.value ?? 0))
+                costs += (wanted.linear?.value(of: asset) ?? 0) * change / wanted.horizon
+                costs += (wanted.impact?.value(of: asset) ?? 0) * change * change.squareRoot() / wanted.horizon
             }
+        }
+        var reward = mean
+        switch request.kelly {
+        case .none: break
+        case .approx: reward -= 0.5 * deviation * deviation
+        case .exact:
+            let equal = 1 / Double(series.x.count)
+            reward = 0
+            for (t, x) in series.x.enumerated() { reward += (probabilities?[t] ?? equal) * LogarithmicGrowth.of(x) }
+        }
+        var objective: Double =
+            switch request.objective {
+            case .minimumRisk: risk + costs
+            case .maximumReturn: reward - costs
+            case .utility: reward - costs - request.riskAversion * (isMV ? risk * risk : risk)
+            case .sharpe: (reward - costs - rate) / risk
+            }
+        if AllocationRules.define(request.model) {
+            let sample = PlainCovariance(panel)
+            objective = AllocationRules.value(
+                request, panel: panel, covariance: { result.moments?.covariance($0, $1) ?? sample.value($0, $1) },
+                weights: result.weights, reward: reward, risk: risk, riskFreeRate: rate)
+        }
         var faults: [String] = []
-        func compare(_ name: String, _ reported: Double, _ own: Double, _ size: Double) {
+        func compare(_ name: String, _ reported: Double, _ own: Double, _ size: Double, floor: Double = 0) {
+            if abs(reported * reported - own * own) <= floor * floor { return }
             if !(abs(reported - own) <= 1e-9 * max(abs(own), size)) {
                 faults.append("\(name) is \(reported), its definition gives \(own)")
             }
         }
         let unit = max(series.largest, .leastNormalMagnitude)
-        compare("expected_return", result.solution.expectedReturn, series.mean, 1e-3 * unit)
-        compare("risk", result.solution.risk, series.deviation, 1e-6 * unit)
-        let size = request.objective == .sharpe ? 1e-6 : 1e-3 * unit
-        compare("objective_value", result.solution.objectiveValue, objective, size)
+        compare("expected_return", result.solution.expectedReturn, mean, 1e-3 * unit)
+        // Two ways to a variance differ by rounding of its terms, which the root of a small one magnifies.
+        let floor = isMV ? noise(series, result) : 0
+        compare("risk", result.solution.risk, risk, 1e-6 * unit, floor: floor)
+        let isRatio =
+            request.objective == .sharpe || request.model == .maximumDiversification
+            || request.model == .maximumDecorrelation
+        let size = isRatio ? 1e-6 : 1e-3 * unit
+        compare(
+            "objective_value", result.solution.objectiveValue, objective, size,
+            floor: request.objective == .minimumRisk ? floor : 0)
         func annual(_ name: String) -> Double? { result.metrics.first { $0.name == name }?.value }
         compare("metrics.expected_return", annual("expected_return") ?? .nan, series.mean * result.periodsPerYear, unit)
         compare(
@@ -97,9 +196,35 @@ public enum Verification {
         return faults
     }
 
+    /// Mean and standard deviation in the model's eyes: of the series, or of the moments that take the sample's place.
+    private static func modelled(
+        _ series: PlainSeries, _ result: OptimizationResult
+    ) -> (mean: Double, deviation: Double) {
+        guard let moments = result.moments else { return (series.mean, series.deviation) }
+        var mean = 0.0
+        var variance = 0.0
+        for (i, weight) in result.weights.enumerated() where weight != 0 {
+            mean += weight * moments.mean[i]
+            for (j, other) in result.weights.enumerated() { variance += weight * other * moments.covariance(i, j) }
+        }
+        return (mean, max(variance, 0).squareRoot())
+    }
+
+    /// Below this a standard deviation cannot be told from zero: the root of what rounding leaves of a variance of N terms.
+    private static func noise(_ series: PlainSeries, _ result: OptimizationResult) -> Double {
+        var size = series.largest
+        if let moments = result.moments {
+            for i in result.weights.indices { size = max(size, max(moments.covariance(i, i), 0).squareRoot()) }
+        }
+        return OptimalityBound.noise(assets: result.weights.count) * size
+    }
+
     private static func contributions(_ panel: ReturnPanel, _ result: OptimizationResult) -> [String] {
-        let rounding = 1e-10 * PlainSeries(panel, result.weights).largest
+        let series = PlainSeries(panel, result.weights)
+        let rounding = 1e-10 * series.largest
+        let floor = noise(series, result)
         let sum = result.riskContributions.reduce(0, +)
+        if abs(sum * sum - result.solution.risk * result.solution.risk) <= floor * floor { return [] }
         let size = result.riskContributions.reduce(0) { $0 + abs($1) }
         guard !(abs(sum - result.solution.risk) <= 1e-9 * max(size, result.solution.risk) + rounding) else { return [] }
         return ["the risk contributions add up to \(sum), the risk is \(result.solution.risk)"]
@@ -124,6 +249,7 @@ struct PlainSeries {
     let mean: Double
     /// Divisor T - 1.
     let deviation: Double
+    let x: [Double]
     /// x less its mean.
     let centred: [Double]
     /// The largest absolute return of any held asset or of the portfolio.
@@ -149,7 +275,27 @@ struct PlainSeries {
         var squares = 0.0
         for value in centred { squares += value * value }
         self.mean = mean
+        self.x = x
         deviation = (squares / Double(max(count - 1, 1))).squareRoot()
         self.largest = largest
+    }
+}
+
+/// Sample covariances one at a time, by plain loops.
+private struct PlainCovariance {
+    private let centred: [[Double]]
+
+    init(_ panel: ReturnPanel) {
+        centred = panel.assets.indices.map { asset in
+            let column = panel.column(asset)
+            let mean = column.reduce(0, +) / Double(column.count)
+            return column.map { $0 - mean }
+        }
+    }
+
+    func value(_ i: Int, _ j: Int) -> Double {
+        var sum = 0.0
+        for t in centred[i].indices { sum += centred[i][t] * centred[j][t] }
+        return sum / Double(max(centred[i].count - 1, 1))
     }
 }

@@ -1,14 +1,4 @@
 extension ConstraintRequest {
-    /// Members that API.md names and that no code applies yet: refused by name rather than ignored.
-    static let notBuilt = [
-        "benchmark", "benchmark_returns", "tracking_error", "max_risk", "cardinality", "min_position",
-        "mutually_exclusive", "join", "effective_assets", "factor_exposure", "risk_contribution", "costs", "soft",
-    ]
-    static let built = [
-        "lower_bound", "upper_bound", "groups", "group_constraints", "linear", "budget", "short", "gross", "turnover",
-        "min_return", "units",
-    ]
-
     /// Reads the members; everything wrong goes to the reader's list of faults.
     init(_ reader: MemberReader, assets: [String]) {
         self.init()
@@ -28,40 +18,27 @@ extension ConstraintRequest {
             }
             isAnnual = units == "annual"
         }
-        for name in Self.notBuilt where reader.has(name) {
-            reader.fault(
-                name, .other("not_supported_yet"),
-                "constraints.\(name) is not supported yet; supported: \(Self.built.joined(separator: ", ")).")
-        }
+        readBenchmark(reader, assets)
+        readRisk(reader, assets)
+        readInteger(reader, assets)
+        readCosts(reader, assets)
+        readSoft(reader)
         checkBounds(reader, assets)
         reader.finish()
     }
 
-    private static func bound(_ name: String, _ reader: MemberReader, _ assets: [String]) -> Bound? {
-        let range = Interval(lower: -1000, upper: 1000)
+    /// A number for every asset, or by asset.
+    static func bound(
+        _ name: String, _ reader: MemberReader, _ assets: [String],
+        in range: Interval = Interval(lower: -1000, upper: 1000)
+    ) -> Bound? {
         guard let value = reader.value(name) else { return nil }
         if value.numberValue != nil { return reader.double(name, in: range).map { .all($0) } }
         guard value.objectValue != nil else {
             reader.fault(name, .wrongType, "Expected a number or an object by asset, found \(value.kindInWords).")
             return nil
         }
-        return reader.numbers(name, in: range).map { values in
-            checkKnown(values.map { $0.key }, assets, at: reader.pointer.appending(name), reader.faults)
-            return .byAsset(values.map { AssetValue($0.key, $0.value) })
-        }
-    }
-
-    /// Refuses names that are not among the request's assets.
-    private static func checkKnown(
-        _ names: [String], _ assets: [String], at place: JSONPointer, _ faults: MemberReader.Faults
-    ) {
-        guard !assets.isEmpty else { return }
-        let known = Set(assets)
-        for name in names where !known.contains(name) {
-            let nearest = NearestName.of(name, among: assets).map { " Did you mean \($0)?" } ?? ""
-            let detail = "\"\(Problem.echo(name))\" is not among the assets.\(nearest)"
-            faults.record(Violation(place.appending(name), .unknownValue, detail))
-        }
+        return reader.weights(name, among: assets, in: range).map { .byAsset($0) }
     }
 
     private mutating func readGroups(_ reader: MemberReader) {
@@ -127,9 +104,9 @@ extension ConstraintRequest {
             if let low, let high, low > high {
                 inner.fault("min", .contradiction, "The minimum \(low) is above the maximum \(high).")
             }
-            Self.checkKnown(
-                coefficients.map { $0.key }, assets.isEmpty ? [] : assets + groups.map { $0.name },
-                at: place.appending("coefficients"), reader.faults)
+            inner.checkKnown(
+                coefficients.map { $0.key }, among: assets.isEmpty ? [] : assets + groups.map { $0.name },
+                at: place.appending("coefficients"), "is not among the assets")
             inner.finish()
             linear.append(
                 Linear(name: name, coefficients: coefficients.map { AssetValue($0.key, $0.value) }, min: low, max: high)
@@ -155,15 +132,14 @@ extension ConstraintRequest {
 
     private mutating func readTurnover(_ reader: MemberReader, _ assets: [String]) {
         guard let inner = reader.object("turnover") else { return }
-        let from = inner.numbers("from", required: true, in: Interval(lower: -1000, upper: 1000)) ?? []
-        Self.checkKnown(from.map { $0.key }, assets, at: inner.pointer.appending("from"), reader.faults)
+        let from = inner.weights("from", among: assets, required: true) ?? []
         let perAsset = inner.double("per_asset", in: .nonnegative)
         let total = inner.double("total", in: .nonnegative)
         if !inner.has("per_asset"), !inner.has("total") {
             inner.fault("total", .missing, "Turnover needs per_asset or total.")
         }
         inner.finish()
-        turnover = Turnover(from: from.map { AssetValue($0.key, $0.value) }, perAsset: perAsset, total: total)
+        turnover = Turnover(from: from, perAsset: perAsset, total: total)
     }
 
     private func checkBounds(_ reader: MemberReader, _ assets: [String]) {
@@ -193,67 +169,5 @@ extension ConstraintRequest {
             let detail = "The lower bound of \(Problem.echo(negative)) is below zero, which needs constraints.short."
             reader.fault("lower_bound", .contradiction, detail)
         }
-    }
-
-    var json: JSONValue {
-        var object = JSONObject()
-        if let lowerBound { object["lower_bound"] = lowerBound.json }
-        if let upperBound { object["upper_bound"] = upperBound.json }
-        if !groups.isEmpty {
-            let sorted = groups.sorted { $0.name < $1.name }
-            object["groups"] = .object(JSONObject(sorted.map { ($0.name, JSONValue($0.assets.sorted())) }))
-        }
-        if !groupLimits.isEmpty {
-            let sorted = groupLimits.sorted { $0.group < $1.group }
-            object["group_constraints"] = .object(JSONObject(sorted.map { ($0.group, limits($0.min, $0.max)) }))
-        }
-        if !linear.isEmpty {
-            object["linear"] = .array(
-                linear.map { row in
-                    var inner = JSONObject()
-                    if let name = row.name { inner["name"] = .string(name) }
-                    inner["coefficients"] = row.coefficients.json
-                    if let min = row.min { inner["min"] = JSONValue(min) }
-                    if let max = row.max { inner["max"] = JSONValue(max) }
-                    return .object(inner)
-                })
-        }
-        if budget != Budget(min: 1, max: 1) {
-            object["budget"] = budget.min == budget.max ? JSONValue(budget.min) : limits(budget.min, budget.max)
-        }
-        if let short { object["short"] = JSONValue(short) }
-        if let gross { object["gross"] = JSONValue(gross) }
-        if let turnover {
-            var inner = JSONObject([("from", turnover.from.json)])
-            if let perAsset = turnover.perAsset { inner["per_asset"] = JSONValue(perAsset) }
-            if let total = turnover.total { inner["total"] = JSONValue(total) }
-            object["turnover"] = .object(inner)
-        }
-        if let minReturn { object["min_return"] = JSONValue(minReturn) }
-        if isAnnual { object["units"] = "annual" }
-        return .object(object)
-    }
-
-    private func limits(_ min: Double?, _ max: Double?) -> JSONValue {
-        var inner = JSONObject()
-        if let min { inner["min"] = JSONValue(min) }
-        if let max { inner["max"] = JSONValue(max) }
-        return .object(inner)
-    }
-}
-
-extension ConstraintRequest.Bound {
-    var json: JSONValue {
-        switch self {
-        case .all(let value): JSONValue(value)
-        case .byAsset(let values): values.json
-        }
-    }
-}
-
-extension [ConstraintRequest.AssetValue] {
-    /// `{"AAPL": 0.1}`, sorted by asset.
-    var json: JSONValue {
-        .object(JSONObject(sorted { $0.asset < $1.asset }.map { ($0.asset, JSONValue($0.value)) }))
     }
 }

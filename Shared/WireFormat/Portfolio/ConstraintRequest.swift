@@ -79,6 +79,115 @@ public struct ConstraintRequest: Sendable, Equatable {
         }
     }
 
+    /// Limits of a named quantity: a factor's exposure, an asset's or group's share of the risk.
+    public struct Limit: Sendable, Equatable {
+        public var name: String
+        public var min: Double?
+        public var max: Double?
+
+        public init(name: String, min: Double?, max: Double?) {
+            self.name = name
+            self.min = min
+            self.max = max
+        }
+    }
+
+    /// A series to be tracked: T returns, with their dates or without.
+    public struct BenchmarkReturns: Sendable, Equatable {
+        /// Nil: the values belong to the panel's periods one by one.
+        public var dates: [CalendarDate]?
+        public var values: [Double]
+
+        public init(dates: [CalendarDate]?, values: [Double]) {
+            self.dates = dates
+            self.values = values
+        }
+
+        /// The values of the panel's periods; nil where one is missing or the lengths differ.
+        public func aligned(to periods: [CalendarDate]) -> [Double]? {
+            guard let dates else { return values.count == periods.count ? values : nil }
+            let byDate = Dictionary(zip(dates, values), uniquingKeysWith: { $1 })
+            let aligned = periods.compactMap { byDate[$0] }
+            return aligned.count == periods.count ? aligned : nil
+        }
+    }
+
+    /// The most a risk measure may be.
+    public struct RiskLimit: Sendable, Equatable {
+        public var measure: RiskMeasureCode
+        /// In the units of `isAnnual`; MV's is the standard deviation.
+        public var level: Double
+
+        public init(measure: RiskMeasureCode, level: Double) {
+            self.measure = measure
+            self.level = level
+        }
+    }
+
+    /// How many assets may be held, in all and within groups.
+    public struct Cardinality: Sendable, Equatable {
+        /// The most assets held of one group.
+        public struct GroupCount: Sendable, Equatable {
+            public var group: String
+            public var max: Int
+
+            public init(group: String, max: Int) {
+                self.group = group
+                self.max = max
+            }
+        }
+
+        public var max: Int?
+        public var groups: [GroupCount]
+
+        public init(max: Int?, groups: [GroupCount] = []) {
+            self.max = max
+            self.groups = groups
+        }
+    }
+
+    /// Two assets or groups that exclude each other, or of which the first needs the second.
+    public struct Pair: Sendable, Equatable {
+        public var first: String
+        public var second: String
+
+        public init(_ first: String, _ second: String) {
+            self.first = first
+            self.second = second
+        }
+    }
+
+    /// What trading from given weights costs, taken from the objective.
+    public struct Costs: Sendable, Equatable {
+        public var from: [AssetValue]
+        /// Cost a unit of absolute change.
+        public var linear: Bound?
+        /// Cost of |change|^(3/2).
+        public var impact: Bound?
+        /// Periods over which the cost is spread.
+        public var horizon: Double
+
+        public init(from: [AssetValue], linear: Bound?, impact: Bound?, horizon: Double = 1) {
+            self.from = from
+            self.linear = linear
+            self.impact = impact
+            self.horizon = horizon
+        }
+    }
+
+    /// A constraint that may be broken at a price.
+    public struct Softened: Sendable, Equatable {
+        /// As answers name it: `tracking_error`, `group_constraints.Tech.max`, `max_risk.CVaR`.
+        public var constraint: String
+        /// What one unit beyond the level costs the objective.
+        public var weight: Double
+
+        public init(constraint: String, weight: Double) {
+            self.constraint = constraint
+            self.weight = weight
+        }
+    }
+
     /// Lowest and highest sum of the weights.
     public struct Budget: Sendable, Equatable {
         public var min: Double
@@ -101,8 +210,28 @@ public struct ConstraintRequest: Sendable, Equatable {
     /// Most of the sum of absolute weights.
     public var gross: Double?
     public var turnover: Turnover?
+    /// Weights to be tracked; empty where the benchmark is a series or there is none.
+    public var benchmark: [AssetValue] = []
+    public var benchmarkReturns: BenchmarkReturns?
+    /// Most of sqrt(sum (x - b)^2 / (T-1)), not centred, in the units of `isAnnual`.
+    public var trackingError: Double?
     /// Least expected return, in the units of `isAnnual`.
     public var minReturn: Double?
+    public var maxRisk: [RiskLimit] = []
+    public var cardinality: Cardinality?
+    /// Each weight is zero or at least this.
+    public var minPosition: Double?
+    public var mutuallyExclusive: [Pair] = []
+    /// Holding the first needs holding the second.
+    public var join: [Pair] = []
+    /// Least 1 / sum of squared weights.
+    public var effectiveAssets: Double?
+    /// By factor of `factors`: limits of sum of loadings x weights.
+    public var factorExposure: [Limit] = []
+    /// By asset or group: limits of the share of the variance.
+    public var riskContribution: [Limit] = []
+    public var costs: Costs?
+    public var soft: [Softened] = []
     /// Whether levels of return and risk are annual (`"units": "annual"`).
     public var isAnnual = false
 

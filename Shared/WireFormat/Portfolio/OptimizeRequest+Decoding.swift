@@ -1,9 +1,4 @@
 extension OptimizeRequest {
-    /// Members that API.md names and that no code applies yet: refused by name rather than ignored.
-    static let notBuilt = [
-        "views", "factors", "risk_budget", "relaxation", "uncertainty", "clustering", "owa_weights", "scenario_weights",
-    ]
-
     /// Decodes the body of a request.
     /// - Throws: a 422 of class `request` that names every fault by pointer.
     public init(json: JSONValue) throws(Problem) {
@@ -20,13 +15,11 @@ extension OptimizeRequest {
         readWindow(reader)
         readModel(reader)
         readParameters(reader)
-        readEstimators(reader)
         if let inner = reader.object("constraints") { constraints = ConstraintRequest(inner, assets: assets) }
+        readModelParameters(reader)
         frontier = Self.frontier(reader)
         readStorage(reader)
-        for name in Self.notBuilt where reader.has(name) {
-            reader.fault(name, .other("not_supported_yet"), "\(name) is not supported yet.")
-        }
+        checkConsistency(reader)
     }
 
     private mutating func readPanel(_ reader: MemberReader) {
@@ -85,26 +78,24 @@ extension OptimizeRequest {
                 reader.fault("model", .unknownValue, MemberReader.unknownValue(text, known: known))
             }
         }
-        riskMeasure = reader.choice("risk_measure", of: RiskMeasureCode.self) ?? implied ?? .mv
+        readMeasure(reader, implied)
+        hasUnusedObjective = reader.has("objective") && !model.hasObjective
         objective = reader.choice("objective", of: ObjectiveName.self) ?? .sharpe
-        if model != .classic {
-            reader.fault(
-                "model", .other("not_supported_yet"), "\(model.rawValue) is not supported yet; supported: Classic.")
-        }
-        if riskMeasure != .mv {
-            let detail = "Optimising \(riskMeasure.rawValue) is not supported yet; supported: MV. "
-            let name = reader.has("risk_measure") ? "risk_measure" : "model"
-            reader.fault(
-                name, .other("not_supported_yet"), detail + "The answer's risk lists it for the weights found.")
-        }
-        if let kelly = reader.choice("kelly", of: KellyMode.self), kelly != .none {
-            reader.fault(
-                "kelly", .other("not_supported_yet"), "kelly \(kelly.rawValue) is not supported yet; supported: none.")
-        }
+        kelly = reader.choice("kelly", of: KellyMode.self) ?? .none
         convention = reader.choice("convention", of: Convention.self) ?? .riskfolio
-        if convention != .riskfolio {
-            let detail = "The convention \(convention.rawValue) is not supported yet; supported: riskfolio."
-            reader.fault("convention", .other("not_supported_yet"), detail)
+    }
+
+    /// The measure, or one of the two risks that only hierarchical models know.
+    private mutating func readMeasure(_ reader: MemberReader, _ implied: RiskMeasureCode?) {
+        riskMeasure = implied ?? .mv
+        guard let text = reader.string("risk_measure") else { return }
+        if let code = RiskMeasureCode(rawValue: text) {
+            riskMeasure = code
+        } else if let risk = HierarchicalRisk(rawValue: text), model.isHierarchical, model != .nestedClusters {
+            hierarchicalRisk = risk
+        } else {
+            let known = RiskMeasureCode.allCases.map { $0.rawValue }
+            reader.fault("risk_measure", .unknownValue, MemberReader.unknownValue(text, known: known))
         }
     }
 
@@ -119,29 +110,7 @@ extension OptimizeRequest {
         kappa = reader.double("kappa", in: deformation) ?? 0.3
         kappaGain = reader.double("kappa_gain", in: deformation)
         power = reader.double("power", in: Interval(lower: 1, upper: 50)) ?? 2
-    }
-
-    private func readEstimators(_ reader: MemberReader) {
-        func read<Method: RawRepresentable & CaseIterable>(
-            _ name: String, _ methods: Method.Type, supported: Method, parameters: [String]
-        ) where Method.RawValue == String, Method: Equatable {
-            guard let inner = reader.object(name) else { return }
-            if let method = inner.choice("method", of: methods, required: true), method != supported {
-                let detail = "\(name) \(method.rawValue) is not supported yet; supported: \(supported.rawValue)."
-                inner.fault("method", .other("not_supported_yet"), detail)
-            } else {
-                for parameter in parameters where inner.has(parameter) {
-                    let detail = "\(parameter) is not supported yet, and \(supported.rawValue) has no parameters."
-                    inner.fault(parameter, .other("not_supported_yet"), detail)
-                }
-            }
-            for parameter in parameters { _ = inner.has(parameter) }
-            inner.finish()
-        }
-        read("mean_estimator", MeanMethod.self, supported: .hist, parameters: ["target", "d"])
-        read(
-            "covariance_estimator", CovarianceMethod.self, supported: .hist,
-            parameters: ["d", "alpha", "bandwidth", "detone", "market_components", "threshold", "target"])
+        target = reader.double("target", in: Interval(lower: -1000, upper: 1000))
     }
 
     private static func frontier(_ reader: MemberReader) -> Frontier? {

@@ -7,8 +7,9 @@ extension OptimizeRequest {
         if let startDate { object["start_date"] = .string(startDate.description) }
         if let endDate { object["end_date"] = .string(endDate.description) }
         object["model"] = .string(model.rawValue)
-        object["risk_measure"] = .string(riskMeasure.rawValue)
-        object["objective"] = .string(objective.rawValue)
+        object["risk_measure"] = .string(hierarchicalRisk?.rawValue ?? riskMeasure.rawValue)
+        if hasUnusedObjective || model.hasObjective { object["objective"] = .string(objective.rawValue) }
+        if kelly != .none { object["kelly"] = .string(kelly.rawValue) }
         put(riskFreeRate, "risk_free_rate", unless: 0, in: &object)
         put(riskAversion, "risk_aversion", unless: 2, in: &object)
         put(alpha, "alpha", unless: 0.05, in: &object)
@@ -18,6 +19,8 @@ extension OptimizeRequest {
         put(kappa, "kappa", unless: 0.3, in: &object)
         if let kappaGain { object["kappa_gain"] = JSONValue(kappaGain) }
         put(power, "power", unless: 2, in: &object)
+        if let target { object["target"] = JSONValue(target) }
+        putModelParameters(in: &object)
         let limits = constraints.json
         if limits.objectValue?.isEmpty == false { object["constraints"] = limits }
         if let frontier {
@@ -39,6 +42,31 @@ extension OptimizeRequest {
             object["recalculation"] = .object(inner)
         }
         return .object(object)
+    }
+
+    private func putModelParameters(in object: inout JSONObject) {
+        if meanEstimator != MeanEstimatorRequest() { object["mean_estimator"] = meanEstimator.json }
+        if covarianceEstimator != CovarianceEstimatorRequest() {
+            object["covariance_estimator"] = covarianceEstimator.json
+        }
+        if let views { object["views"] = views.json }
+        if let factors { object["factors"] = factors.json }
+        if let riskBudget { object["risk_budget"] = riskBudget.json }
+        if let relaxation {
+            object["relaxation"] = [
+                "version": .string(relaxation.version.rawValue), "lambda": JSONValue(relaxation.lambda),
+            ]
+        }
+        if let uncertainty { object["uncertainty"] = uncertainty.json }
+        if let clustering { object["clustering"] = clustering.json }
+        if let owaWeights { object["owa_weights"] = owaWeights.json }
+        if let scenarioWeights { object["scenario_weights"] = scenarioWeights.json }
+        if let momentAversion {
+            object["moment_aversion"] = [
+                "variance": JSONValue(momentAversion.variance), "skewness": JSONValue(momentAversion.skewness),
+                "kurtosis": JSONValue(momentAversion.kurtosis),
+            ]
+        }
     }
 
     private func put(_ value: Double, _ name: String, unless standard: Double, in object: inout JSONObject) {

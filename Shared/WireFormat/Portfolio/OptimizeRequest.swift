@@ -30,6 +30,42 @@ public struct OptimizeRequest: Sendable, Equatable {
         }
     }
 
+    /// The member `relaxation` of relaxed risk parity.
+    public struct Relaxation: Sendable, Equatable {
+        /// Which regulator: none, one on the risk, or one that penalises single risks by `lambda`.
+        public enum Version: String, Sendable, CaseIterable {
+            case a = "A"
+            case b = "B"
+            case c = "C"
+        }
+
+        public var version: Version
+        public var lambda: Double
+
+        public init(version: Version = .a, lambda: Double = 1) {
+            self.version = version
+            self.lambda = lambda
+        }
+    }
+
+    /// The member `moment_aversion` of MVSK: variance - and kurtosis + against skewness.
+    public struct MomentAversion: Sendable, Equatable {
+        public var variance = 2.0
+        public var skewness = 3.0
+        public var kurtosis = 4.0
+
+        /// Riskfolio-Lib's l = [2, 3, 4].
+        public init() {}
+    }
+
+    /// Risks of hierarchical models that are no measures: `"risk_measure": "vol"` or `"equal"`.
+    public enum HierarchicalRisk: String, Sendable, CaseIterable {
+        /// The standard deviation, where MV means the variance.
+        case volatility = "vol"
+        /// The same risk for all: equal shares.
+        case equal
+    }
+
     /// The symbols, in the order of the answer's weights. With an inline panel and no `assets`: all its columns.
     public var assets: [String]
     /// Figures that came with the request; nil where stored data is used.
@@ -41,6 +77,11 @@ public struct OptimizeRequest: Sendable, Equatable {
     public var riskMeasure = RiskMeasureCode.mv
     /// Sharpe where the request has none.
     public var objective = ObjectiveName.sharpe
+    /// Whether the request names an objective for a model that has none: worth a warning.
+    public var hasUnusedObjective = false
+    /// What HRP, HERC and HERC2 split by in place of `riskMeasure`.
+    public var hierarchicalRisk: HierarchicalRisk?
+    public var kelly = KellyMode.none
     /// Annual.
     public var riskFreeRate = 0.0
     /// l of Utility: ret - l * risk.
@@ -53,6 +94,21 @@ public struct OptimizeRequest: Sendable, Equatable {
     public var kappa = 0.3
     public var kappaGain: Double?
     public var power = 2.0
+    /// Minimal acceptable return of FLPM and SLPM, per period; nil is the rate in Sharpe and zero otherwise.
+    public var target: Double?
+
+    public var meanEstimator = MeanEstimatorRequest()
+    public var covarianceEstimator = CovarianceEstimatorRequest()
+    public var views: ViewsRequest?
+    public var factors: FactorRequest?
+    /// Shares of the risk by asset (by factor for FactorRiskParity), adding up to one; nil is equal.
+    public var riskBudget: [ConstraintRequest.AssetValue]?
+    public var relaxation: Relaxation?
+    public var uncertainty: UncertaintyRequest?
+    public var clustering: ClusteringRequest?
+    public var owaWeights: OWAWeightsRequest?
+    public var scenarioWeights: ScenarioWeightsRequest?
+    public var momentAversion: MomentAversion?
 
     public var constraints = ConstraintRequest()
     public var frontier: Frontier?

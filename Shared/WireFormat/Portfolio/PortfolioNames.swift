@@ -15,6 +15,33 @@ public enum ModelName: String, Sendable, CaseIterable {
     case hierarchicalEqualRisk = "HERC"
     case hierarchicalEqualRisk2 = "HERC2"
     case nestedClusters = "NCO"
+    case schurComplement = "Schur"
+    case equalWeight = "EqualWeight"
+    case inverseVolatility = "InverseVolatility"
+    case inverseVariance = "InverseVariance"
+    case maximumDiversification = "MaxDiversification"
+    case maximumDecorrelation = "MaxDecorrelation"
+    case benchmarkTracking = "Tracking"
+
+    /// Whether the model splits the weights along a tree of clusters.
+    public var isHierarchical: Bool {
+        switch self {
+        case .hierarchicalRiskParity, .hierarchicalEqualRisk, .hierarchicalEqualRisk2, .nestedClusters,
+            .schurComplement:
+            true
+        default: false
+        }
+    }
+
+    /// Whether the model reads `objective`: it maximises or minimises one under the constraints.
+    public var hasObjective: Bool {
+        switch self {
+        case .classic, .blackLitterman, .factorModel, .blackLittermanFactors, .entropyPooling, .worstCase,
+            .orderedWeightedAverage, .fourMoments, .nestedClusters:
+            true
+        default: false
+        }
+    }
 
     /// A model by its code or by a long name, and the risk measure that the long name implies.
     public static func named(_ text: String) -> (model: ModelName, measure: RiskMeasureCode?)? {
@@ -33,9 +60,29 @@ public enum ModelName: String, Sendable, CaseIterable {
         "cvaroptimization": (.classic, .cvar),
         "blacklittermanmodel": (.blackLitterman, nil),
         "blacklitterman": (.blackLitterman, nil),
+        "entropypooling": (.entropyPooling, nil),
+        "factormodel": (.factorModel, nil),
         "riskparity": (.riskParity, nil),
+        "riskbudgeting": (.riskParity, nil),
+        "relaxedriskparity": (.relaxedRiskParity, nil),
+        "factorriskparity": (.factorRiskParity, nil),
+        "worstcase": (.worstCase, nil),
+        "worstcasemeanvariance": (.worstCase, nil),
+        "orderedweightedaverage": (.orderedWeightedAverage, nil),
         "hierarchicalriskparity": (.hierarchicalRiskParity, nil),
         "hierarchicalriskparityhrp": (.hierarchicalRiskParity, nil),
+        "hierarchicalequalriskcontribution": (.hierarchicalEqualRisk, nil),
+        "nestedclusteredoptimization": (.nestedClusters, nil),
+        "nestedclustersoptimization": (.nestedClusters, nil),
+        "schurcomplement": (.schurComplement, nil),
+        "schurcomplementary": (.schurComplement, nil),
+        "equalweighted": (.equalWeight, nil),
+        "naive": (.equalWeight, nil),
+        "maximumdiversification": (.maximumDiversification, nil),
+        "mostdiversified": (.maximumDiversification, nil),
+        "maximumdecorrelation": (.maximumDecorrelation, nil),
+        "benchmarktracking": (.benchmarkTracking, nil),
+        "benchmarktracker": (.benchmarkTracking, nil),
     ]
 }
 
@@ -84,9 +131,34 @@ public enum MeanMethod: String, Sendable, CaseIterable {
     case jamesStein = "JS"
     case bayesStein = "BS"
     case bodnarOkhrinParolya = "BOP"
+    case capitalAssetPricing = "CAPM"
+    case equilibrium, custom
 }
 
 /// Methods of `covariance_estimator`, by Riskfolio-Lib's names.
 public enum CovarianceMethod: String, Sendable, CaseIterable {
-    case hist, semi, ewma1, ewma2, ledoit, oas, shrunk, gl, jlogo, fixed, spectral, shrink, gerber1, gerber2
+    case hist, semi, ewma1, ewma2, ledoit, oas, shrunk, gl, jlogo, fixed, spectral, shrink, gerber0, gerber1,
+        gerber2
+    /// Pairs of assets by the dates that both have.
+    case pairwise
+    case custom
+}
+
+/// What shrinkage of the mean aims at: the grand mean, the mean of the least variance, tr(S)/T.
+public enum MeanTarget: String, Sendable, CaseIterable {
+    case grandMean = "b1"
+    case minimumVariance = "b2"
+    case volatility = "b3"
+}
+
+/// What Ledoit-Wolf shrinkage of the covariance aims at.
+public enum ShrinkageTarget: String, Sendable, CaseIterable {
+    case identity
+    case singleFactor = "single_factor"
+    case constantCorrelation = "constant_correlation"
+}
+
+/// How a covariance with negative eigenvalues is mended.
+public enum PSDRepair: String, Sendable, CaseIterable {
+    case clip, higham
 }

@@ -39,3 +39,19 @@ public enum RiskMeasureCode: String, Sendable, CaseIterable, Hashable {
     case relativeRLDaR = "RLDaR_Rel"
     case relativeUlcerIndex = "UCI_Rel"
 }
+
+extension RiskMeasureCode {
+    /// Whether a convex program minimises the measure: all but the quantiles and the drawdowns of compounded value, which
+    /// are not convex in the weights and serve for evaluation and for hierarchical splits only.
+    public var isOptimisable: Bool {
+        switch self {
+        case .valueAtRisk, .valueAtRiskRange, .drawdownAtRisk, .relativeMaximumDrawdown, .relativeAverageDrawdown,
+            .relativeDrawdownAtRisk, .relativeCDaR, .relativeEDaR, .relativeRLDaR, .relativeUlcerIndex:
+            false
+        default: true
+        }
+    }
+
+    /// The measures that can be an objective or a ceiling, in the order of the registry.
+    public static let optimisable = allCases.filter { $0.isOptimisable }
+}

@@ -1,0 +1,48 @@
+import PortfolioModels
+import WireFormat
+
+/// One request solved several times, each time from the decoded request and the returns in memory: statistics, solve,
+/// metrics, and the check that every answer passes before it leaves the service.
+enum OptimizeMeasurement {
+    static func measure(_ wanted: JSONValue, _ panel: ReturnPanel, repeats: Int) throws -> JSONValue {
+        var members = wanted.objectValue ?? JSONObject()
+        members["assets"] = JSONValue(panel.assets)
+        if members["periods_per_year"] == nil { members["periods_per_year"] = 252 }
+        let request = try OptimizeRequest(json: .object(members))
+        let clock = ContinuousClock()
+        var whole: [Double] = []
+        var checked: [Double] = []
+        var answer = JSONObject()
+        for _ in 0..<max(1, repeats) {
+            let start = clock.now
+            do {
+                let result = try PortfolioOptimization.run(request, panel: panel)
+                let solved = clock.now
+                whole.append((solved - start) / .milliseconds(1))
+                try Verification.check(request, panel: panel, result: result)
+                checked.append((clock.now - start) / .milliseconds(1))
+                answer = Self.answer(result)
+            } catch {
+                return [
+                    "problem": error.json(requestID: nil),
+                    "whole_ms": JSONValue((clock.now - start) / .milliseconds(1)),
+                ]
+            }
+        }
+        answer["whole_ms"] = JSONValue(whole)
+        answer["checked_ms"] = JSONValue(checked)
+        answer["peak_bytes"] = JSONValue(ProcessMemory.peakBytes)
+        return .object(answer)
+    }
+
+    private static func answer(_ result: OptimizationResult) -> JSONObject {
+        let solution = result.solution
+        return JSONObject([
+            ("weights", JSONValue(result.weights)), ("objective_value", JSONValue(solution.objectiveValue)),
+            ("risk", JSONValue(solution.risk)), ("expected_return", JSONValue(solution.expectedReturn)),
+            ("gap", JSONValue(solution.dualityGap)), ("iterations", JSONValue(solution.iterations)),
+            ("method", .string(solution.method)),
+            ("frontier_points", JSONValue(result.frontier?.count)),
+        ])
+    }
+}

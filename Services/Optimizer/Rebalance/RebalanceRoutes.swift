@@ -1,0 +1,26 @@
+import HTTPTypes
+
+/// The lines of the route table that plan and confirm reallocations.
+enum RebalanceRoutes {
+    static let all: [Routes.Line] = [
+        Routes.Line(operation: "rebalance", method: .post, path: "/api/portfolio/rebalance") {
+            PostRebalance(optimizer: $0)
+        },
+        Routes.Line(operation: "rebalancePortfolio", method: .post, path: "/api/portfolio/{id}/rebalance") {
+            PostPortfolioRebalance(optimizer: $0)
+        },
+        Routes.Line(operation: "getPlan", method: .get, path: "/api/rebalance/{plan}") { GetPlan(optimizer: $0) },
+        Routes.Line(operation: "getPlanEvents", method: .get, path: "/api/rebalance/{plan}/events") {
+            GetPlanEvents(optimizer: $0)
+        },
+        Routes.Line(operation: "confirmPlan", method: .post, path: "/api/rebalance/{plan}/confirm") {
+            ConfirmPlan(optimizer: $0)
+        },
+        Routes.Line(operation: "rejectPlan", method: .post, path: "/api/rebalance/{plan}/reject") {
+            RejectPlan(optimizer: $0)
+        },
+        Routes.Line(operation: "executePlan", method: .post, path: "/api/rebalance/{plan}/execute") {
+            ExecutePlan(optimizer: $0)
+        },
+    ]
+}

@@ -1,0 +1,149 @@
+import LinearAlgebra
+
+/// One part of a program whose own variables are eliminated from the Newton system of the core variables.
+protocol Block: AnyObject {
+    /// Complementary pairs, and the sum of their products.
+    var complementarity: (pairs: Int, sum: Double) { get }
+    var needsCommonStep: Bool { get }
+    /// d(l f)/da over l: the dual series of the scenarios; what a certificate is made of.
+    var dualSeries: [Double] { get }
+    /// Dual residual of the block's own variables, relative to the sizes in it.
+    var ownResidual: Double { get }
+
+    func start(_ v: [Double], multiplier: Double, mu: Double)
+    /// Takes in the point; returns the block's value.
+    func evaluate(_ v: [Double], multiplier: Double) -> Double
+    /// gradient += of the Lagrangian's part.
+    func addGradient(to gradient: inout [Double], multiplier: Double)
+    /// Weights at the point last evaluated, added to the core.
+    func addCurvature(to core: inout CoreMatrix, _ workspace: inout Workspace, multiplier: Double)
+    /// column += change of the core's forces with the multiplier; returns the curvature along the multiplier.
+    func addMultiplierColumn(to column: inout [Double], multiplier: Double) -> Double
+    /// rest += change of the core's forces at rest for the target; returns the constant of the multiplier's row.
+    func condense(target: Double, corrects: Bool, multiplier: Double, into rest: inout [Double]) -> Double
+    func recover(_ dv: [Double], multiplierStep: Double, multiplier: Double)
+    func stepLimits() -> (primal: Double, dual: Double)
+    func complementarity(afterPrimal primal: Double, dual: Double) -> Double
+    func advance(primal: Double, dual: Double)
+    func rescale(_ factor: Double)
+}
+
+/// Where a block's arguments come from.
+public enum ArgumentMap: Sendable {
+    case rows(RowMap)
+    case coordinates(CoordinateMap)
+
+    var count: Int {
+        switch self {
+        case .rows(let map): map.rows
+        case .coordinates(let map): map.columns.count
+        }
+    }
+
+    func argument(_ v: [Double], into a: inout [Double]) {
+        switch self {
+        case .rows(let map): map.argument(v, into: &a)
+        case .coordinates(let map): map.argument(v, into: &a)
+        }
+    }
+
+    func direction(_ dv: [Double], into da: inout [Double]) {
+        switch self {
+        case .rows(let map): map.direction(dv, into: &da)
+        case .coordinates(let map): map.direction(dv, into: &da)
+        }
+    }
+
+    func addAdjoint(_ force: [Double], to core: inout [Double]) {
+        switch self {
+        case .rows(let map): map.addAdjoint(force, to: &core)
+        case .coordinates(let map): map.addAdjoint(force, to: &core)
+        }
+    }
+
+    func addWeighted(
+        _ weights: [Double], own: [RowMap.Border], to core: inout CoreMatrix, _ workspace: inout Workspace
+    ) {
+        let borders = own.map { RowMap.Border(index: $0.index, values: $0.values.map { -$0 }) }
+        switch self {
+        case .rows(let map):
+            workspace.addWeighted(
+                map.matrix, sign: map.sign, columns: map.columns, borders: map.borders + borders, weights: weights,
+                to: &core)
+        case .coordinates(let map): map.addWeighted(weights, borders: borders, to: &core)
+        }
+    }
+}
+
+/// A scenario function of mapped core variables.
+final class MappedBlock: Block {
+    private let map: ArgumentMap
+    private let function: any ScenarioFunction
+    private var argument: [Double]
+    private var direction: [Double]
+
+    init(_ function: any ScenarioFunction, _ map: ArgumentMap) {
+        self.map = map
+        self.function = function
+        argument = [Double](repeating: 0, count: map.count)
+        direction = argument
+    }
+
+    var complementarity: (pairs: Int, sum: Double) { function.complementarity }
+    var needsCommonStep: Bool { function.needsCommonStep }
+    var dualSeries: [Double] { function.force }
+    var ownResidual: Double { 0 }
+
+    func start(_ v: [Double], multiplier: Double, mu: Double) {
+        map.argument(v, into: &argument)
+        function.start(argument, v, multiplier: multiplier, mu: mu)
+    }
+
+    func evaluate(_ v: [Double], multiplier: Double) -> Double {
+        map.argument(v, into: &argument)
+        return function.evaluate(argument, v, multiplier: multiplier)
+    }
+
+    func addGradient(to gradient: inout [Double], multiplier: Double) {
+        map.addAdjoint(function.force, to: &gradient)
+        if let scale = function.scale { gradient[scale.index] += multiplier * scale.slope }
+    }
+
+    func addCurvature(to core: inout CoreMatrix, _ workspace: inout Workspace, multiplier: Double) {
+        function.linearise(multiplier: multiplier)
+        map.addWeighted(function.weights, own: function.columns, to: &core, &workspace)
+        if let outer = function.outer {
+            var image = [Double](repeating: 0, count: core.matrix.rows)
+            map.addAdjoint(outer.vector, to: &image)
+            for column in function.columns { image[column.index] -= Vector.dot(column.values, outer.vector) }
+            core.addOuter(image, scale: outer.scale)
+        }
+        if let scale = function.scale { core.add(scale.curvature, scale.index, scale.index) }
+    }
+
+    func addMultiplierColumn(to column: inout [Double], multiplier: Double) -> Double {
+        function.lineariseMultiplier(multiplier: multiplier)
+        map.addAdjoint(function.forcePerMultiplier, to: &column)
+        if let scale = function.scale { column[scale.index] += scale.slope + scale.perMultiplier }
+        return function.multiplierTerms.corner
+    }
+
+    func condense(target: Double, corrects: Bool, multiplier: Double, into rest: inout [Double]) -> Double {
+        function.condense(target: target, corrects: corrects, multiplier: multiplier)
+        map.addAdjoint(function.constant, to: &rest)
+        if let scale = function.scale { rest[scale.index] += scale.constant }
+        return function.multiplierTerms.constant
+    }
+
+    func recover(_ dv: [Double], multiplierStep: Double, multiplier: Double) {
+        map.direction(dv, into: &direction)
+        function.recover(direction, dv, multiplierStep: multiplierStep, multiplier: multiplier)
+    }
+
+    func stepLimits() -> (primal: Double, dual: Double) { function.stepLimits() }
+    func complementarity(afterPrimal primal: Double, dual: Double) -> Double {
+        function.complementarity(afterPrimal: primal, dual: dual)
+    }
+    func advance(primal: Double, dual: Double) { function.advance(primal: primal, dual: dual) }
+    func rescale(_ factor: Double) { function.rescale(factor) }
+}

@@ -1,0 +1,322 @@
+import LinearAlgebra
+
+/// Drawdowns as variables: `delta_t >= delta_(t-1) - x_t`, `delta_t >= 0`, `delta_0 = 0`, with x = X v the returns and a tail function
+/// of `delta + sum coefficient v` on top.
+///
+/// The Newton system of the drawdowns is a ladder of resistors: conductance `e_t` from node t to ground, `d_t` between neighbours.
+/// With B the difference of neighbours and D = diag(d), E = diag(e),
+/// ```
+/// Tri = D^-1 + B E^-1 B' = L G L',   b_t = 1/d_t + 1/a_(t-1),  a_t = e_t + 1/b_t,  G_t = b_t + 1/e_t
+/// ```
+/// is subtraction-free (a plain LDL' loses everything: the conductances span 24 orders of magnitude), and what is left on the core is
+/// `Y'Y`, `Y = G^-1/2 L^-1 P`: one recurrence over the rows and one syrk. Solves are sweeps with voltage sources (Thevenin).
+final class DrawdownLadder: Block {
+    private let map: RowMap
+    private let tail: any ScenarioFunction
+    /// The core variables in the tail's argument, with one coefficient each.
+    private let shifts: [(index: Int, coefficient: Double)]
+    private let count: Int
+
+    /// x + B delta >= 0 with q3, and delta >= 0 with p1.
+    private var rungs: ComplementaryPairs
+    private var floor: ComplementaryPairs
+    private var rungResidual: [Double]
+    private var stationarity: [Double]
+    private var x: [Double]
+    private var argument: [Double]
+    private var rungRight: [Double]
+    private var floorRight: [Double]
+    // The ladder at the present point.
+    private var ground: [Double]
+    private var between: [Double]
+    private var thevenin: [Double]
+    private var node: [Double]
+    // Results of sweeps: the change of the drawdowns and of the rungs' prices.
+    private var drop: [Double]
+    private var current: [Double]
+    private var dropPerMultiplier: [Double]
+    private var columns: [RowMap.Border] = []
+    private var rows = Matrix(rows: 0, columns: 0)
+    private var product = Matrix(rows: 0, columns: 0)
+
+    init(_ map: RowMap, tail: any ScenarioFunction, shifts: [(index: Int, coefficient: Double)]) {
+        precondition(map.sign == 1)
+        self.map = map
+        self.tail = tail
+        self.shifts = shifts
+        count = map.rows
+        rungs = ComplementaryPairs(count: count)
+        floor = rungs
+        let zeros = [Double](repeating: 0, count: count)
+        (rungResidual, stationarity, x, argument, rungRight, floorRight) = (zeros, zeros, zeros, zeros, zeros, zeros)
+        (ground, between, thevenin, node, drop, current, dropPerMultiplier) =
+            (zeros, zeros, zeros, zeros, zeros, zeros, zeros)
+    }
+
+    var complementarity: (pairs: Int, sum: Double) {
+        let tail = tail.complementarity
+        return (2 * count + tail.pairs, rungs.sum + floor.sum + tail.sum)
+    }
+    var needsCommonStep: Bool { tail.needsCommonStep }
+    var dualSeries: [Double] { rungs.dual.map { -$0 } }
+    private(set) var ownResidual = 0.0
+
+    func start(_ v: [Double], multiplier: Double, mu: Double) {
+        map.argument(v, into: &x)
+        // The drawdowns of the start, lifted so that every row has room.
+        var (level, total) = (0.0, 0.0)
+        for t in 0..<count {
+            level = max(level - x[t], 0)
+            floor.slack[t] = level
+            total += level
+        }
+        let typical = max(total / Double(count), 1e-3)
+        var previous = 0.0
+        for t in 0..<count {
+            let lift = (0.3 + 0.1 * Double(t) / Double(count)) * typical
+            floor.slack[t] += lift
+            rungs.slack[t] = max(x[t] + floor.slack[t] - previous, 0.02 * typical)
+            previous = floor.slack[t]
+            rungs.dual[t] = mu / rungs.slack[t]
+            floor.dual[t] = mu / floor.slack[t]
+        }
+        shift(v)
+        tail.start(argument, v, multiplier: multiplier, mu: mu)
+    }
+
+    private func shift(_ v: [Double]) {
+        let offset = shifts.reduce(0) { $0 + $1.coefficient * v[$1.index] }
+        for t in 0..<count { argument[t] = floor.slack[t] + offset }
+    }
+
+    func evaluate(_ v: [Double], multiplier: Double) -> Double {
+        map.argument(v, into: &x)
+        shift(v)
+        let value = tail.evaluate(argument, v, multiplier: multiplier)
+        let force = tail.force
+        var previous = 0.0
+        var (worst, size) = (0.0, 0.0)
+        for t in 0..<count {
+            rungResidual[t] = rungs.slack[t] - (x[t] + floor.slack[t] - previous)
+            previous = floor.slack[t]
+            let next = t + 1 < count ? rungs.dual[t + 1] : 0
+            stationarity[t] = next - rungs.dual[t] - floor.dual[t] + force[t]
+            worst = max(worst, abs(stationarity[t]))
+            size = max(size, rungs.dual[t], abs(force[t]))
+        }
+        ownResidual = size > 0 ? worst / size : 0
+        return value
+    }
+
+    func addGradient(to gradient: inout [Double], multiplier: Double) {
+        map.addAdjoint(rungs.dual.map { -$0 }, to: &gradient)
+        let total = tail.force.reduce(0, +)
+        for shift in shifts { gradient[shift.index] += shift.coefficient * total }
+        if let scale = tail.scale { gradient[scale.index] += multiplier * scale.slope }
+    }
+
+    func addCurvature(to core: inout CoreMatrix, _ workspace: inout Workspace, multiplier: Double) {
+        tail.linearise(multiplier: multiplier)
+        let weights = tail.weights
+        // C: the tail moves with d delta - C d theta.
+        columns =
+            shifts.map {
+                RowMap.Border(index: $0.index, values: [Double](repeating: -$0.coefficient, count: count))
+            } + tail.columns
+        var shares = [Double](repeating: 0, count: count)
+        var leftover = shares
+        var roots = shares
+        var carries = shares
+        var before = 0.0
+        var carry = 0.0
+        for t in 0..<count {
+            let d1 = floor.dual[t] / floor.slack[t]
+            let e = d1 + weights[t]
+            ground[t] = e
+            between[t] = rungs.dual[t] / rungs.slack[t]
+            // `before` is 1 / a_(t-1); the first node hangs on a fixed one.
+            let b = 1 / between[t] + before
+            thevenin[t] = b
+            let a = e + 1 / b
+            node[t] = a
+            before = 1 / a
+            roots[t] = 1 / (b + 1 / e).squareRoot()
+            carries[t] = carry
+            carry = 1 / (1 + e * b)
+            shares[t] = weights[t] / e
+            leftover[t] = d1 * shares[t]
+        }
+        let width = map.columns.count + map.borders.count + columns.count
+        if rows.columns != width { rows = Matrix(rows: count, columns: width) }
+        if product.rows != width { product = Matrix(rows: width, columns: width) }
+        Self.recur(map.matrix.storage, carries, roots, into: &rows.storage, at: 0)
+        var place = map.columns.count * count
+        for border in map.borders {
+            Self.recur(border.values, carries, roots, into: &rows.storage, at: place)
+            place += count
+        }
+        for column in columns {
+            var difference = [Double](repeating: 0, count: count)
+            var previous = 0.0
+            for t in 0..<count {
+                let value = shares[t] * column.values[t]
+                difference[t] = value - previous
+                previous = value
+            }
+            Self.recur(difference, carries, roots, into: &rows.storage, at: place)
+            place += count
+        }
+        product.syrk(rows, transposed: true)
+        core.add(product, at: map.columns + map.borders.map { $0.index } + columns.map { $0.index })
+        for (i, column) in columns.enumerated() {
+            for (j, other) in columns.enumerated() where j <= i {
+                var sum = 0.0
+                for t in 0..<count { sum += leftover[t] * column.values[t] * other.values[t] }
+                core.add(i != j && column.index == other.index ? 2 * sum : sum, column.index, other.index)
+            }
+        }
+        if let scale = tail.scale { core.add(scale.curvature, scale.index, scale.index) }
+    }
+
+    /// target = root_t y_t, y_t = p_t + carry_t y_(t-1), four columns side by side: the recurrence of one waits for itself.
+    private static func recur(
+        _ source: [Double], _ carries: [Double], _ roots: [Double], into target: inout [Double], at start: Int
+    ) {
+        let count = roots.count
+        let from = source.span
+        let carry = carries.span
+        let root = roots.span
+        var to = target.mutableSpan
+        var column = 0
+        while column + 4 * count <= from.count {
+            var (y0, y1, y2, y3) = (0.0, 0.0, 0.0, 0.0)
+            for t in 0..<count {
+                let (c, r) = (carry[t], root[t])
+                let at = column + t
+                y0 = from[at] + c * y0
+                y1 = from[at + count] + c * y1
+                y2 = from[at + 2 * count] + c * y2
+                y3 = from[at + 3 * count] + c * y3
+                to[start + at] = r * y0
+                to[start + at + count] = r * y1
+                to[start + at + 2 * count] = r * y2
+                to[start + at + 3 * count] = r * y3
+            }
+            column += 4 * count
+        }
+        while column < from.count {
+            var y = 0.0
+            for t in 0..<count {
+                y = from[column + t] + carry[t] * y
+                to[start + column + t] = root[t] * y
+            }
+            column += count
+        }
+    }
+
+    /// Changes of drawdowns and rung prices for voltage sources in the rungs and currents into the nodes.
+    private func sweep(_ source: [Double], _ into: [Double], _ drop: inout [Double], _ current: inout [Double]) {
+        var before = 0.0
+        for t in 0..<count {
+            let open = before - source[t]
+            drop[t] = open
+            before = (open + thevenin[t] * into[t]) / (1 + thevenin[t] * ground[t])
+            current[t] = before
+        }
+        var next = 0.0
+        for t in (0..<count).reversed() {
+            let open = drop[t]
+            drop[t] = current[t] - next / node[t]
+            next = (ground[t] * open - into[t] + next) / (1 + thevenin[t] * ground[t])
+            current[t] = next
+        }
+    }
+
+    func addMultiplierColumn(to column: inout [Double], multiplier: Double) -> Double {
+        tail.lineariseMultiplier(multiplier: multiplier)
+        let force = tail.forcePerMultiplier
+        var flow = [Double](repeating: 0, count: count)
+        let sources = flow
+        sweep(sources, force.map { -$0 }, &dropPerMultiplier, &flow)
+        map.addAdjoint(flow.map { -$0 }, to: &column)
+        addTail(dropPerMultiplier, force, to: &column)
+        if let scale = tail.scale { column[scale.index] += scale.slope + scale.perMultiplier }
+        return tail.multiplierTerms.corner - Vector.dot(force, dropPerMultiplier)
+    }
+
+    /// What a change of drawdowns and of the tail's forces does to the core variables of the tail.
+    private func addTail(_ drop: [Double], _ force: [Double], to core: inout [Double]) {
+        let weights = tail.weights
+        for (i, column) in columns.enumerated() {
+            var sum = 0.0
+            for t in 0..<count { sum += column.values[t] * (weights[t] * drop[t] + (i < shifts.count ? force[t] : 0)) }
+            core[column.index] -= sum
+        }
+    }
+
+    func condense(target: Double, corrects: Bool, multiplier: Double, into rest: inout [Double]) -> Double {
+        tail.condense(target: target, corrects: corrects, multiplier: multiplier)
+        var source = [Double](repeating: 0, count: count)
+        var into = source
+        let constant = tail.constant
+        for t in 0..<count {
+            rungRight[t] = rungs.right(t, target, corrects)
+            floorRight[t] = floor.right(t, target, corrects)
+            source[t] = -rungResidual[t] - rungRight[t] / rungs.dual[t]
+            into[t] = floorRight[t] / floor.slack[t] - constant[t] - stationarity[t]
+        }
+        sweep(source, into, &drop, &current)
+        map.addAdjoint(current.map { -$0 }, to: &rest)
+        addTail(drop, constant, to: &rest)
+        if let scale = tail.scale { rest[scale.index] += scale.constant }
+        return tail.multiplierTerms.constant + Vector.dot(tail.forcePerMultiplier, drop)
+    }
+
+    func recover(_ dv: [Double], multiplierStep: Double, multiplier: Double) {
+        var source = [Double](repeating: 0, count: count)
+        var into = source
+        map.direction(dv, into: &x)
+        let (constant, weights, force) = (tail.constant, tail.weights, tail.forcePerMultiplier)
+        for t in 0..<count {
+            source[t] = x[t] - rungResidual[t] - rungRight[t] / rungs.dual[t]
+            let moved = columns.reduce(0) { $0 + $1.values[t] * dv[$1.index] }
+            into[t] =
+                floorRight[t] / floor.slack[t] + weights[t] * moved - constant[t] - force[t] * multiplierStep
+                - stationarity[t]
+        }
+        sweep(source, into, &drop, &current)
+        let offset = shifts.reduce(0) { $0 + $1.coefficient * dv[$1.index] }
+        var previous = 0.0
+        for t in 0..<count {
+            rungs.dualStep[t] = current[t]
+            rungs.slackStep[t] = x[t] + drop[t] - previous - rungResidual[t]
+            previous = drop[t]
+            floor.slackStep[t] = drop[t]
+            floor.dualStep[t] = (floorRight[t] - floor.dual[t] * drop[t]) / floor.slack[t]
+        }
+        for t in 0..<count { source[t] = drop[t] + offset }
+        tail.recover(source, dv, multiplierStep: multiplierStep, multiplier: multiplier)
+    }
+
+    func stepLimits() -> (primal: Double, dual: Double) {
+        let (a, b, c) = (rungs.stepLimits(), floor.stepLimits(), tail.stepLimits())
+        return (min(a.primal, b.primal, c.primal), min(a.dual, b.dual, c.dual))
+    }
+
+    func complementarity(afterPrimal primal: Double, dual: Double) -> Double {
+        rungs.sum(afterPrimal: primal, dual: dual) + floor.sum(afterPrimal: primal, dual: dual)
+            + tail.complementarity(afterPrimal: primal, dual: dual)
+    }
+
+    func advance(primal: Double, dual: Double) {
+        rungs.advance(primal: primal, dual: dual)
+        floor.advance(primal: primal, dual: dual)
+        tail.advance(primal: primal, dual: dual)
+    }
+
+    func rescale(_ factor: Double) {
+        rungs.rescale(factor)
+        floor.rescale(factor)
+        tail.rescale(factor)
+    }
+}

@@ -1,0 +1,259 @@
+import LinearAlgebra
+
+/// A level of an ordered weighted average: `weight x (sum of the `count` largest arguments)`.
+///
+/// Which scenarios are near the level is known: those in `inside` are among the largest for certain, those in `window` may be, all others
+/// are not.
+public struct OrderedLevel: Sendable {
+    public var weight: Double
+    /// Need not be a whole number.
+    public var count: Double
+    /// Number of scenarios that are in for certain: the first ones of `order`.
+    public var inside: Int
+    /// How many scenarios of `order` come after those and may be in.
+    public var window: Int
+
+    public init(weight: Double, count: Double, inside: Int, window: Int) {
+        self.weight = weight
+        self.count = count
+        self.inside = inside
+        self.window = window
+    }
+}
+
+/// `f = sum_k weight_k (sum of the count_k largest a)`, each level a quantile with a hinge over the scenarios near it.
+///
+/// The quantiles are variables of the block: each appears in its own level only and leaves a rank-one term, which is taken into the
+/// rows by centring them, so that nothing cancels. Source: W. Ogryczak, T. Sliwinski (2003), On solving linear programs with the
+/// ordered weighted averaging objective, European Journal of Operational Research 148.
+final class OrderedAverage: Block {
+    private let map: RowMap
+    private let order: [Int]
+    private let levels: [OrderedLevel]
+    /// Force of the scenarios that are in for certain, per unit of the multiplier.
+    private var base: [Double]
+    /// First row of each level.
+    private let first: [Int]
+    private var quantile: [Double]
+    private var quantileStep: [Double]
+    private let hinge: Hinge
+    private var argument: [Double]
+    private var near: [Double]
+    private var rows = Matrix(rows: 0, columns: 0)
+    private var product = Matrix(rows: 0, columns: 0)
+    private var stationarity: [Double]
+    private var total: [Double]
+    private var shift: [Double]
+    private var perMultiplierShift: [Double]
+
+    init(_ map: RowMap, order: [Int], levels: [OrderedLevel]) {
+        precondition(map.borders.isEmpty)
+        self.map = map
+        self.order = order
+        self.levels = levels
+        var first: [Int] = []
+        var costs: [Double] = []
+        base = [Double](repeating: 0, count: map.rows)
+        for level in levels {
+            first.append(costs.count)
+            for rank in 0..<level.inside { base[order[rank]] += level.weight }
+            costs += [Double](repeating: level.weight, count: level.window)
+        }
+        self.first = first + [costs.count]
+        hinge = Hinge(count: costs.count, cost: .linear(costs))
+        near = [Double](repeating: 0, count: costs.count)
+        argument = [Double](repeating: 0, count: map.rows)
+        let zeros = [Double](repeating: 0, count: levels.count)
+        (quantile, quantileStep, stationarity, total, shift, perMultiplierShift) = (
+            zeros, zeros, zeros, zeros, zeros, zeros
+        )
+    }
+
+    var complementarity: (pairs: Int, sum: Double) { hinge.complementarity }
+    var needsCommonStep: Bool { false }
+    private(set) var ownResidual = 0.0
+
+    var dualSeries: [Double] {
+        var series = base.map { $0 * multiplier }
+        let force = hinge.force
+        forEachRow { row, scenario, _ in series[scenario] += force[row] }
+        return series
+    }
+
+    private var multiplier = 1.0
+
+    /// Calls with row, scenario and level.
+    private func forEachRow(_ body: (Int, Int, Int) -> Void) {
+        for (k, level) in levels.enumerated() {
+            for i in 0..<level.window { body(first[k] + i, order[level.inside + i], k) }
+        }
+    }
+
+    private func spread() {
+        for (k, level) in levels.enumerated() {
+            for i in 0..<level.window { near[first[k] + i] = argument[order[level.inside + i]] - quantile[k] }
+        }
+    }
+
+    func start(_ v: [Double], multiplier: Double, mu: Double) {
+        map.argument(v, into: &argument)
+        for (k, level) in levels.enumerated() {
+            let sorted = (0..<level.window).map { argument[order[level.inside + $0]] }.sorted(by: >)
+            let rank = min(max(Int((level.count - Double(level.inside)).rounded(.down)), 0), max(level.window - 1, 0))
+            quantile[k] = sorted.isEmpty ? 0 : sorted[rank]
+        }
+        spread()
+        hinge.start(near, v, multiplier: multiplier, mu: mu)
+    }
+
+    func evaluate(_ v: [Double], multiplier: Double) -> Double {
+        self.multiplier = multiplier
+        map.argument(v, into: &argument)
+        spread()
+        var value = hinge.evaluate(near, v, multiplier: multiplier)
+        let force = hinge.force
+        var (worst, size) = (0.0, 0.0)
+        for (k, level) in levels.enumerated() {
+            let rest = level.weight * (level.count - Double(level.inside))
+            value += rest * quantile[k]
+            var sum = 0.0
+            for row in first[k]..<first[k + 1] { sum += force[row] }
+            stationarity[k] = multiplier * rest - sum
+            worst = max(worst, abs(stationarity[k]))
+            size = max(size, multiplier * abs(rest), abs(sum))
+        }
+        ownResidual = size > 0 ? worst / size : 0
+        return value + Vector.dot(base, argument)
+    }
+
+    func addGradient(to gradient: inout [Double], multiplier: Double) { map.addAdjoint(dualSeries, to: &gradient) }
+
+    func addCurvature(to core: inout CoreMatrix, _ workspace: inout Workspace, multiplier: Double) {
+        hinge.linearise(multiplier: multiplier)
+        let weights = hinge.weights
+        let width = map.columns.count
+        if product.rows != width { product = Matrix(rows: width, columns: width) }
+        // Rows x_t - (weighted mean of its level), a part at a time: memory stays that of the panel.
+        let most = max(map.rows, levels.map { $0.window }.max() ?? 1)
+        var (k, isFirst) = (0, true)
+        while k < levels.count {
+            var (end, count) = (k, 0)
+            while end < levels.count, count + levels[end].window <= most || count == 0 {
+                count += levels[end].window
+                end += 1
+            }
+            if rows.rows != count || rows.columns != width { rows = Matrix(rows: count, columns: width) }
+            addUp(weights, levels: k..<end)
+            fill(levels: k..<end, weights, into: &rows.storage)
+            product.syrk(rows, transposed: true, beta: isFirst ? 0 : 1)
+            isFirst = false
+            k = end
+        }
+        if !isFirst { core.add(product, at: map.columns) }
+    }
+
+    /// Sums of the levels' weights.
+    private func addUp(_ weights: [Double], levels range: Range<Int>) {
+        for k in range {
+            var sum = 0.0
+            for row in first[k]..<first[k + 1] { sum += weights[row] }
+            total[k] = sum
+        }
+    }
+
+    /// The scaled and centred rows of some levels.
+    private func fill(levels range: Range<Int>, _ weights: [Double], into storage: inout [Double]) {
+        let (start, count) = (first[range.lowerBound], first[range.upperBound] - first[range.lowerBound])
+        let roots = weights.map { $0.squareRoot() }
+        let source = map.matrix.storage
+        let panel = source.span
+        var target = storage.mutableSpan
+        for j in 0..<map.columns.count {
+            let column = j * map.rows
+            let to = j * count - start
+            for k in range {
+                let (low, high, inside) = (first[k], first[k + 1], levels[k].inside)
+                var mean = 0.0
+                for row in low..<high { mean += weights[row] * panel[column + order[inside + row - low]] }
+                if total[k] > 0 { mean /= total[k] }
+                for row in low..<high {
+                    target[to + row] = roots[row] * (panel[column + order[inside + row - low]] - mean)
+                }
+            }
+        }
+    }
+
+    /// The change of each level's quantile for forces that its rows see, and what the scenarios see of it.
+    private func settle(
+        _ forces: [Double], _ pull: (Int) -> Double, _ shift: inout [Double], into series: inout [Double]
+    ) {
+        let weights = hinge.weights
+        for (k, level) in levels.enumerated() {
+            var sum = -pull(k)
+            for row in first[k]..<first[k + 1] { sum += forces[row] }
+            shift[k] = total[k] > 0 ? sum / total[k] : 0
+            for i in 0..<level.window {
+                let row = first[k] + i
+                series[order[level.inside + i]] += forces[row] - weights[row] * shift[k]
+            }
+        }
+    }
+
+    func addMultiplierColumn(to column: inout [Double], multiplier: Double) -> Double {
+        hinge.lineariseMultiplier(multiplier: multiplier)
+        let forces = hinge.forcePerMultiplier
+        var series = base
+        let rest = levels.map { $0.weight * ($0.count - Double($0.inside)) }
+        settle(forces, { rest[$0] }, &perMultiplierShift, into: &series)
+        map.addAdjoint(series, to: &column)
+        var corner = hinge.multiplierTerms.corner
+        for k in levels.indices {
+            var sum = -rest[k]
+            for row in first[k]..<first[k + 1] { sum += forces[row] }
+            corner += total[k] > 0 ? sum * sum / total[k] : 0
+        }
+        return corner
+    }
+
+    func condense(target: Double, corrects: Bool, multiplier: Double, into rest: inout [Double]) -> Double {
+        hinge.condense(target: target, corrects: corrects, multiplier: multiplier)
+        var series = [Double](repeating: 0, count: map.rows)
+        settle(hinge.constant, { stationarity[$0] }, &shift, into: &series)
+        map.addAdjoint(series, to: &rest)
+        // d f at rest: the hinge's own constant, and what the quantiles' moves add to it.
+        var constant = hinge.multiplierTerms.constant
+        let forces = hinge.forcePerMultiplier
+        for (k, level) in levels.enumerated() {
+            var sum = level.weight * (level.count - Double(level.inside))
+            for row in first[k]..<first[k + 1] { sum -= forces[row] }
+            constant += sum * shift[k]
+        }
+        return constant
+    }
+
+    func recover(_ dv: [Double], multiplierStep: Double, multiplier: Double) {
+        map.direction(dv, into: &argument)
+        let weights = hinge.weights
+        for (k, level) in levels.enumerated() {
+            var sum = 0.0
+            for i in 0..<level.window { sum += weights[first[k] + i] * argument[order[level.inside + i]] }
+            let step = (total[k] > 0 ? sum / total[k] : 0) + shift[k] + multiplierStep * perMultiplierShift[k]
+            quantileStep[k] = step
+            for i in 0..<level.window { near[first[k] + i] = argument[order[level.inside + i]] - step }
+        }
+        hinge.recover(near, dv, multiplierStep: multiplierStep, multiplier: multiplier)
+    }
+
+    func stepLimits() -> (primal: Double, dual: Double) { hinge.stepLimits() }
+    func complementarity(afterPrimal primal: Double, dual: Double) -> Double {
+        hinge.complementarity(afterPrimal: primal, dual: dual)
+    }
+    func advance(primal: Double, dual: Double) {
+        for k in quantile.indices { quantile[k] += primal * quantileStep[k] }
+        hinge.advance(primal: primal, dual: dual)
+    }
+    func rescale(_ factor: Double) {
+        for k in quantile.indices { quantile[k] *= factor }
+        hinge.rescale(factor)
+    }
+}

@@ -1,0 +1,68 @@
+public import LinearAlgebra
+
+/// Rows `a = sign M v_columns + sum_j border_j v_j + offset`: how a block's argument follows from the core variables.
+///
+/// M is T x columns.count and may be shared by many maps (a panel of returns); border columns belong to single core variables,
+/// such as a quantile.
+public struct RowMap: Sendable {
+    /// A column of its own for one core variable.
+    public struct Border: Sendable {
+        /// Index of the core variable.
+        public var index: Int
+        /// One number a row.
+        public var values: [Double]
+
+        public init(index: Int, values: [Double]) {
+            self.index = index
+            self.values = values
+        }
+    }
+
+    public var matrix: Matrix
+    /// The core variable of each column of `matrix`.
+    public var columns: [Int]
+    public var sign: Double
+    public var borders: [Border]
+    public var offset: [Double]
+
+    /// - Parameters:
+    ///   - matrix: T x columns.count.
+    ///   - offset: T numbers; zero where nil.
+    public init(
+        _ matrix: Matrix, columns: [Int], sign: Double = 1, borders: [Border] = [], offset: [Double]? = nil
+    ) {
+        precondition(matrix.columns == columns.count)
+        self.matrix = matrix
+        self.columns = columns
+        self.sign = sign
+        self.borders = borders
+        self.offset = offset ?? [Double](repeating: 0, count: matrix.rows)
+    }
+
+    var rows: Int { matrix.rows }
+
+    /// a at the core point v.
+    func argument(_ v: [Double], into a: inout [Double]) {
+        a = offset
+        add(v, into: &a)
+    }
+
+    /// The linear part for a direction of v.
+    func direction(_ dv: [Double], into da: inout [Double]) {
+        for t in da.indices { da[t] = 0 }
+        add(dv, into: &da)
+    }
+
+    private func add(_ v: [Double], into a: inout [Double]) {
+        matrix.gemv(columns.map { v[$0] }, scale: sign, beta: 1, into: &a)
+        for border in borders { Vector.axpy(v[border.index], border.values, &a) }
+    }
+
+    /// core += map' force.
+    func addAdjoint(_ force: [Double], to core: inout [Double]) {
+        var part = [Double](repeating: 0, count: columns.count)
+        matrix.gemv(force, transposed: true, scale: sign, into: &part)
+        for (j, index) in columns.enumerated() { core[index] += part[j] }
+        for border in borders { core[border.index] += Vector.dot(border.values, force) }
+    }
+}

@@ -1,0 +1,243 @@
+import ConvexSolver
+import LinearAlgebra
+import WireFormat
+
+/// A risk measure that the engine optimises exactly.
+///
+/// `formulate` says it to the solver; the solver's dual series come back through `minorant`, which needs no solver to be right.
+protocol ConvexRiskMeasure: RiskMeasure {
+    /// The measure of the program's portfolio, in units; measures of degree two divided by the scale where there is one.
+    func formulate(in program: inout RiskProgram) -> RiskFormulation
+    /// Whether the formulation takes the order of the scenarios as known near a portfolio (`OrderingWindow`).
+    static var needsOrdering: Bool { get }
+}
+
+extension ConvexRiskMeasure {
+    static var needsOrdering: Bool { false }
+}
+
+/// A measure as linear terms and parts of a composite program.
+struct RiskFormulation: Sendable {
+    /// A part, how its argument comes from returns, and the set of its dual series.
+    struct Piece: Sendable {
+        enum Basis: Sendable {
+            /// argument = sign x returns + ...
+            case returns(sign: Double)
+            /// argument = sign x (returns less their mean)
+            case centred(sign: Double)
+            /// The tail of drawdowns; the part's series are derivatives by the returns.
+            case drawdowns
+        }
+
+        var part: CompositeProgram.Part
+        var basis: Basis
+        var envelope: Envelope
+        /// What the argument is at returns of zero, in units: a target.
+        var offset = 0.0
+    }
+
+    var linear: [CompositeProgram.Entry] = []
+    var pieces: [Piece]
+}
+
+/// An affine function of the weights that lies below a convex one: `f(v) >= constant + slope'v` for all v.
+struct Minorant: Sendable {
+    var slope: [Double]
+    var constant: Double
+
+    func value(at w: [Double]) -> Double { constant + Vector.dot(slope, w) }
+}
+
+/// What a solver believes about a risk measure at its solution: the dual series of the pieces, T numbers each, by piece.
+struct RiskEvidence: Sendable {
+    var measure: any ConvexRiskMeasure
+    var pieces: [RiskFormulation.Piece]
+    var duals: [[Double]]
+
+    /// Pieces with their series; the linear part of an ordered average is joined to its levels, whose set they share.
+    private var joined: [(RiskFormulation.Piece, [Double])] {
+        var result: [(RiskFormulation.Piece, [Double])] = []
+        for (piece, dual) in zip(pieces, duals) {
+            if case .ordered = piece.envelope, case .scenarios = piece.part, let last = result.indices.last {
+                result[last].1 = zip(result[last].1, dual).map { $0 + $1 }
+            } else {
+                result.append((piece, dual))
+            }
+        }
+        return result
+    }
+
+    /// The minorant that the series prove once they are in the measure's envelope; the gradient for smooth measures.
+    func minorant(at weights: [Double], _ model: ScenarioModel) -> Minorant {
+        let returns = model.panel.returns
+        if pieces.contains(where: { if case .gradient = $0.envelope { true } else { false } }) {
+            let x = model.panel.portfolioReturns(weights)
+            let series = measure.sensitivity(at: x)
+            return Minorant(
+                slope: returns.transposedMultiplied(by: series), constant: measure.value(of: x) - Vector.dot(series, x))
+        }
+        var series = [Double](repeating: 0, count: model.count)
+        var constant = 0.0
+        for (piece, dual) in joined {
+            switch piece.basis {
+            case .returns(let sign):
+                let q = piece.envelope.project(dual)
+                for t in q.indices { series[t] += sign * q[t] }
+                constant += piece.offset * model.unit * q.reduce(0, +)
+            case .centred(let sign):
+                let q = piece.envelope.project(dual)
+                let total = q.reduce(0, +)
+                for t in q.indices { series[t] += sign * (q[t] - model.probabilities[t] * total) }
+            case .drawdowns:
+                // Prices of the rows "drawdown at least the one before less the return": q >= 0, and (B'q)+ in the tail's set.
+                let prices = dual.map { max(-$0, 0) }
+                let y = prices.indices.map { max(prices[$0] - ($0 + 1 < prices.count ? prices[$0 + 1] : 0), 0) }
+                let scale = piece.envelope.scaleBelow(y)
+                for t in prices.indices { series[t] -= scale * prices[t] }
+            }
+        }
+        return Minorant(slope: returns.transposedMultiplied(by: series), constant: constant)
+    }
+}
+
+/// A composite program over a portfolio's weights, or over weights times a scale k for ratios.
+struct RiskProgram: Sendable {
+    let model: ScenarioModel
+    var program: CompositeProgram
+    /// The core variables of the weights.
+    let weights: [Int]
+    /// The core variable k of a ratio.
+    let scale: Int?
+    /// The returns of the start, in units.
+    let start: [Double]
+    let centredStart: [Double]
+    /// How much of the order of the scenarios is taken as known.
+    var ordering = OrderingWindow.unknown
+
+    /// - Parameters:
+    ///   - start: N weights (times k), strictly inside their bounds.
+    ///   - scaleStart: k of the start, for a ratio.
+    init(model: ScenarioModel, lower: [Double], upper: [Double], start: [Double], scaleStart: Double?) {
+        self.model = model
+        program = CompositeProgram(cost: start.map { _ in 0 }, lower: lower, upper: upper, start: start)
+        weights = Array(start.indices)
+        if let scaleStart {
+            scale = program.addVariable(lower: 0, start: scaleStart)
+        } else {
+            scale = nil
+        }
+        self.start = model.returns.multiplied(by: start)
+        centredStart = model.centred.multiplied(by: start)
+    }
+
+    /// The least scale of a root, in units: below it a sum of squares counts as a square, which has the same least point and no corner.
+    static let leastRoot = 1e-5
+
+    var count: Int { model.count }
+
+    func repeated(_ value: Double) -> [Double] { [Double](repeating: value, count: count) }
+    func probabilities(times factor: Double) -> [Double] { model.probabilities.map { $0 * factor } }
+
+    /// Rows `sign x returns - v_quantile`.
+    func rows(sign: Double, quantile: Int) -> RowMap {
+        RowMap(
+            model.returns, columns: weights, sign: sign,
+            borders: [RowMap.Border(index: quantile, values: repeated(-1))])
+    }
+
+    /// Rows `sign x returns + target`, the target in units times the scale.
+    func rows(sign: Double, target: Double) -> RowMap {
+        guard target != 0 else { return RowMap(model.returns, columns: weights, sign: sign) }
+        if let scale {
+            return RowMap(
+                model.returns, columns: weights, sign: sign,
+                borders: [RowMap.Border(index: scale, values: repeated(target))])
+        }
+        return RowMap(model.returns, columns: weights, sign: sign, offset: repeated(target))
+    }
+
+    func centredRows(sign: Double) -> RowMap { RowMap(model.centred, columns: weights, sign: sign) }
+
+    /// The weighted quantile of a series at the upper tail probability `alpha`.
+    func upperQuantile(_ series: [Double], _ alpha: Double) -> Double {
+        let order = series.indices.sorted { series[$0] > series[$1] }
+        var mass = 0.0
+        for t in order {
+            mass += model.probabilities[t]
+            if mass >= alpha { return series[t] }
+        }
+        return order.last.map { series[$0] } ?? 0
+    }
+
+    func rootMeanSquare(_ series: [Double]) -> Double {
+        var sum = 0.0
+        for t in series.indices { sum += model.probabilities[t] * series[t] * series[t] }
+        return max(sum.squareRoot(), 1e-6)
+    }
+
+    /// The uncompounded drawdowns of the start.
+    var startDrawdowns: [Double] {
+        var level = 0.0
+        return start.map {
+            level = max(level - $0, 0)
+            return level
+        }
+    }
+
+    /// Adds the variables of a divergence ball over arguments `argument - v_quantile`; starts where the ball is right for `argument`.
+    mutating func addBall(_ tail: TailBall, over argument: [Double]) -> (quantile: Int, price: Int) {
+        let (price, quantile) = tail.start(argument)
+        return (program.addVariable(start: quantile), program.addVariable(lower: 0, start: price))
+    }
+}
+
+/// The ball of a divergence that a tail measure maximises over.
+struct TailBall: Sendable {
+    let divergence: Divergence
+    let multiplicity: [Double]
+    let radius: Double
+
+    /// `Sum m phi(q/m) <= ln_k(1 / (alpha T))`, m being T times the probabilities.
+    init(_ divergence: Divergence, alpha: Double, probabilities: [Double]) {
+        self.divergence = divergence
+        let count = Double(probabilities.count)
+        multiplicity = probabilities.map { $0 * count }
+        radius = divergence.logarithm(1 / (alpha * count))
+    }
+
+    /// A price of the ball and the quantile that go with a series, near enough to start from.
+    func start(_ y: [Double]) -> (price: Double, quantile: Double) {
+        guard let most = y.max(), let least = y.min(), most > least else { return (1e-3, y.max() ?? 0) }
+        let spread = most - least
+        func quantile(_ z: Double) -> Double {
+            var (low, high) = (least - 1e3 * z, most + 1e3 * z)
+            for _ in 0..<48 {
+                let middle = (low + high) / 2
+                var sum = 0.0
+                for t in y.indices { sum += multiplicity[t] * divergence.inverseSlope((y[t] - middle) / z) }
+                if sum > 1 { low = middle } else { high = middle }
+            }
+            return (low + high) / 2
+        }
+        var (low, high) = (spread * 1e-3, spread * 1e2)
+        for _ in 0..<12 {
+            let z = (low * high).squareRoot()
+            let zeta = quantile(z)
+            var sum = 0.0
+            for t in y.indices {
+                sum += multiplicity[t] * divergence.value(divergence.inverseSlope((y[t] - zeta) / z))
+            }
+            if sum > radius { low = z } else { high = z }
+        }
+        let z = (low * high).squareRoot()
+        return (z, quantile(z))
+    }
+}
+
+/// What an ordered weighted average takes as known about the order of the scenarios at the optimum.
+enum OrderingWindow: Sendable {
+    /// Nothing: a few merged levels over all scenarios stand for the measure.
+    case unknown
+    /// Scenarios farther apart than `width` (in standard deviations of the series) at these returns keep their order.
+    case near(returns: [Double], width: Double)
+}

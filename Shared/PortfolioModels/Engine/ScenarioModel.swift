@@ -1,0 +1,57 @@
+import LinearAlgebra
+import WireFormat
+
+/// A panel of returns in the units of the solver: divided by the median standard deviation of its assets, each scenario with its
+/// probability.
+struct ScenarioModel: Sendable {
+    let panel: ReturnPanel
+    /// T probabilities, adding up to one.
+    let probabilities: [Double]
+    /// One unit of the solver as a return.
+    let unit: Double
+    /// T x N, in units.
+    let returns: Matrix
+    /// T x N, less the mean of each column.
+    let centred: Matrix
+    /// In units.
+    let mean: [Double]
+
+    var count: Int { returns.rows }
+    var assets: Int { returns.columns }
+    /// What turns a probability into the share of a sum of squares with divisor T - 1.
+    var unbiased: Double { Double(count) / Double(max(count - 1, 1)) }
+
+    /// - Parameters:
+    ///   - mean: expected returns per period, where they are not the sample's.
+    ///   - probabilities: nil where all scenarios count the same.
+    init(panel: ReturnPanel, mean: [Double]? = nil, probabilities: [Double]? = nil) {
+        let (count, assets) = (panel.returns.rows, panel.returns.columns)
+        let weights = probabilities ?? [Double](repeating: 1 / Double(count), count: count)
+        let sample = panel.returns.transposedMultiplied(by: weights)
+        var deviations: [Double] = []
+        for j in 0..<assets {
+            var sum = 0.0
+            for (t, value) in panel.column(j).enumerated() {
+                sum += weights[t] * (value - sample[j]) * (value - sample[j])
+            }
+            deviations.append(sum.squareRoot())
+        }
+        let median = deviations.sorted()[assets / 2]
+        let typical = median > 0 ? median : (deviations.max() ?? 0)
+        let largest = panel.returns.maximumMagnitude
+        let unit = max(typical, 1e-9 * largest) > 0 ? max(typical, 1e-9 * largest) : 1
+        var returns = panel.returns
+        for i in returns.storage.indices { returns.storage[i] /= unit }
+        var centred = returns
+        for j in 0..<assets {
+            let middle = sample[j] / unit
+            for t in 0..<count { centred.storage[t + j * count] -= middle }
+        }
+        self.panel = panel
+        self.probabilities = weights
+        self.unit = unit
+        self.returns = returns
+        self.centred = centred
+        self.mean = (mean ?? sample).map { $0 / unit }
+    }
+}

@@ -1,0 +1,222 @@
+import LinearAlgebra
+import RealModule
+public import WireFormat
+
+/// The way from a request to its moments: estimators, then the model that replaces them (BL, FM, BL_FM, EP), then repair.
+public enum MomentEstimation {
+    /// The moments of a request.
+    /// - Parameters:
+    ///   - panel: returns of exactly the request's assets, in their order.
+    ///   - factors: returns of stored factors on the panel's dates, where the request names symbols; inline ones come with it.
+    ///   - periodsPerYear: for the annual rates of the request.
+    /// - Throws: what the estimators throw: `DAT-002` too little history, `OPT-202` singular, `OPT-101` views that contradict
+    ///   each other.
+    public static func estimate(
+        _ request: OptimizeRequest, panel: ReturnPanel, factors: ReturnPanel? = nil, periodsPerYear: Double
+    ) throws(Problem) -> Moments {
+        var moments: Moments
+        switch request.model {
+        case .blackLitterman:
+            moments = try blackLitterman(request, panel, periodsPerYear)
+        case .factorModel:
+            moments = try factorModel(request, panel, factors, periodsPerYear)
+        case .blackLittermanFactors:
+            moments = try factorViews(request, panel, factors, periodsPerYear)
+        case .entropyPooling:
+            moments = try pooled(request, panel)
+        default:
+            moments = try estimated(request, panel, periodsPerYear)
+        }
+        guard moments.covariance.isFinite, moments.mean.allSatisfy({ $0.isFinite }) else {
+            throw Problem(.invalidPrice, "The returns are too large for their moments.")
+        }
+        // The plain sample's is a Gram matrix; anything else has to be looked at.
+        if !isPlain(request),
+            let repair = try PositiveSemidefinite.repair(
+                moments.covariance, method: request.covarianceEstimator.repair)
+        {
+            moments.covariance = repair.matrix
+            moments.warnings.append(repair.warning(["covariance_estimator"]))
+        }
+        return moments
+    }
+
+    /// Whether a request's moments are those of the plain sample.
+    public static func isPlain(_ request: OptimizeRequest) -> Bool {
+        let models: Set<ModelName> = [.blackLitterman, .factorModel, .blackLittermanFactors, .entropyPooling]
+        return !models.contains(request.model) && request.meanEstimator.method == .hist
+            && request.covarianceEstimator.method == .hist && request.scenarioWeights == nil
+    }
+
+    /// Mean and covariance by the request's two estimators.
+    private static func estimated(
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ periodsPerYear: Double
+    ) throws(Problem) -> Moments {
+        let weights = try ScenarioWeights.probabilities(request.scenarioWeights, count: panel.observations)
+        let weighted = weights.map { WeightedMoments(panel, weights: $0) }
+        let mean: [Double]
+        if let weighted, request.meanEstimator.method == .hist {
+            mean = weighted.mean
+        } else {
+            mean = try MeanEstimators.make(
+                request.meanEstimator, assets: panel.assets, riskFreeRate: request.riskFreeRate / periodsPerYear
+            ).estimate(panel)
+        }
+        let covariance: CovarianceEstimate
+        if let weighted, request.covarianceEstimator.method == .hist {
+            covariance = CovarianceEstimate(try weighted.unbiasedCovariance)
+        } else {
+            covariance = try CovarianceEstimators.make(request.covarianceEstimator).estimate(panel)
+        }
+        var moments = Moments(mean: mean, covariance: covariance.matrix, warnings: covariance.warnings)
+        moments.scenarioWeights = weights
+        return moments
+    }
+
+    private static func blackLitterman(
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ periodsPerYear: Double
+    ) throws(Problem) -> Moments {
+        let wanted = request.views ?? ViewsRequest()
+        var moments = try estimated(request, panel, periodsPerYear)
+        let rate = wanted.riskFreeRate / periodsPerYear
+        let prior = try BlackLitterman.prior(
+            wanted, mean: moments.mean, covariance: moments.covariance, assets: panel.assets, riskFreeRate: rate,
+            warnings: &moments.warnings)
+        let views = try ViewMatrix(wanted.items, columns: panel.assets, groups: request.constraints.groups)
+        let posterior = try BlackLitterman(
+            prior: prior, covariance: moments.covariance, tau: wanted.tau ?? 1 / Double(panel.observations),
+            views: views)
+        moments.mean = posterior.mean.map { $0 + rate }
+        moments.covariance = posterior.covariance
+        return moments
+    }
+
+    private static func factors(
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ loaded: ReturnPanel?, _ periodsPerYear: Double
+    ) throws(Problem) -> FactorModel {
+        guard let wanted = request.factors else {
+            throw Problem(JSONPointer(["factors"]), .missing, "\(request.model.rawValue) needs factors.")
+        }
+        let aligned = try FactorPanel.aligned(wanted, to: panel, loaded: loaded)
+        var ofFactors = request
+        ofFactors.assets = aligned.assets
+        let moments = try estimated(ofFactors, aligned, periodsPerYear)
+        return try FactorModel(wanted, panel: panel, factors: aligned, moments: moments)
+    }
+
+    private static func factorModel(
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ loaded: ReturnPanel?, _ periodsPerYear: Double
+    ) throws(Problem) -> Moments {
+        let model = try factors(request, panel, loaded, periodsPerYear)
+        // Riskfolio-Lib's hist: with the assets' own scenarios the model gives the mean alone.
+        if request.factors?.scenarios == .historical {
+            var moments = try estimated(request, panel, periodsPerYear)
+            moments.mean = model.mean
+            return moments
+        }
+        var moments = Moments(mean: model.mean, covariance: model.covariance)
+        moments.scenarios = model.returns
+        return moments
+    }
+
+    private static func factorViews(
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ loaded: ReturnPanel?, _ periodsPerYear: Double
+    ) throws(Problem) -> Moments {
+        let wanted = request.views ?? ViewsRequest()
+        let model = try factors(request, panel, loaded, periodsPerYear)
+        let names = request.factors?.names ?? []
+        let rate = wanted.riskFreeRate / periodsPerYear
+        let tau = wanted.tau ?? 1 / Double(panel.observations)
+        var moments = try estimated(request, panel, periodsPerYear)
+        let found: FactorBlackLitterman
+        switch wanted.flavor {
+        case .bayesian:
+            let views = try ViewMatrix(wanted.items, columns: names, groups: [])
+            found = try .bayesian(model, views: views, tau: tau, riskFreeRate: rate)
+        case .augmented:
+            let columns = panel.assets + names
+            guard Set(columns).count == columns.count else {
+                throw Problem(
+                    JSONPointer(["factors"]), .contradiction,
+                    "A factor has the name of an asset: views cannot tell them apart.")
+            }
+            let views = try ViewMatrix(wanted.items, columns: columns, groups: request.constraints.groups)
+            let weights = BlackLitterman.marketWeights(wanted, assets: panel.assets)
+            var aversion: Double?
+            if wanted.isEquilibrium {
+                aversion = try BlackLitterman.aversion(
+                    wanted, mean: moments.mean, covariance: moments.covariance, weights: weights, riskFreeRate: rate,
+                    warnings: &moments.warnings)
+            }
+            found = try .augmented(
+                model, mean: moments.mean, covariance: moments.covariance, views: views, tau: tau,
+                aversion: aversion, weights: weights, riskFreeRate: rate)
+        }
+        moments.mean = found.mean
+        moments.covariance = found.covariance
+        if request.factors?.scenarios == .model { moments.scenarios = model.returns }
+        return moments
+    }
+
+    private static func pooled(_ request: OptimizeRequest, _ panel: ReturnPanel) throws(Problem) -> Moments {
+        let wanted = request.views ?? ViewsRequest()
+        let count = panel.observations
+        let prior =
+            try ScenarioWeights.probabilities(request.scenarioWeights, count: count)
+            ?? [Double](repeating: 1 / Double(count), count: count)
+        let groups = request.constraints.groups
+        let place = JSONPointer(["views"])
+        let probabilities: [Double]
+        if wanted.opinions.isEmpty {
+            probabilities = try EntropyPooling(
+                wanted.items, panel: panel, groups: groups, prior: prior, alpha: request.alpha,
+                place: place.appending("items")
+            ).probabilities
+        } else {
+            var opinions: [(probabilities: [Double], weight: Double)] = []
+            for (index, opinion) in wanted.opinions.enumerated() {
+                let found = try EntropyPooling(
+                    opinion.items, panel: panel, groups: groups, prior: prior, alpha: request.alpha,
+                    place: place.appending("opinions").appending(index).appending("items"))
+                opinions.append((found.probabilities, opinion.probability))
+            }
+            probabilities = OpinionPooling.pool(opinions, prior: prior, wanted.pooling)
+        }
+        // Divisor one, so that views of variances hold exactly.
+        let weighted = WeightedMoments(panel, weights: probabilities)
+        var moments = Moments(mean: weighted.mean, covariance: weighted.covariance)
+        moments.scenarioWeights = probabilities
+        for (member, isGiven) in [
+            ("mean_estimator", request.meanEstimator.method != .hist),
+            ("covariance_estimator", request.covarianceEstimator.method != .hist),
+        ] where isGiven {
+            moments.warnings.append(
+                PortfolioWarning(
+                    code: "member_not_read", pointer: JSONPointer([member]),
+                    detail: "EP takes mean and covariance from its own probabilities."))
+        }
+        return moments
+    }
+}
+
+/// The probabilities of periods that a request gives.
+enum ScenarioWeights {
+    /// T probabilities adding up to one; nil where the request gives none.
+    /// - Throws: `REQ-104` where the numbers are not T, or none is positive.
+    static func probabilities(_ request: ScenarioWeightsRequest?, count: Int) throws(Problem) -> [Double]? {
+        switch request {
+        case nil: return nil
+        case .halfLife(let life)?:
+            let decay = Double.exp2(-1 / life)
+            return ExponentialWeights.weights(count: count, decay: decay, isAdjusted: true)
+        case .given(let weights)?:
+            let total = weights.reduce(0, +)
+            guard weights.count == count, weights.allSatisfy({ $0 >= 0 }), total > 0, total.isFinite else {
+                throw Problem(
+                    JSONPointer(["scenario_weights"]), .outOfRange,
+                    "\(count) numbers that are not negative are needed, one of them positive.")
+            }
+            return weights.map { $0 / total }
+        }
+    }
+}

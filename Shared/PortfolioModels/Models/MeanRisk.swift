@@ -1,0 +1,277 @@
+import ConvexSolver
+import LinearAlgebra
+import WireFormat
+
+/// The mean-risk model for any convex risk measure: four objectives over one constraint set.
+///
+/// ```
+/// MinRisk   min risk(w) (+ costs)
+/// Utility   max return(w) - l risk(w)                  variance for MV
+/// Sharpe    max (return(w) - rf) / risk(w), by y = k w: min risk(y), return(y) - rf k = tau
+/// MaxRet    max return(w)
+/// ```
+/// The return is the mean, or the growth of Kelly, less the costs of trading.
+struct MeanRisk: Sendable {
+    let model: ScenarioModel
+    let measure: any ConvexRiskMeasure
+    /// Of the objective and of limits of MV; N x N per period.
+    let covariance: Matrix
+    let constraints: ConstraintSet
+    let parameters: RiskParameters
+    let reward: Reward
+    let deadline: SolverDeadline
+    /// Of the solver's Newton matrix; another one where a solution cannot be certified.
+    var regularisation = 1e-14
+    /// How much of the scenarios' order ordered averages take as known.
+    var ordering = OrderingWindow.unknown
+    /// Where to start, if a solution is near.
+    var nearby: [Double]?
+
+    /// What a solve found, in the caller's units.
+    struct Solution: Sendable {
+        var weights: [Double]
+        /// By constraint: what one unit more room is worth to the objective; zero for bounds.
+        var prices: [Double]
+        /// Risk measures of the program with their dual series, by the constraint that limits them; nil for the objective's.
+        var evidence: [(constraint: Int?, evidence: RiskEvidence)]
+        /// Slopes of the costs at weights that do not move.
+        var costKinks: [Double]
+        var iterations: Int
+        var primalResidual: Double
+        var dualResidual: Double
+    }
+
+    private var isVariance: Bool { type(of: measure).code == .mv }
+
+    /// Solves for an objective.
+    /// - Parameters:
+    ///   - riskFreeRate: per period.
+    ///   - riskAversion: l of Utility.
+    /// - Throws: `OPT-101` infeasible, `OPT-203` ratio undefined, `OPT-201/202` not solved, `SYS-201` deadline.
+    func solve(_ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double) throws(Problem) -> Solution
+    {
+        let centre = if let nearby { nearby } else { try feasiblePoint() }
+        let unit = model.unit
+        switch objective {
+        case .minimumRisk:
+            var program = make(at: centre, ratioScale: nil)
+            program.addRisk(measure, weight: 1, isVariance: false)
+            if reward.costs != nil {
+                program.addReturn(Reward(kelly: .none, costs: reward.costs))
+                program.dropMean()
+            }
+            return try finish(program, factor: sizeOfRisk)
+        case .utility:
+            var program = make(at: centre, ratioScale: nil)
+            program.addRisk(measure, weight: riskAversion * sizeOfRisk(isVariance: true) / unit, isVariance: isVariance)
+            program.addReturn(reward)
+            return try finish(program, factor: unit)
+        case .maximumReturn:
+            var program = make(at: centre, ratioScale: nil)
+            program.addReturn(reward)
+            return try finish(program, factor: unit)
+        case .sharpe: return try ratio(centre, rate)
+        }
+    }
+
+    /// The least risk of a return of at least `level`, and that level's price for the risk.
+    func minimumRisk(atLeast level: Double) throws(Problem) -> (solution: Solution, price: Double) {
+        var set = constraints
+        set.require(model.mean.map { $0 * model.unit }, atLeast: level)
+        let demanding = MeanRisk(
+            model: model, measure: measure, covariance: covariance, constraints: set, parameters: parameters,
+            reward: reward, deadline: deadline)
+        let found = try demanding.solve(.minimumRisk, riskFreeRate: 0, riskAversion: 1)
+        return (found, found.prices[set.constraints.count - 1])
+    }
+
+    // MARK: Ratio
+
+    private func ratio(_ centre: [Double], _ rate: Double) throws(Problem) -> Solution {
+        let unit = model.unit
+        // The linear program tells whether anything beats the rate at all; its point is where the solve starts from.
+        let best = try largestReturn()
+        let excess = zip(model.mean, best).reduce(0) { $0 + $1.0 * $1.1 } - rate / unit
+        let size = model.mean.reduce(abs(rate / unit)) { max($0, abs($1)) }
+        guard excess > 1e-12 * size else {
+            throw MeanVariance.noExcess(excess: excess * unit, rate: rate)
+        }
+        let positive = model.mean.map { max($0 - rate / unit, 0) }.filter { $0 > 0 }
+        let level = max(positive.reduce(0, +) / Double(max(positive.count, 1)), 1e-3 * excess)
+        // Towards the best return until the excess is worth a scale: k = level / excess stays of order one.
+        var (point, share) = (centre, 0.0)
+        var gain = excessOf(point, rate)
+        while gain < 0.3 * min(excess, level), share < 0.95 {
+            share += 0.1
+            point = zip(centre, best).map { (1 - share) * $0 + share * $1 }
+            gain = excessOf(point, rate)
+        }
+        var program = make(at: point, ratioScale: min(max(level / max(gain, 1e-12), 1e-3), 1e3))
+        program.addRisk(measure, weight: 1, isVariance: false)
+        program.fixExcess(reward, rate: rate, level: level)
+        return try finish(program, ratioLevel: level)
+    }
+
+    private func excessOf(_ w: [Double], _ rate: Double) -> Double {
+        zip(model.mean, w).reduce(0) { $0 + $1.0 * $1.1 } - rate / model.unit
+    }
+
+    /// Weights of the largest mean within the linear constraints.
+    private func largestReturn() throws(Problem) -> [Double] {
+        try MeanVariance(
+            mean: model.mean.map { $0 * model.unit }, covariance: covariance, constraints: constraints,
+            deadline: deadline
+        ).maximumReturn().weights
+    }
+
+    // MARK: Parts
+
+    /// What one unit of the program's risk is in the caller's: unit, or its square for measures of degree two.
+    private func sizeOfRisk(isVariance squared: Bool) -> Double {
+        let degree = type(of: measure).degree == 2 || (squared && isVariance)
+        return degree ? model.unit * model.unit : model.unit
+    }
+
+    private var sizeOfRisk: Double { sizeOfRisk(isVariance: false) }
+
+    private func make(at point: [Double], ratioScale: Double?) -> MeanRiskProgram {
+        var program = MeanRiskProgram(
+            model: model, covariance: covariance, set: constraints, point: point, ratioScale: ratioScale,
+            ordering: ordering)
+        program.addLimits(parameters)
+        return program
+    }
+
+    /// Weights that satisfy the linear constraints and hinges: equal ones, or those of least sum of squares.
+    private func feasiblePoint() throws(Problem) -> [Double] {
+        let n = constraints.assets.count
+        let target = min(max(constraints.budget.max, constraints.budget.min), 1e6)
+        let equal = [Double](repeating: target / Double(n), count: n)
+        let isSimple = constraints.constraints.allSatisfy { constraint in
+            switch constraint.kind {
+            case .convex: true
+            case .hinge, .atMost, .atLeast: constraint.isStructural && constraint.slack(at: equal) >= 0
+            case .equal, .bounds: constraint.slack(at: equal) >= -1e-12
+            }
+        }
+        if isSimple { return equal }
+        let plain = MeanVariance(
+            mean: [Double](repeating: 0, count: n), covariance: Matrix.identity(n), constraints: constraints,
+            deadline: deadline)
+        return try plain.minimumRisk().weights
+    }
+
+    private func finish(
+        _ built: MeanRiskProgram, factor: Double? = nil, ratioLevel: Double? = nil
+    ) throws(Problem) -> Solution {
+        let program = built.program
+        var settings = SolverSettings(maximumIterations: 150, deadline: deadline)
+        settings.regularisation = regularisation
+        let found = CompositeMethod.solve(program, settings: settings)
+        switch found.status {
+        case .deadline: throw Problem(.deadline, "The deadline passed after \(found.iterations) iterations.")
+        case .cancelled: throw Problem(.deadline, "The calculation was cancelled.")
+        default: break
+        }
+        let n = constraints.assets.count
+        var weights = Array(found.v.prefix(n))
+        var scale = 1.0
+        if let index = built.scaleIndex {
+            scale = found.v[index]
+            guard scale > 0, scale.isFinite else { throw MeanVariance.unlimitedRatio }
+            weights = weights.map { $0 / scale }
+        }
+        guard weights.allSatisfy({ $0.isFinite }), found.relativeGap < 1e-3, found.primalResidual < 1e-3 else {
+            if let problem = try limitConflict() { throw problem }
+            throw Problem(
+                .unstable,
+                "Rounding stopped the solver at gap \(found.relativeGap) and residual \(max(found.primalResidual, found.dualResidual))."
+            )
+        }
+        snap(&weights, found, built, scale)
+        let size: Double
+        if let level = ratioLevel {
+            // S = tau / F(y): one unit of room in a'y <= h k moves F by z k.
+            let least = found.values.enumerated().reduce(0.0) { sum, value in
+                if case .objective(let weight) = program.terms[value.offset].place {
+                    return sum + weight * value.element
+                }
+                return sum
+            }
+            let degree = type(of: measure).degree == 2 ? model.unit : 1
+            size = level * scale / max(least * least, 1e-300) / degree
+        } else {
+            size = factor ?? 1
+        }
+        return Solution(
+            weights: weights, prices: prices(found, built, size), evidence: evidence(found, built),
+            costKinks: built.kinks(found, unit: model.unit), iterations: found.iterations,
+            primalResidual: found.primalResidual, dualResidual: found.dualResidual)
+    }
+
+    /// Puts weights on the bounds and references that the solution says they are on: where the price of a bound outweighs the
+    /// distance from it.
+    private func snap(_ weights: inout [Double], _ found: CompositeSolution, _ built: MeanRiskProgram, _ scale: Double)
+    {
+        let pressure = built.boundPrices(found)
+        for i in weights.indices {
+            let (low, high) = (constraints.lower[i], constraints.upper[i])
+            let (below, above) = (weights[i] - low, high - weights[i])
+            if low == high || below < 1e-10 || (below < 1e-6 && pressure.lower[i] > 1e2 * below) {
+                weights[i] = low
+            } else if above < 1e-10 || (above < 1e-6 && pressure.upper[i] > 1e2 * above) {
+                weights[i] = high
+            }
+            for reference in references
+            where abs(weights[i] - reference[i]) < 1e-9 && weights[i] != low && weights[i] != high {
+                weights[i] = min(max(reference[i], low), high)
+            }
+            if weights[i] == 0 { weights[i] = 0 }
+        }
+        WeightCleanup.balance(&weights, constraints)
+    }
+
+    /// Weights from which changes count.
+    private var references: [[Double]] {
+        var result = constraints.constraints.compactMap { constraint -> [Double]? in
+            if case .hinge(let hinge) = constraint.kind { hinge.reference } else { nil }
+        }
+        if let costs = reward.costs { result.append(costs.reference) }
+        return result
+    }
+
+    private func prices(_ found: CompositeSolution, _ built: MeanRiskProgram, _ size: Double) -> [Double] {
+        var prices = [Double](repeating: 0, count: constraints.constraints.count)
+        for (row, origin) in built.equalityOrigins.enumerated() {
+            if let origin { prices[origin.constraint] += size * found.equalityDuals[row] / origin.factor }
+        }
+        if let term = built.rowTerm, let series = found.dualSeries[term].first {
+            for (row, origin) in built.rowOrigins.enumerated() {
+                if let origin { prices[origin.constraint] += size * series[row] / origin.factor }
+            }
+        }
+        for ceiling in built.ceilings {
+            prices[ceiling.origin.constraint] += size * found.multipliers[ceiling.term] / ceiling.origin.factor
+        }
+        return prices
+    }
+
+    private func evidence(
+        _ found: CompositeSolution, _ built: MeanRiskProgram
+    ) -> [(constraint: Int?, evidence: RiskEvidence)] {
+        built.evidence.map { item in
+            let multiplier = found.multipliers[item.term]
+            let duals = found.dualSeries[item.term].map { $0.map { multiplier > 0 ? $0 / multiplier : 0 } }
+            let owner = built.ceilings.first { $0.term == item.term }?.origin.constraint
+            return (owner, RiskEvidence(measure: item.measure, pieces: item.pieces, duals: duals))
+        }
+    }
+
+    /// Whether the convex limits contradict the rest: the least common excess over them, and the problem to answer with.
+    private func limitConflict() throws(Problem) -> Problem? {
+        try LimitConflict(
+            model: model, covariance: covariance, set: constraints, parameters: parameters, deadline: deadline
+        )
+        .problem(at: try feasiblePoint())
+    }
+}

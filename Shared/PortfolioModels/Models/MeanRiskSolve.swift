@@ -1,0 +1,270 @@
+import ConvexSolver
+import LinearAlgebra
+import WireFormat
+
+/// What a solution proves itself by: dual series of the risks, and slopes of the costs at weights that do not move.
+struct SolutionEvidence: Sendable {
+    /// Of the objective's risk.
+    var objective: RiskEvidence?
+    /// By the name of the limiting constraint.
+    var limits: [(name: String, evidence: RiskEvidence)] = []
+    var costKinks: [Double] = []
+}
+
+/// One mean-risk problem from the request to the answer's `solution`: the quadratic program where it suffices, else the composite one.
+struct MeanRiskSolve {
+    let request: OptimizeRequest
+    let panel: ReturnPanel
+    let moments: Moments
+    /// Whether the moments are those of the plain sample, which the panel has to more digits.
+    let isSample: Bool
+    let constraints: ConstraintSet
+    let parameters: RiskParameters
+    let riskFreeRate: Double
+    let deadline: SolverDeadline
+
+    /// The parts of an answer that follow from the weights.
+    struct Solved {
+        var weights: [Double]
+        var solution: OptimizeResponse.Solution
+        var prices: [OptimizeResponse.Binding]
+        var contributions: [Double]
+        var evidence: SolutionEvidence
+        fileprivate var meanVariance: MeanVariance?
+        var meanRisk: MeanRisk
+    }
+
+    /// Mean-variance under linear constraints and hinges is a quadratic program, and solved to the last digit as one.
+    private var isQuadratic: Bool {
+        request.riskMeasure == .mv && constraints.convex.isEmpty && reward.isLinear
+    }
+
+    private var reward: Reward {
+        var reward = Reward(kelly: request.kelly)
+        if let costs = request.constraints.costs {
+            let held = Dictionary(costs.from.map { ($0.asset, $0.value) }, uniquingKeysWith: { $1 })
+            func level(_ bound: ConstraintRequest.Bound?, _ asset: String) -> Double {
+                (bound?.value(of: asset) ?? 0) / costs.horizon
+            }
+            reward.costs = Reward.Costs(
+                reference: request.assets.map { held[$0] ?? 0 },
+                linear: request.assets.map { level(costs.linear, $0) },
+                impact: request.assets.map { level(costs.impact, $0) })
+        }
+        return reward
+    }
+
+    /// - Throws: as `MeanRisk.solve`.
+    func run() throws(Problem) -> Solved {
+        guard let plain = RiskMeasures.measure(request.riskMeasure, parameters) as? any ConvexRiskMeasure else {
+            throw Problem(
+                JSONPointer(["risk_measure"]), .other("not_optimisable"),
+                "\(request.riskMeasure.rawValue) is not convex: it is evaluated, not optimised.")
+        }
+        let weighted = moments.scenarioWeights.flatMap {
+            WeightedRisk(request.riskMeasure, parameters, probabilities: $0)
+        }
+        let measure = weighted.map { plain.weighted($0) } ?? plain
+        let model = MeanRisk(
+            model: ScenarioModel(panel: panel, mean: moments.mean, probabilities: moments.scenarioWeights),
+            measure: measure,
+            covariance: moments.covariance, constraints: constraints, parameters: parameters, reward: reward,
+            deadline: deadline)
+        if isQuadratic { return try quadratic(model) }
+        return hasOrder ? try ordered(model) : try composite(model)
+    }
+
+    /// Whether an ordered average is in the objective or a limit.
+    private var hasOrder: Bool {
+        let codes = [request.riskMeasure] + request.constraints.maxRisk.map { $0.measure }
+        return codes.contains { code in
+            let measure = RiskMeasures.all.first { $0.code == code }
+            return (measure as? any ConvexRiskMeasure.Type)?.needsOrdering ?? false
+        }
+    }
+
+    /// Rounds of ever narrower windows: merged levels find the neighbourhood, all levels the solution. The bound says when it is found.
+    private func ordered(_ model: MeanRisk) throws(Problem) -> Solved {
+        var attempt = model
+        var weights = try attempt.solve(
+            request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
+        ).weights
+        var best: Solved?
+        for width in [0.05, 0.02, 0.02, 0.05, 0.1, 0.3] {
+            attempt.ordering = .near(returns: panel.portfolioReturns(weights), width: width)
+            attempt.nearby = weights
+            let found = try solveOnce(attempt)
+            if found.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = found }
+            if let best, best.solution.dualityGap <= 1e-9 { return best }
+            weights = found.weights
+        }
+        if best?.solution.dualityGap ?? .infinity > 1e-9, request.objective == .sharpe, try isRiskless(model) {
+            throw MeanVariance.unlimitedRatio
+        }
+        guard let best, best.isProven else {
+            throw Problem(
+                .notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
+        }
+        return best
+    }
+
+    private func quadratic(_ model: MeanRisk) throws(Problem) -> Solved {
+        let plain = MeanVariance(
+            mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline)
+        let found = try plain.solve(
+            request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
+        let point = MeanRiskPoint(
+            objective: request.objective, model: model, weights: found.weights, riskFreeRate: riskFreeRate,
+            riskAversion: request.riskAversion, evidence: nil, costKinks: [])
+        let binding = BindingConstraints(
+            prices: found.prices, weights: found.weights, gradient: point.direction, set: constraints)
+        return Solved(
+            weights: found.weights,
+            solution: OptimizeResponse.Solution(
+                status: "optimal", objectiveValue: point.objective, expectedReturn: point.expectedReturn,
+                risk: point.risk, primalResidual: found.solver.primalResidual, dualResidual: found.solver.dualResidual,
+                dualityGap: found.solver.relativeGap, iterations: found.solver.iterations,
+                method: found.solver.isPolished ? "interior_point+active_set" : "interior_point",
+                binding: binding.binding),
+            prices: named(binding.prices), contributions: contributions(found.weights, model),
+            evidence: SolutionEvidence(), meanVariance: plain, meanRisk: model)
+    }
+
+    /// Solves until the bound proves the solution: rounding that spoils one path to the last digits spares another.
+    private func composite(_ model: MeanRisk) throws(Problem) -> Solved {
+        var best: Solved?
+        var failure: Problem?
+        for regularisation in [1e-14, 1e-12, 1e-16, 1e-10] {
+            var attempt = model
+            attempt.regularisation = regularisation
+            do {
+                let found = try solveOnce(attempt)
+                if found.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = found }
+            } catch {
+                // What no other path can mend ends the search.
+                guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue
+                else {
+                    throw error
+                }
+                failure = error
+            }
+            if let best, best.solution.dualityGap <= 1e-9, best.solution.primalResidual <= 1e-9 { return best }
+        }
+        if request.objective == .sharpe, try isRiskless(model) { throw MeanVariance.unlimitedRatio }
+        // What verification would refuse is said here, as what it is: a solve that did not get there.
+        if let best, best.isProven { return best }
+        throw failure
+            ?? Problem(
+                .notConverged,
+                "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity) after \(best?.solution.iterations ?? 0) iterations."
+            )
+    }
+
+    /// Whether a portfolio that beats the rate has no risk to speak of: the ratio then has no maximum.
+    private func isRiskless(_ model: MeanRisk) throws(Problem) -> Bool {
+        let best = try MeanVariance(
+            mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline
+        ).maximumReturn().weights
+        let excess = Vector.dot(moments.mean, best) - riskFreeRate
+        guard excess > 0 else { return false }
+        do {
+            let least = try model.minimumRisk(atLeast: riskFreeRate + 1e-3 * excess).solution.weights
+            let risk = model.measure.value(of: panel.portfolioReturns(least))
+            let unit = type(of: model.measure).degree == 2 ? model.model.unit * model.model.unit : model.model.unit
+            return risk <= 1e-5 * unit
+        } catch {
+            guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue else {
+                throw error
+            }
+            return false
+        }
+    }
+
+    private func solveOnce(_ model: MeanRisk) throws(Problem) -> Solved {
+        let found = try model.solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
+        let evidence = SolutionEvidence(
+            objective: found.evidence.first { $0.constraint == nil }?.evidence,
+            limits: found.evidence.compactMap { item in
+                item.constraint.map { (constraints.constraints[$0].name, item.evidence) }
+            }, costKinks: found.costKinks)
+        let point = MeanRiskPoint(
+            objective: request.objective, model: model, weights: found.weights, riskFreeRate: riskFreeRate,
+            riskAversion: request.riskAversion, evidence: evidence.objective, costKinks: found.costKinks)
+        // Limits take their share of the direction before the bounds are priced.
+        let limits = LimitMinorants(set: constraints, evidence: evidence, model: model, weights: found.weights)
+        let refined = PriceRefinement(set: constraints, limits: limits, weights: found.weights)
+            .refine(found.prices, direction: point.direction)
+        var best: (gap: Double, binding: BindingConstraints)?
+        for prices in [found.prices, refined] {
+            let binding = BindingConstraints(
+                prices: prices, weights: found.weights, gradient: limits.reduced(point.direction, prices),
+                set: constraints)
+            let gap = OptimalityBound(
+                request, panel: panel, moments: isSample ? nil : moments, weights: found.weights, point: point,
+                prices: named(binding.prices), limits: limits,
+                periodsPerYear: PortfolioOptimization.periodsPerYear(request, panel)
+            ).relativeGap
+            if gap < best?.gap ?? .infinity { best = (gap, binding) }
+        }
+        guard let (gap, binding) = best else {
+            throw Problem(.notConverged, "No certified solution after \(found.iterations) iterations.")
+        }
+        let prices = named(binding.prices)
+        return Solved(
+            weights: found.weights,
+            solution: OptimizeResponse.Solution(
+                status: "optimal", objectiveValue: point.objective, expectedReturn: point.expectedReturn,
+                risk: point.risk, primalResidual: found.primalResidual, dualResidual: found.dualResidual,
+                dualityGap: max(gap, 0), iterations: found.iterations, method: "structured_interior_point",
+                binding: binding.binding),
+            prices: prices, contributions: contributions(found.weights, model), evidence: evidence, meanVariance: nil,
+            meanRisk: model)
+    }
+
+    private func named(_ prices: [Double]) -> [OptimizeResponse.Binding] {
+        zip(constraints.constraints, prices).filter { $1 != 0 }.map { .init(constraint: $0.name, dual: $1) }
+    }
+
+    private func contributions(_ weights: [Double], _ model: MeanRisk) -> [Double] {
+        // A deviation under other moments is not that of the panel's series.
+        if request.riskMeasure == .mv, !isSample { return moments.riskContributions(weights) }
+        // What a target adds belongs to the weights as such, and is shared out by them: contributions add up to the risk.
+        let total = weights.reduce(0, +)
+        let target = total != 0 ? model.measure.targetShare(at: panel.portfolioReturns(weights)) / total : 0
+        return zip(weights, model.measure.contributions(weights: weights, panel: panel)).map { $1 + target * $0 }
+    }
+}
+
+extension MeanRiskSolve.Solved {
+    /// Whether gap and residuals are what verification demands of an answer.
+    fileprivate var isProven: Bool {
+        max(solution.dualityGap, solution.primalResidual, solution.dualResidual) <= Verification.largestGap
+    }
+
+    /// The frontier that the request asks for, annual; nil where it asks for none.
+    func frontier(
+        _ request: OptimizeRequest, _ periods: Double, _ warnings: inout [PortfolioWarning]
+    ) throws(Problem) -> [OptimizeResponse.FrontierPoint]? {
+        guard let wanted = request.frontier else { return nil }
+        let points =
+            if let meanVariance {
+                try EfficientFrontier(model: meanVariance).points(wanted.points, by: wanted.axis)
+            } else {
+                try EfficientFrontier(model: meanRisk).points(wanted.points, by: wanted.axis)
+            }
+        if points.count < wanted.points {
+            let text =
+                points.count == 1
+                ? "No portfolio that the constraints allow returns more than the one of least risk: the frontier is one point."
+                : "\(wanted.points - points.count) points are left out: another of equal risk returns more."
+            let place = JSONPointer(["efficient_frontier"])
+            warnings.append(PortfolioWarning(code: "frontier_degenerate", pointer: place, detail: text))
+        }
+        let isSquare = type(of: meanRisk.measure).degree == 2
+        return points.map { point in
+            OptimizeResponse.FrontierPoint(
+                risk: point.risk * (isSquare ? periods : periods.squareRoot()),
+                expectedReturn: point.expectedReturn * periods, weights: wanted.withWeights ? point.weights : nil)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import ConvexSolver
+import WireFormat
+
+/// A power mean of the deviations from the mean, of degree two: kurtosis and its kin, both-sided or of the downside alone.
+///
+/// Smooth, and formulated without any comoments.
+protocol EvenMomentMeasure: ConvexRiskMeasure {
+    var moment: EvenPowerMean { get }
+    /// Whether only returns below the mean count.
+    static var isOneSided: Bool { get }
+}
+
+extension EvenMomentMeasure {
+    private func deviations(_ x: [Double]) -> [Double] {
+        let centred = SeriesMath.centred(x)
+        return Self.isOneSided ? centred.map { min($0, 0) } : centred
+    }
+
+    public func value(of x: [Double]) -> Double { moment.value(of: deviations(x)) }
+
+    public func sensitivity(at x: [Double]) -> [Double] { SeriesMath.throughMean(moment.slope(at: deviations(x))) }
+
+    func formulate(in program: inout RiskProgram) -> RiskFormulation {
+        let shape = CompositeProgram.Shape.powerMean(
+            cost: program.model.probabilities, power: 2 * moment.power, isOneSided: Self.isOneSided,
+            scale: program.scale)
+        return RiskFormulation(pieces: [
+            .init(
+                part: .scenarios(shape, .rows(program.centredRows(sign: 1))), basis: .centred(sign: 1),
+                envelope: .gradient)
+        ])
+    }
+}

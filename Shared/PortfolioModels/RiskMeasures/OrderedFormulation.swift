@@ -1,0 +1,93 @@
+import ConvexSolver
+import WireFormat
+
+/// An ordered weighted average whose weights fall from the worst period on: convex, and optimised exactly.
+///
+/// With losses `a = -x` in falling order and weights `w_1 >= ... >= w_T`,
+/// ```
+/// risk = w_T sum(a) + sum_k (w_k - w_(k+1)) (sum of the k largest a)
+/// ```
+/// Each level is a quantile with a hinge over the scenarios near it. A first solve with a few merged levels finds the neighbourhood; then
+/// all levels are taken, each with the scenarios that may still change sides.
+protocol OrderedFormulation: OrderedWeightedAverage, ConvexRiskMeasure {}
+
+extension OrderedFormulation {
+    static var needsOrdering: Bool { true }
+
+    func formulate(in program: inout RiskProgram) -> RiskFormulation { side(-1, in: &program) }
+
+    /// The average of `sign x returns` as losses.
+    func side(_ sign: Double, in program: inout RiskProgram) -> RiskFormulation {
+        let count = program.count
+        let given = coefficients(count: count)
+        let weights = (0..<count).map { $0 < given.count ? -given[$0] : 0 }
+        let map = RowMap(program.model.returns, columns: program.weights, sign: sign)
+        let (order, levels) = Self.levels(weights, program, sign)
+        var pieces = [
+            RiskFormulation.Piece(
+                part: .ordered(levels, order: order, map), basis: .returns(sign: sign), envelope: .ordered(weights))
+        ]
+        if let last = weights.last, last != 0 {
+            pieces.append(
+                .init(
+                    part: .scenarios(.sum(cost: program.repeated(last)), .rows(map)), basis: .returns(sign: sign),
+                    envelope: .ordered(weights)))
+        }
+        return RiskFormulation(pieces: pieces)
+    }
+
+    private static func levels(
+        _ weights: [Double], _ program: RiskProgram, _ sign: Double
+    ) -> (order: [Int], levels: [OrderedLevel]) {
+        let count = weights.count
+        let size = weights.reduce(0) { max($0, abs($1)) }
+        let steps = (1..<max(count, 1)).filter { weights[$0 - 1] - weights[$0] > 1e-15 * size }
+        func step(_ k: Int) -> Double { weights[k - 1] - weights[k] }
+        switch program.ordering {
+        case .unknown:
+            let order = Array(0..<count)
+            let groups = min(steps.count, 12)
+            return (
+                order,
+                (0..<groups).map { g in
+                    let members = steps[(g * steps.count / groups)..<((g + 1) * steps.count / groups)]
+                    let weight = members.reduce(0) { $0 + step($1) }
+                    let centre = members.reduce(0) { $0 + step($1) * Double($1) } / weight
+                    return OrderedLevel(weight: weight, count: centre, inside: 0, window: count)
+                }
+            )
+        case .near(let returns, let width):
+            let losses = returns.map { sign * $0 }
+            let order = losses.indices.sorted { losses[$0] > losses[$1] }
+            let sorted = order.map { losses[$0] }
+            let mean = sorted.reduce(0, +) / Double(count)
+            let spread = (sorted.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count)).squareRoot()
+            let reach = width * spread
+            var (low, high) = (0, 0)
+            return (
+                order,
+                steps.map { k in
+                    // Between the k-th and the next: both, and whoever is within reach of them.
+                    while low < k - 1, sorted[low] > sorted[k - 1] + reach { low += 1 }
+                    high = max(high, k + 1)
+                    while high < count, sorted[high] >= sorted[k] - reach { high += 1 }
+                    return OrderedLevel(weight: step(k), count: Double(k), inside: low, window: high - low)
+                }
+            )
+        }
+    }
+}
+
+extension RangeMeasure where Side: OrderedFormulation {
+    /// Both sides, each with levels of its own.
+    func formulate(in program: inout RiskProgram) -> RiskFormulation {
+        let (low, high) = (losses.side(-1, in: &program), gains.side(1, in: &program))
+        return RiskFormulation(linear: low.linear + high.linear, pieces: low.pieces + high.pieces)
+    }
+}
+
+extension GiniMeanDifference: OrderedFormulation {}
+extension TailGini: OrderedFormulation {}
+extension TailGiniRange: ConvexRiskMeasure {
+    static var needsOrdering: Bool { true }
+}

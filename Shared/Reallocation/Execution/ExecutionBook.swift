@@ -1,0 +1,255 @@
+public import WireFormat
+
+/// The books of an execution: orders, fills, cash, positions and lots, made from nothing but its events.
+///
+/// An order's identity is deterministic, its intent is written before it is sent, and what the venue has not said is unknown, not
+/// refused. So a crash at any point is followed by a lookup, never by a second order. Each fill counts once, by the venue's id.
+/// Replaying the events gives the same books. Source: the write-ahead rule of Mohan et al. (1992), ARIES; the order states of FIX 4.4.
+public struct ExecutionBook: Sendable {
+    public struct Order: Sendable, Equatable {
+        public var leg: Int
+        public var attempt: Int
+        public var clientID: String
+        public var quantity: FixedDecimal
+        public var state: OrderState
+        public var filled: FixedDecimal
+        public var filledValue: FixedDecimal
+        public var commission: FixedDecimal
+        public var lookups: Int
+    }
+
+    /// What has to be done next.
+    public enum Action: Sendable, Equatable {
+        /// Write this event first; nothing is sent yet.
+        case record(ExecutionEvent)
+        /// Send the order; its intent is in the log.
+        case submit(clientID: String, leg: Int, quantity: FixedDecimal)
+        /// Ask the venue for an order by its client id.
+        case lookup(clientID: String)
+        /// Wait for fills, or ask for the order again.
+        case await(clientID: String)
+        case finished
+    }
+
+    /// What an event did.
+    public enum Outcome: Sendable, Equatable {
+        case applied
+        /// Known already: nothing changed.
+        case duplicate
+    }
+
+    public let legs: [ExecutionLeg]
+    public let commission: CommissionSchedule
+    public let cashFloor: FixedDecimal
+    public let minimumTrade: FixedDecimal
+    public let lotSize: FixedDecimal
+    /// Makes the client id of a leg's attempt.
+    private let identify: @Sendable (_ leg: Int, _ attempt: Int) -> String
+
+    public private(set) var cash: FixedDecimal
+    public private(set) var positions: [String: FixedDecimal]
+    /// Shares left of each lot that sales consume, and shares of each lot that purchases made.
+    public private(set) var lots: [String: FixedDecimal] = [:]
+    public private(set) var orders: [Order] = []
+    public private(set) var fills: Set<String> = []
+    public private(set) var duplicates = 0
+    public private(set) var halt: String?
+    private var skipped: Set<Int> = []
+    /// Intents written since the process started: those may be sent without a lookup.
+    private var fresh: Set<String> = []
+
+    public init(
+        legs: [ExecutionLeg], cash: FixedDecimal, positions: [String: FixedDecimal], commission: CommissionSchedule,
+        cashFloor: FixedDecimal = 0, minimumTrade: FixedDecimal = 0, lotSize: FixedDecimal = 1,
+        identify: @escaping @Sendable (_ leg: Int, _ attempt: Int) -> String
+    ) {
+        self.legs = legs
+        self.cash = cash
+        self.positions = positions
+        self.commission = commission
+        self.cashFloor = cashFloor
+        self.minimumTrade = minimumTrade
+        self.lotSize = lotSize
+        self.identify = identify
+        for leg in legs { for lot in leg.lots { lots[lot.id] = lot.quantity } }
+    }
+
+    /// The books after a restart: the events alone, nothing that was in memory.
+    public mutating func replay(_ events: [ExecutionEvent]) {
+        for event in events { apply(event) }
+        fresh = []
+    }
+
+    // MARK: Events
+
+    /// Books one event that has been written to the log.
+    @discardableResult
+    public mutating func apply(_ event: ExecutionEvent) -> Outcome {
+        switch event {
+        case .intent(let leg, let attempt, let clientID, let quantity):
+            guard index(clientID) == nil else { return repeated() }
+            orders.append(
+                Order(
+                    leg: leg, attempt: attempt, clientID: clientID, quantity: quantity, state: .intent, filled: 0,
+                    filledValue: 0, commission: 0, lookups: 0))
+            fresh.insert(clientID)
+        case .accepted(let clientID):
+            guard let at = index(clientID) else {
+                return unexpected("an order \(clientID) that nobody meant was accepted")
+            }
+            guard [.intent, .unknown, .absent].contains(orders[at].state) else { return repeated() }
+            orders[at].state = orders[at].filled > 0 ? .partial : .accepted
+        case .rejected(let clientID, _):
+            guard let at = index(clientID) else { return repeated() }
+            guard !orders[at].state.isTerminal else { return repeated() }
+            guard orders[at].filled == 0 else { return unexpected("the order \(clientID) was refused after a fill") }
+            orders[at].state = .rejected
+        case .unanswered(let clientID):
+            fresh.remove(clientID)
+            guard let at = index(clientID), orders[at].state == .intent || orders[at].state == .absent else {
+                return repeated()
+            }
+            orders[at].state = .unknown
+        case .absent(let clientID):
+            // Only an order whose fate is open can turn out to be absent; one that was accepted is not gone.
+            guard let at = index(clientID), [.intent, .unknown].contains(orders[at].state) else { return repeated() }
+            orders[at].state = .absent
+            orders[at].lookups += 1
+        case .fill(let clientID, let fillID, let quantity, let price):
+            return book(clientID, fillID, quantity, price)
+        case .closed(let clientID, let filled):
+            guard let at = index(clientID), !orders[at].state.isTerminal else { return repeated() }
+            // The venue's count is ahead of the fills that have arrived: they are still to come.
+            guard orders[at].filled == filled else {
+                return orders[at].filled > filled
+                    ? unexpected("the order \(clientID) has more fills than the venue says") : .duplicate
+            }
+            orders[at].state = orders[at].filled == orders[at].quantity ? .filled : .closed
+        case .skipped(let leg, _): return skipped.insert(leg).inserted ? .applied : repeated()
+        case .halted(let reason): halt = halt ?? reason
+        }
+        return .applied
+    }
+
+    private mutating func book(
+        _ clientID: String, _ fillID: String, _ quantity: FixedDecimal, _ price: FixedDecimal
+    ) -> Outcome {
+        guard let at = index(clientID) else { return unexpected("a fill of an order \(clientID) that nobody meant") }
+        guard !fills.contains(fillID) else { return repeated() }
+        let leg = legs[orders[at].leg]
+        guard orders[at].filled + quantity <= orders[at].quantity else {
+            return unexpected("the order \(clientID) was filled beyond its quantity")
+        }
+        fills.insert(fillID)
+        orders[at].filled += quantity
+        orders[at].filledValue += price * quantity
+        let due = commission.commission(shares: orders[at].filled, value: orders[at].filledValue)
+        cash += (leg.isSale ? price * quantity : -(price * quantity)) - (due - orders[at].commission)
+        orders[at].commission = due
+        positions[leg.asset, default: 0] += leg.isSale ? -quantity : quantity
+        if leg.isSale {
+            var rest = quantity
+            for lot in leg.lots where rest > 0 {
+                let taken = min(rest, lots[lot.id] ?? 0)
+                lots[lot.id, default: 0] -= taken
+                rest -= taken
+            }
+        } else {
+            lots["\(clientID).\(fillID)", default: 0] += quantity
+        }
+        if orders[at].filled == orders[at].quantity {
+            orders[at].state = .filled
+        } else if !orders[at].state.isTerminal {
+            orders[at].state = .partial
+        }
+        return .applied
+    }
+
+    private func index(_ clientID: String) -> Int? { orders.firstIndex { $0.clientID == clientID } }
+
+    private mutating func repeated() -> Outcome {
+        duplicates += 1
+        return .duplicate
+    }
+
+    /// What cannot be explained stops everything: nothing more is sent until a person has looked.
+    private mutating func unexpected(_ reason: String) -> Outcome {
+        halt = halt ?? reason
+        return .applied
+    }
+
+    // MARK: Decisions
+
+    /// The next step: legs in their order, each only after the one before has ended and is known to have.
+    public func next() -> Action {
+        if halt != nil { return .finished }
+        for leg in legs.indices where !skipped.contains(leg) {
+            guard let order = orders.last(where: { $0.leg == leg }) else { return open(leg) }
+            switch order.state {
+            case .intent:
+                // Written before a crash, or by this process just now: only the latter is certainly not sent.
+                return fresh.contains(order.clientID)
+                    ? .submit(clientID: order.clientID, leg: leg, quantity: order.quantity)
+                    : .lookup(clientID: order.clientID)
+            case .unknown: return .lookup(clientID: order.clientID)
+            case .absent: return .submit(clientID: order.clientID, leg: leg, quantity: order.quantity)
+            case .accepted, .partial: return .await(clientID: order.clientID)
+            case .filled, .closed, .rejected: continue
+            }
+        }
+        return .finished
+    }
+
+    private func open(_ leg: Int) -> Action {
+        let wanted = legs[leg]
+        let quantity = wanted.isSale ? wanted.quantity : min(wanted.quantity, affordable(wanted))
+        guard quantity > 0, wanted.limitPrice * quantity >= minimumTrade || quantity == wanted.quantity else {
+            return .record(.skipped(leg: leg, reason: "cash covers \(quantity) of \(wanted.quantity)"))
+        }
+        return .record(.intent(leg: leg, attempt: 1, clientID: identify(leg, 1), quantity: quantity))
+    }
+
+    /// The most whole lots that cash covers at the limit price with their commission.
+    private func affordable(_ leg: ExecutionLeg) -> FixedDecimal {
+        let purse = cash - cashFloor
+        guard purse > 0, leg.limitPrice > 0 else { return 0 }
+        var quantity = min(leg.quantity, purse / leg.limitPrice).roundedDown(to: lotSize)
+        for _ in 0..<1000 where quantity > 0 {
+            let value = leg.limitPrice * quantity
+            if value + commission.commission(shares: quantity, value: value) <= purse { return quantity }
+            quantity -= lotSize
+        }
+        return 0
+    }
+
+    /// How the books differ from what the venue reports; empty where they agree.
+    public func differences(venueCash: FixedDecimal, venuePositions: [String: FixedDecimal]) -> [String] {
+        var found: [String] = []
+        if (cash - venueCash).magnitude > FixedDecimal(1) / 100 {
+            found.append("cash: \(cash) here, \(venueCash) there")
+        }
+        for asset in Set(positions.keys).union(venuePositions.keys).sorted()
+        where (positions[asset] ?? 0) != (venuePositions[asset] ?? 0) {
+            found.append("\(asset): \(positions[asset] ?? 0) here, \(venuePositions[asset] ?? 0) there")
+        }
+        return found
+    }
+
+    /// Everything in the books as one text: equal books, equal bytes.
+    public var json: JSONValue {
+        [
+            "cash": JSONValue(cash), "halt": JSONValue(halt),
+            "positions": .object(
+                JSONObject(positions.sorted { $0.key < $1.key }.map { ($0.key, JSONValue($0.value)) })),
+            "lots": .object(JSONObject(lots.sorted { $0.key < $1.key }.map { ($0.key, JSONValue($0.value)) })),
+            "orders": .array(
+                orders.map {
+                    [
+                        "id": .string($0.clientID), "leg": JSONValue($0.leg), "quantity": JSONValue($0.quantity),
+                        "state": .string($0.state.rawValue), "filled": JSONValue($0.filled),
+                        "commission": JSONValue($0.commission),
+                    ]
+                }),
+        ]
+    }
+}

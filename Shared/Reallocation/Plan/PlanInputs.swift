@@ -1,0 +1,184 @@
+import LinearAlgebra
+import WireFormat
+
+/// A request as the mathematics wants it: the trade problem, the drift, and what had to be assumed.
+struct PlanInputs: Sendable {
+    var request: RebalanceRequest
+    var problem: TradeProblem
+    var drift: WeightDrift
+    var warnings: [PortfolioWarning]
+    /// Assets that may not be bought, with the first day on which they may again.
+    var washBlocks: [(asset: String, until: CalendarDate)] = []
+
+    init(_ request: RebalanceRequest) throws(Problem) {
+        self.request = request
+        warnings = []
+        let settings = request.settings
+        let names = request.traded
+        guard !names.isEmpty else {
+            throw Problem(
+                JSONPointer(["target"]), .missing, "There is nothing to hold: no holdings, and no target but cash.")
+        }
+        let tax = try Self.tax(settings.tax, on: request.asOf)
+        let constraints = settings.constraints
+        var assets: [TradeAsset] = []
+        let held = Dictionary(uniqueKeysWithValues: request.holdings.map { ($0.asset, $0) })
+        let weights = Dictionary(request.target.map { ($0.asset, $0.weight) }, uniquingKeysWith: { first, _ in first })
+        let restricted = Set(constraints.restricted)
+        let (noBuy, noSell) = (Set(constraints.noBuy), Set(constraints.noSell))
+        let locked = Set(constraints.lockedLots)
+        for name in names {
+            guard let quote = request.prices[name] else { continue }
+            let holding = held[name]
+            var lots = (holding?.lots ?? []).map {
+                TaxLot(id: $0.id, acquired: $0.acquired, quantity: $0.quantity, basisPerShare: $0.basisPerShare)
+            }
+            if lots.isEmpty, let quantity = holding?.quantity, quantity > 0 {
+                // Nothing is known of it but how much there is: sold without gain, and told so.
+                lots = [TaxLot(id: name, acquired: .earliest, quantity: quantity, basisPerShare: quote.price)]
+                if tax.mode != .none {
+                    warnings.append(
+                        PortfolioWarning(
+                            code: "lots_missing", pointer: JSONPointer(["holdings"]),
+                            detail: "\(Problem.echo(name)) has no lots: it is taken to be sold without gain or loss."))
+                }
+            }
+            var asset = TradeAsset(
+                symbol: name,
+                quote: MarketQuote(
+                    price: quote.price, halfSpread: quote.halfSpread, dailyVolume: quote.adv,
+                    dailyVolatility: quote.volatility.map { $0 / SquareRootImpact.daysPerYear.squareRoot() }),
+                lots: lots, target: weights[name] ?? 0)
+            asset.lockedLots = Set(lots.map { $0.id }.filter { locked.contains($0) })
+            if let days = constraints.minHoldingDays {
+                for lot in lots where request.asOf.daysSinceEpoch - lot.acquired.daysSinceEpoch < days {
+                    asset.lockedLots.insert(lot.id)
+                }
+            }
+            asset.canBuy = !restricted.contains(name) && !noBuy.contains(name)
+            asset.canSell = !restricted.contains(name) && !noSell.contains(name)
+            if let rule = tax.washSale {
+                for sale in settings.tax?.recentLossSales ?? [] where sale.asset == name && sale.date <= request.asOf {
+                    guard let free = rule.firstFreeDay(after: sale.date), free > request.asOf else { continue }
+                    asset.canBuy = false
+                    washBlocks.append((name, free))
+                }
+            }
+            asset.lowestWeight = constraints.lowerBound?[name]
+            asset.highestWeight = constraints.upperBound?[name]
+            asset.expectedReturn = request.expectedReturns[name] ?? 0
+            assets.append(asset)
+        }
+        var values = [RebalanceRequest.cashName: request.cash]
+        for asset in assets { values[asset.symbol] = asset.quote.price * asset.held }
+        var target = weights
+        target[RebalanceRequest.cashName] = request.cashTarget
+        drift = WeightDrift(values: values, target: target)
+        guard !drift.total.isOverflow, drift.total < 1_000_000_000_000_000 else {
+            throw Problem(.invalidValue, "The portfolio is worth more than can be computed with.")
+        }
+        guard drift.total > 0 else {
+            throw Problem(
+                JSONPointer(["holdings"]), .outOfRange, "The portfolio is worth nothing, so it has no weights.")
+        }
+        var limits = TradeLimits()
+        limits.lotSize = constraints.lotSize
+        limits.minimumTrade = constraints.minTrade
+        limits.maximumTrades = constraints.maxTrades
+        limits.cashFloor = max(constraints.cashFloor, constraints.cashFloorWeight * drift.total)
+        limits.participation = constraints.participation
+        limits.participationDays = constraints.participationDays
+        limits.turnover = constraints.turnover
+        limits.taxBudget = tax.mode == .none ? nil : constraints.taxBudget
+        let index = Dictionary(uniqueKeysWithValues: assets.enumerated().map { ($0.element.symbol, $0.offset) })
+        for group in constraints.groups where group.min != nil || group.max != nil {
+            let members = group.members.compactMap { index[$0] }
+            guard !members.isEmpty else {
+                warnings.append(
+                    PortfolioWarning(
+                        code: "group_not_applied",
+                        pointer: JSONPointer(["settings", "constraints", "groups", group.name]),
+                        detail:
+                            "No member of the group \(Problem.echo(group.name)) is held or wanted; it is not applied."))
+                continue
+            }
+            limits.groups.append(TradeGroup(name: group.name, members: members, lowest: group.min, highest: group.max))
+        }
+        let covariance = Self.covariance(request, names, &warnings)
+        problem = TradeProblem(
+            date: request.asOf, cash: request.cash, assets: assets, covariance: covariance,
+            riskAversion: settings.riskAversion, horizonYears: settings.horizonYears, costs: Self.costs(settings.costs),
+            tax: tax, limits: limits)
+        if constraints.participation != nil {
+            for asset in assets where asset.quote.dailyVolume == nil {
+                warnings.append(
+                    PortfolioWarning(
+                        code: "volume_missing", pointer: JSONPointer(["prices", asset.symbol, "adv"]),
+                        detail:
+                            "\(Problem.echo(asset.symbol)) has no daily volume: neither participation nor impact applies to it."
+                    ))
+            }
+        }
+    }
+
+    private static func covariance(
+        _ request: RebalanceRequest, _ names: [String], _ warnings: inout [PortfolioWarning]
+    ) -> Matrix {
+        let n = names.count
+        var sigma = Matrix(rows: n, columns: n)
+        if let given = request.covariance {
+            let at = Dictionary(
+                given.assets.enumerated().map { ($0.element, $0.offset) }, uniquingKeysWith: { a, _ in a })
+            let places = names.map { at[$0] ?? 0 }
+            for i in 0..<n {
+                for j in 0..<n {
+                    sigma[i, j] = (given.values[places[i]][places[j]] + given.values[places[j]][places[i]]) / 2
+                }
+            }
+            return sigma
+        }
+        let isKnown = names.allSatisfy { request.prices[$0]?.volatility != nil }
+        for (i, name) in names.enumerated() {
+            let volatility = request.prices[name]?.volatility ?? 0.2
+            sigma[i, i] = volatility * volatility
+        }
+        warnings.append(
+            PortfolioWarning(
+                code: "covariance_missing", pointer: JSONPointer(["covariance"]),
+                detail: isKnown
+                    ? "Without a covariance the assets are taken to move independently, with the volatilities given."
+                    : "Without covariance and volatility every asset is taken to move independently with 20 % a year."))
+        return sigma
+    }
+
+    private static func costs(_ costs: RebalanceSettings.Costs) -> CostModel {
+        CostModel(
+            commission: CommissionSchedule(
+                perOrder: costs.perOrder, perShare: costs.perShare, rate: costs.rate, minimum: costs.minimum,
+                maximumRate: costs.maximumRate),
+            saleFees: SaleFees(rate: costs.saleRate, perShare: costs.salePerShare, perShareCap: costs.salePerShareCap),
+            impactCoefficient: costs.impactCoefficient, ticket: costs.ticket)
+    }
+
+    private static func tax(_ tax: RebalanceSettings.Tax?, on day: CalendarDate) throws(Problem) -> TaxSettings {
+        guard let tax, let mode = TaxSettings.Mode(rawValue: tax.mode), mode != .none else { return .none }
+        guard let regime = TaxRegime.inForce(tax.regime, on: day) else {
+            throw Problem(
+                JSONPointer(["settings", "tax", "regime"]), .unknownValue,
+                "The regime \(Problem.echo(tax.regime)) has no entry in force on \(day).")
+        }
+        let short = tax.rateShort * regime.shortInclusion
+        let long = (regime.holdingPeriod == .none ? tax.rateShort : tax.rateLong) * regime.longInclusion
+        let rates = TaxRates(
+            short: short, long: long, ordinary: tax.rateOrdinary ?? tax.rateShort,
+            ordinaryCap: tax.ordinaryCap ?? regime.ordinaryCap)
+        let method = tax.lotMethod.flatMap { DisposalMethod(rawValue: $0) } ?? regime.prescribedMethod ?? .minimumTax
+        let washSale = tax.washSale.map { $0 ? (regime.washSale ?? .unitedStates) : nil } ?? regime.washSale
+        return TaxSettings(
+            mode: mode, rates: rates, realisedShort: tax.realisedShort, realisedLong: tax.realisedLong,
+            carryShort: tax.carryShort, carryLong: tax.carryLong, carryValueShort: tax.carryValueShort,
+            carryValueLong: tax.carryValueLong, method: method, holdingPeriod: regime.holdingPeriod, washSale: washSale)
+    }
+
+    var trigger: RebalanceTrigger { RebalanceTrigger(request.settings.thresholds ?? .init()) }
+}

@@ -1,0 +1,243 @@
+/// A price of one asset's choice under given multipliers: what each part of it costs at the margin.
+struct ChoicePrices: Equatable {
+    /// Per currency of signed value.
+    var value = 0.0
+    /// Per currency of cost paid; one or more.
+    var cost = 1.0
+    /// Per currency of absolute value.
+    var absolute = 0.0
+    /// Per currency of short-term and of long-term gain.
+    var short = 0.0
+    var long = 0.0
+    /// Per trade.
+    var ticket = 0.0
+}
+
+/// Lots in the order in which a linear tax takes them.
+struct LotOrder {
+    struct Piece {
+        /// In steps, counted from the first share sold.
+        var from: Double
+        var to: Double
+        /// Gain of a step.
+        var gain: Double
+        var isShort: Bool
+        /// What all pieces before this one bring, by side.
+        var shortBefore: Double
+        var longBefore: Double
+    }
+    private(set) var pieces: [Piece] = []
+
+    /// A queue of lots.
+    init(_ lots: [(gain: Double, size: Double, isShort: Bool)] = []) {
+        var (at, short, long) = (0.0, 0.0, 0.0)
+        for lot in lots {
+            pieces.append(
+                Piece(
+                    from: at, to: at + lot.size, gain: lot.gain, isShort: lot.isShort, shortBefore: short,
+                    longBefore: long))
+            at += lot.size
+            if lot.isShort { short += lot.gain * lot.size } else { long += lot.gain * lot.size }
+        }
+    }
+
+    /// How many of so many steps come from short-term lots.
+    func shortSteps(_ steps: Double) -> Double {
+        var total = 0.0
+        for piece in pieces where piece.isShort && piece.from < steps { total += min(steps, piece.to) - piece.from }
+        return total
+    }
+
+    /// Gains by side of selling so many steps.
+    func gains(_ steps: Double) -> (short: Double, long: Double) {
+        guard steps > 0 else { return (0, 0) }
+        var at = 0
+        while at + 1 < pieces.count, pieces[at].to < steps { at += 1 }
+        guard at < pieces.count else { return (0, 0) }
+        let piece = pieces[at]
+        let gain = piece.gain * (min(steps, piece.to) - piece.from)
+        return piece.isShort
+            ? (piece.shortBefore + gain, piece.longBefore) : (piece.shortBefore, piece.longBefore + gain)
+    }
+}
+
+/// One asset of the trade problem in binary figures: decisions are whole steps k, bought positive, sold negative.
+struct OneAsset {
+    /// A stretch of steps on which commission and fees are a + b |k|.
+    struct CostSegment {
+        var to: Double
+        var a: Double
+        var b: Double
+    }
+    /// A lot by its gain for a step and its size in steps.
+    struct Lot {
+        var gain: Double
+        var size: Double
+    }
+
+    /// Currency of a step, and weight of a step.
+    var stepValue: Double
+    var stepWeight: Double
+    /// Weight less target, before trades.
+    var deviation: Double
+    /// Allowed steps, and the least steps of a trade.
+    var lowest: Double
+    var highest: Double
+    var leastTrade: Double
+    var buying: [CostSegment]
+    var selling: [CostSegment]
+    /// Impact is this times |k|^1.5.
+    var impact: Double
+    var ticket: Double
+    /// Lots by gain, smallest first.
+    var shortLots: [Lot]
+    var longLots: [Lot]
+    /// Objective for a step from expected return.
+    var drift: Double
+    /// The order that the disposal method fixes, whatever the tax; nil where the tax chooses.
+    var prescribed: LotOrder?
+
+    /// Cost paid for k steps, without ticket.
+    func cost(_ k: Double) -> Double {
+        guard k != 0 else { return 0 }
+        let segments = k > 0 ? buying : selling
+        let x = k.magnitude
+        var at = 0
+        while at + 1 < segments.count, segments[at].to < x { at += 1 }
+        return segments[at].a + segments[at].b * x + (impact == 0 ? 0 : impact * x * x.squareRoot())
+    }
+
+    /// Whether k steps may be traded within a domain.
+    func allows(_ k: Double) -> Bool {
+        k >= lowest && k <= highest && (k == 0 || k.magnitude >= leastTrade)
+    }
+
+    /// The lots merged for linear rates of tax: cheapest first.
+    func order(short: Double, long: Double) -> LotOrder {
+        if let prescribed { return prescribed }
+        if shortLots.isEmpty && longLots.isEmpty { return LotOrder() }
+        var queue: [(gain: Double, size: Double, isShort: Bool)] = []
+        queue.reserveCapacity(shortLots.count + longLots.count)
+        var (s, l) = (0, 0)
+        let (shorts, longs) = (shortLots.count, longLots.count)
+        while s < shorts || l < longs {
+            let nextShort = s < shorts ? shortLots[short < 0 ? shorts - 1 - s : s] : nil
+            let nextLong = l < longs ? longLots[long < 0 ? longs - 1 - l : l] : nil
+            let isShort: Bool
+            if let nextShort, let nextLong {
+                isShort = short * nextShort.gain <= long * nextLong.gain
+            } else {
+                isShort = nextShort != nil
+            }
+            guard let lot = isShort ? nextShort : nextLong else { break }
+            queue.append((lot.gain, lot.size, isShort))
+            if isShort { s += 1 } else { l += 1 }
+        }
+        return LotOrder(queue)
+    }
+
+    /// Gains of selling x steps of which m come from short-term lots, each side by gain, smallest first.
+    func gains(_ x: Double, fromShort m: Double) -> (short: Double, long: Double) {
+        if let prescribed { return prescribed.gains(x) }
+        func sum(_ lots: [Lot], _ steps: Double) -> Double {
+            var (rest, total) = (steps, 0.0)
+            for lot in lots where rest > 0 {
+                let taken = min(rest, lot.size)
+                total += taken * lot.gain
+                rest -= taken
+            }
+            return total
+        }
+        return (sum(shortLots, m), sum(longLots, x - m))
+    }
+
+    /// Steps held in short-term lots, and in long-term ones.
+    var shortSteps: Double { shortLots.reduce(0) { $0 + $1.size } }
+    var longSteps: Double { longLots.reduce(0) { $0 + $1.size } }
+
+    /// The choice's price without the quadratic part: costs, tax, rows.
+    func price(_ k: Double, _ prices: ChoicePrices, _ order: LotOrder) -> Double {
+        guard k != 0 else { return 0 }
+        var total = (prices.value * stepValue + drift) * k + prices.absolute * stepValue * k.magnitude
+        total += prices.cost * cost(k) + ticket + prices.ticket
+        if k < 0 {
+            let gains = order.gains(-k)
+            total += prices.short * gains.short + prices.long * gains.long
+        }
+        return total
+    }
+
+    /// The least of `price(k) + slope k + curvature k^2 / 2` over the allowed whole k, exactly.
+    func least(
+        _ prices: ChoicePrices, _ order: LotOrder, slope: Double, curvature: Double, from low: Double, to high: Double
+    ) -> (k: Double, value: Double) {
+        var best = (k: 0.0, value: low <= 0 && high >= 0 ? 0 : Double.infinity)
+        let linear = slope + drift + prices.value * stepValue
+        let fixed = ticket + prices.ticket
+        let absolute = prices.absolute * stepValue
+        if high >= 1 {
+            var from = max(1, low, leastTrade)
+            for segment in buying where from <= high {
+                let to = min(segment.to.rounded(.down), high)
+                if from <= to {
+                    Self.leastOnStretch(
+                        constant: fixed + prices.cost * segment.a, slope: linear + absolute + prices.cost * segment.b,
+                        curvature: curvature, impact: prices.cost * impact, from, to, sign: 1, &best)
+                    from = to + 1
+                }
+            }
+        }
+        guard low <= -1 else { return best }
+        var from = max(1, -high, leastTrade)
+        let last = -low
+        let pieces = order.pieces
+        var (piece, segment) = (0, 0)
+        while from <= last, segment < selling.count {
+            while piece + 1 < pieces.count, pieces[piece].to < from { piece += 1 }
+            while segment + 1 < selling.count, selling[segment].to < from { segment += 1 }
+            var to = min(last, selling[segment].to.rounded(.down))
+            var (taxSlope, taxConstant) = (0.0, 0.0)
+            if piece < pieces.count {
+                let lot = pieces[piece]
+                if piece + 1 < pieces.count { to = min(to, lot.to.rounded(.down)) }
+                taxSlope = (lot.isShort ? prices.short : prices.long) * lot.gain
+                taxConstant = prices.short * lot.shortBefore + prices.long * lot.longBefore - taxSlope * lot.from
+            }
+            to = max(to, from)
+            Self.leastOnStretch(
+                constant: fixed + prices.cost * selling[segment].a + taxConstant,
+                slope: -linear + absolute + prices.cost * selling[segment].b + taxSlope, curvature: curvature,
+                impact: prices.cost * impact, from, to, sign: -1, &best)
+            from = to + 1
+        }
+        return best
+    }
+
+    /// The least of constant + slope x + curvature x^2/2 + impact x^1.5 over whole x in [from, to].
+    @inline(__always)
+    private static func leastOnStretch(
+        constant: Double, slope: Double, curvature: Double, impact: Double, _ from: Double, _ to: Double, sign: Double,
+        _ best: inout (k: Double, value: Double)
+    ) {
+        var x = from
+        if slope < 0 {
+            if impact > 0 {
+                // In t = sqrt x the derivative is slope + 1.5 impact t + curvature t^2.
+                let b = 1.5 * impact
+                let t = -2 * slope / (b + (b * b - 4 * curvature * slope).squareRoot())
+                x = t * t
+            } else {
+                x = curvature > 0 ? -slope / curvature : to
+            }
+        }
+        let below = min(max(x.rounded(.down), from), to)
+        var at = below
+        while true {
+            let value =
+                constant + slope * at + 0.5 * curvature * at * at + (impact > 0 ? impact * at * at.squareRoot() : 0)
+            if value < best.value { best = (sign * at, value) }
+            guard at == below, below + 1 <= to else { return }
+            at = below + 1
+        }
+    }
+}

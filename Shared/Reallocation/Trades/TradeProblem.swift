@@ -1,0 +1,169 @@
+public import LinearAlgebra
+public import WireFormat
+
+/// One asset of a trade problem: what is held, what is wanted, what may be done.
+public struct TradeAsset: Sendable {
+    public var symbol: String
+    public var quote: MarketQuote
+    public var lots: [TaxLot]
+    /// Lots that must not be sold, by id.
+    public var lockedLots: Set<String> = []
+    public var target: FixedDecimal
+    /// Limits of the weight after the trades.
+    public var lowestWeight: FixedDecimal?
+    public var highestWeight: FixedDecimal?
+    public var canBuy = true
+    public var canSell = true
+    /// Annual, beyond cash; enters the objective where it is not zero.
+    public var expectedReturn = 0.0
+
+    public init(symbol: String, quote: MarketQuote, lots: [TaxLot], target: FixedDecimal) {
+        self.symbol = symbol
+        self.quote = quote
+        self.lots = lots
+        self.target = target
+    }
+
+    public var held: FixedDecimal { lots.map { $0.quantity }.reduce(.zero, +) }
+}
+
+/// Limits of the weights of several assets together.
+public struct TradeGroup: Sendable {
+    public var name: String
+    /// Indices of the assets.
+    public var members: [Int]
+    public var lowest: FixedDecimal?
+    public var highest: FixedDecimal?
+
+    public init(name: String, members: [Int], lowest: FixedDecimal? = nil, highest: FixedDecimal? = nil) {
+        self.name = name
+        self.members = members
+        self.lowest = lowest
+        self.highest = highest
+    }
+}
+
+/// What the trades have to keep to; nil where there is no limit.
+public struct TradeLimits: Sendable {
+    /// Shares are traded in whole multiples of this.
+    public var lotSize: FixedDecimal = 1
+    /// Least value of a trade.
+    public var minimumTrade: FixedDecimal = 0
+    public var maximumTrades: Int?
+    /// Least cash after all costs.
+    public var cashFloor: FixedDecimal = 0
+    /// Most of a day's volume, and the days over which an order may be spread.
+    public var participation: FixedDecimal?
+    public var participationDays: FixedDecimal = 1
+    /// Most of half the sum of absolute weight changes, cash not counted.
+    public var turnover: FixedDecimal?
+    /// Most tax that the trades may add to the year.
+    public var taxBudget: FixedDecimal?
+    public var groups: [TradeGroup] = []
+
+    public init() {}
+}
+
+/// The trades that move holdings towards a target at the least loss of utility, cost and tax.
+///
+///     minimise   (lambda H V / 2) (w+ - w*)' Sigma (w+ - w*)  -  H V alpha' w+
+///                + sum_i [ commission + fees + spread + impact + ticket ]
+///                + T(S0 + dS, L0 + dL) - T(S0, L0)  -  value of the change of carried losses
+///     subject to cash, whole lots, minimum trade, number of trades, positions, groups, turnover, participation, tax budget
+///
+/// w+ = p (h + u) / V with V the value before the trades; an asset is bought or sold, never both. Everything is in currency.
+/// Source: Moehle, Kochenderfer, Boyd and Ang (2021), Tax-aware portfolio construction via convex optimization.
+public struct TradeProblem: Sendable {
+    public var date: CalendarDate
+    public var cash: FixedDecimal
+    public var assets: [TradeAsset]
+    /// Annual, in the order of the assets.
+    public var covariance: Matrix
+    public var riskAversion: Double
+    public var horizonYears: Double
+    public var costs: CostModel
+    public var tax: TaxSettings
+    public var limits: TradeLimits
+
+    public init(
+        date: CalendarDate, cash: FixedDecimal, assets: [TradeAsset], covariance: Matrix, riskAversion: Double,
+        horizonYears: Double, costs: CostModel, tax: TaxSettings, limits: TradeLimits
+    ) {
+        self.date = date
+        self.cash = cash
+        self.assets = assets
+        self.covariance = covariance
+        self.riskAversion = riskAversion
+        self.horizonYears = horizonYears
+        self.costs = costs
+        self.tax = tax
+        self.limits = limits
+    }
+
+    /// Value before the trades, cash included.
+    public var value: FixedDecimal { assets.map { $0.quote.price * $0.held }.reduce(cash, +) }
+
+    /// What one share brings after the fees that the law takes from a sale: the proceeds of a gain.
+    public func netPrice(_ quote: MarketQuote) -> FixedDecimal {
+        quote.price - costs.saleFees.rate * quote.price - costs.saleFees.perShare
+    }
+
+    /// The lots of an asset that may be sold: not locked, and no loss that a recent purchase would take away.
+    ///
+    /// Where any lot was bought within the wash-sale window before today, lots at a loss stay: what is kept of the recent
+    /// purchase would replace them, share by share.
+    public func sellableLots(_ asset: TradeAsset) -> [TaxLot] {
+        guard asset.canSell else { return [] }
+        let net = netPrice(asset.quote)
+        let isRecent: (TaxLot) -> Bool = { lot in
+            guard let rule = tax.washSale, tax.mode != .none else { return false }
+            return lot.acquired <= date && rule.covers(purchase: lot.acquired, of: date)
+        }
+        let keepsLosses = asset.lots.contains(where: isRecent)
+        return asset.lots.filter { lot in
+            !asset.lockedLots.contains(lot.id) && lot.quantity > 0 && !(keepsLosses && net < lot.basisPerShare)
+        }
+    }
+}
+
+/// Why there is no problem to solve: a mistake of the caller.
+public enum TradeProblemError: Error, Sendable, Equatable, CustomStringConvertible {
+    case noAssets
+    case worthless
+    case outOfRange(String)
+    case covarianceShape(rows: Int, columns: Int, assets: Int)
+    case covarianceNotSemidefinite
+
+    public var description: String {
+        switch self {
+        case .noAssets: "there is no asset to trade"
+        case .worthless: "the portfolio is worth nothing, so it has no weights"
+        case .outOfRange(let what): "\(what) is too large to be computed with"
+        case .covarianceShape(let rows, let columns, let assets):
+            "the covariance is \(rows) x \(columns) for \(assets) assets"
+        case .covarianceNotSemidefinite: "the covariance has a negative eigenvalue"
+        }
+    }
+}
+
+/// Trades in whole steps with their lots, and how good they are.
+public struct TradeSolution: Sendable {
+    /// Shares by asset: bought positive, sold negative.
+    public var shares: [FixedDecimal]
+    /// For a sale, how many of them come from short-term lots.
+    public var fromShortLots: [FixedDecimal]
+    /// In currency, relative to the terms of `TradeProblem`.
+    public var objective: Double
+    /// No plan is better than this.
+    public var lowerBound: Double
+    /// Objective of doing nothing; nil where that breaks a limit.
+    public var idleObjective: Double?
+    /// Nodes of the branch and bound; zero where only the relaxation was used.
+    public var nodes: Int
+
+    /// (objective - lower bound) / |objective|, zero where both are nothing.
+    public var gap: Double {
+        let distance = max(0, objective - lowerBound)
+        return distance <= 1e-9 ? 0 : distance / max(objective.magnitude, 1e-9)
+    }
+}

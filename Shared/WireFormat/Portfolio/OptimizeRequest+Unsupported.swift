@@ -1,0 +1,41 @@
+extension OptimizeRequest {
+    /// The first thing the request asks for that no code applies yet, or nil. Nothing is ever ignored in silence.
+    ///
+    /// A line disappears when the engine learns what it names.
+    public func unsupported() -> Violation? {
+        let wanted = constraints
+        let missing: [(isAsked: Bool, place: [String], detail: String)] = [
+            (
+                [
+                    .riskParity, .relaxedRiskParity, .factorRiskParity, .worstCase, .orderedWeightedAverage,
+                    .fourMoments,
+                ].contains(model), ["model"], "The model \(model.rawValue)"
+            ),
+            (
+                convention != .riskfolio && !model.isHierarchical, ["convention"],
+                "The convention \(convention.rawValue)"
+            ),
+            (riskBudget != nil, ["risk_budget"], "risk_budget"),
+            (relaxation != nil, ["relaxation"], "relaxation"),
+            (uncertainty != nil, ["uncertainty"], "uncertainty"),
+            (owaWeights != nil, ["owa_weights"], "owa_weights"),
+            (momentAversion != nil, ["moment_aversion"], "moment_aversion"),
+            (wanted.cardinality != nil, ["constraints", "cardinality"], "constraints.cardinality"),
+            (wanted.minPosition != nil, ["constraints", "min_position"], "constraints.min_position"),
+            (
+                !wanted.mutuallyExclusive.isEmpty, ["constraints", "mutually_exclusive"],
+                "constraints.mutually_exclusive"
+            ),
+            (!wanted.join.isEmpty, ["constraints", "join"], "constraints.join"),
+            (!wanted.factorExposure.isEmpty, ["constraints", "factor_exposure"], "constraints.factor_exposure"),
+            (
+                !wanted.riskContribution.isEmpty, ["constraints", "risk_contribution"],
+                "constraints.risk_contribution"
+            ),
+            (!wanted.soft.isEmpty, ["constraints", "soft"], "constraints.soft"),
+        ]
+        guard let first = missing.first(where: { $0.isAsked }) else { return nil }
+        return Violation(
+            JSONPointer(first.place), .other("not_supported_yet"), "\(first.detail) is not supported yet.")
+    }
+}

@@ -1,0 +1,368 @@
+import LinearAlgebra
+import Reallocation
+import TestSupport
+import Testing
+import WireFormat
+
+@Suite("Trade problem")
+struct TradeProblemTests {
+    @Test(
+        "scenario D4a: the best whole-share plan",
+        .enabled(if: Scenarios.isPresent, "the folder of references is not there"))
+    func scenario() throws {
+        let part = try #require(try Scenarios.load("D4")["parts"]?["a"])
+        let inputs = try #require(part["inputs"])
+        let expected = try #require(part["expected"])
+        var volatility: [Double] = []
+        let assets = try inputs.members("assets").map { name, asset in
+            volatility.append(try asset.double("annual_volatility"))
+            let price = try asset.decimal("price")
+            let spread = price * (try asset.decimal("half_spread_bps")) / 10_000
+            return TradeAsset(
+                symbol: name, quote: MarketQuote(price: price, halfSpread: spread),
+                lots: [
+                    TaxLot(
+                        id: name, acquired: try day("2020-01-01"), quantity: try asset.decimal("shares"),
+                        basisPerShare: price)
+                ],
+                target: try asset.decimal("target_weight"))
+        }
+        var covariance = Matrix(rows: 3, columns: 3)
+        for i in 0..<3 {
+            for j in 0..<3 {
+                covariance[i, j] =
+                    volatility[i] * volatility[j] * (try #require(inputs["correlation"]?[i]?[j]?.doubleValue))
+            }
+        }
+        let schedule = try #require(inputs["commission"])
+        var limits = TradeLimits()
+        limits.minimumTrade = try inputs.decimal("minimum_trade")
+        limits.maximumTrades = inputs["max_trades"]?.intValue
+        var problem = TradeProblem(
+            date: try day("2026-01-01"), cash: try inputs.decimal("cash"), assets: assets, covariance: covariance,
+            riskAversion: try inputs.double("risk_aversion"), horizonYears: 1,
+            costs: CostModel(
+                commission: CommissionSchedule(
+                    perShare: try schedule.decimal("per_share"), minimum: try schedule.decimal("minimum"))),
+            tax: .none, limits: limits)
+        problem.limits.cashFloor = try inputs.decimal("cash_floor") * problem.value
+        #expect(problem.value.double == (try expected.double("portfolio_value")))
+        let solution = try #require(try TradeSolver.solve(problem))
+        #expect(solution.shares == [-25, 11, 0])
+        #expect((solution.objective - (try expected.double("objective"))).magnitude < 1e-6)
+        #expect(solution.objective - solution.lowerBound < 1e-6)
+    }
+
+    @Test("equals exhaustive enumeration on random problems", arguments: 0..<10)
+    func enumeration(block: Int) throws {
+        var worst = 0.0
+        for index in 0..<100 {
+            var random = RandomTrades(seed: UInt64(block * 100 + index))
+            let problem = try random.small()
+            let best = try Enumeration(problem).best()
+            let solution = try TradeSolver.solve(problem)
+            guard let best else {
+                #expect(solution == nil, "problem \(block * 100 + index): trades where none keep to the limits")
+                continue
+            }
+            let found = try #require(solution, "problem \(block * 100 + index): none found, best \(best)")
+            let scale = max(1, best.magnitude)
+            #expect(
+                (found.objective - best).magnitude <= 1e-7 * scale,
+                "problem \(block * 100 + index): \(found.objective) for \(best), \(found.nodes) nodes")
+            #expect(
+                found.lowerBound <= best + 1e-7 * scale,
+                "problem \(block * 100 + index): bound \(found.lowerBound) above \(best)")
+            worst = max(worst, found.gap)
+        }
+        #expect(worst <= 1e-6)
+    }
+}
+
+/// Seeded trade problems.
+struct RandomTrades {
+    var generator: SplitMix64
+
+    init(seed: UInt64) { generator = SplitMix64(seed: seed &* 7_919 &+ 13) }
+
+    mutating func covariance(_ n: Int, factors: Int = 3) -> Matrix {
+        let loadings = (0..<n).map { _ in
+            [0.15 + 0.05 * generator.normal()] + (1..<max(factors, 2)).map { _ in 0.06 * generator.normal() }
+        }
+        var sigma = Matrix(rows: n, columns: n)
+        for i in 0..<n {
+            for j in 0..<n { sigma[i, j] = Vector.dot(loadings[i], loadings[j]) }
+        }
+        for i in 0..<n { sigma[i, i] += (0.1 + 0.2 * generator.uniform()) * (0.1 + 0.2 * generator.uniform()) }
+        return sigma
+    }
+
+    /// A problem that can be enumerated: at most 8 assets, few steps each.
+    mutating func small() throws -> TradeProblem {
+        let n = 1 + generator.integer(8)
+        let reach = [0, 60, 18, 8, 5, 3, 2, 1, 1][n]
+        let isTaxed = generator.chance(0.5)
+        let today = try day("2026-11-20")
+        var weights = (0...n).map { _ in 0.05 + generator.uniform() }
+        let total = weights.reduce(0, +)
+        weights = weights.map { $0 / total }
+        let value = 20_000.0
+        var assets: [TradeAsset] = []
+        for i in 0..<n {
+            let price = FixedDecimal(5 + 200 * generator.uniform(), places: 2)
+            let shares = 1 + generator.integer(Int(value * weights[i] / price.double) + 1)
+            let lots = try (0..<(isTaxed ? 1 + generator.integer(3) : 1)).map { index in
+                TaxLot(
+                    id: "\(i)-\(index)", acquired: try #require(today.adding(days: -1 - generator.integer(800))),
+                    quantity: FixedDecimal(1 + (index == 0 ? shares : generator.integer(4))),
+                    basisPerShare: FixedDecimal(price.double * (0.6 + 0.8 * generator.uniform()), places: 2))
+            }
+            var asset = TradeAsset(
+                symbol: "A\(i)",
+                quote: MarketQuote(
+                    price: price, halfSpread: FixedDecimal(0.001 * price.double * generator.uniform(), places: 4),
+                    dailyVolume: FixedDecimal(10 * reach), dailyVolatility: 0.01 + 0.02 * generator.uniform()),
+                lots: lots, target: FixedDecimal(weights[i], places: 4))
+            if generator.chance(0.1) { asset.canBuy = false }
+            if generator.chance(0.1) { asset.lockedLots = [lots[0].id] }
+            if generator.chance(0.1) { asset.highestWeight = FixedDecimal(weights[i] * 1.2, places: 4) }
+            if generator.chance(0.1) { asset.expectedReturn = 0.05 * generator.normal() }
+            assets.append(asset)
+        }
+        var costs = CostModel(
+            impactCoefficient: generator.chance(0.5) ? 1 : 0, ticket: FixedDecimal(generator.integer(4)))
+        if generator.chance(0.7) {
+            costs.commission = CommissionSchedule(
+                perOrder: FixedDecimal(generator.integer(2)), perShare: dec("0.02"),
+                rate: generator.chance(0.3) ? dec("0.001") : 0,
+                minimum: dec("0.35"), maximumRate: generator.chance(0.5) ? dec("0.01") : nil)
+        }
+        if generator.chance(0.3) {
+            costs.saleFees = SaleFees(rate: dec("0.0000278"), perShare: dec("0.01"), perShareCap: dec("0.15"))
+        }
+        var tax = TaxSettings.none
+        if isTaxed {
+            tax = TaxSettings(
+                mode: generator.chance(0.75) ? .nettedYear : .lotRates,
+                rates: TaxRates(
+                    short: dec("0.37"), long: dec("0.2"), ordinary: dec("0.35"),
+                    ordinaryCap: FixedDecimal(50 + generator.integer(200))))
+            if generator.chance(0.3) { tax.method = [.fifo, .lifo, .hifo][generator.integer(3)] }
+            tax.realisedShort = FixedDecimal(generator.integer(400) - 200)
+            tax.realisedLong = FixedDecimal(generator.integer(400) - 200)
+            if generator.chance(0.3) {
+                (tax.carryShort, tax.carryLong) = (
+                    FixedDecimal(generator.integer(200)), FixedDecimal(generator.integer(200))
+                )
+            }
+            if generator.chance(0.2) { (tax.carryValueShort, tax.carryValueLong) = (dec("0.1"), dec("0.08")) }
+            if generator.chance(0.4) { tax.washSale = nil }
+        }
+        var limits = TradeLimits()
+        limits.participation = dec("0.1")
+        if generator.chance(0.5) { limits.minimumTrade = FixedDecimal(generator.integer(150)) }
+        if generator.chance(0.4) { limits.maximumTrades = 1 + generator.integer(n) }
+        if generator.chance(0.3) { limits.turnover = FixedDecimal(0.02 + 0.1 * generator.uniform(), places: 3) }
+        if generator.chance(0.2), isTaxed { limits.taxBudget = FixedDecimal(generator.integer(60) - 20) }
+        if generator.chance(0.2), n > 1 {
+            limits.groups = [
+                TradeGroup(
+                    name: "g", members: [0, 1], lowest: dec("0.05"),
+                    highest: FixedDecimal((weights[0] + weights[1]) * 1.1, places: 3))
+            ]
+        }
+        let cash = FixedDecimal(value * weights[n] * (0.5 + generator.uniform()), places: 2)
+        limits.cashFloor = generator.chance(0.5) ? cash * dec("0.8") : 0
+        return TradeProblem(
+            date: today, cash: cash, assets: assets, covariance: covariance(n),
+            riskAversion: 2 + 20 * generator.uniform(),
+            horizonYears: 1, costs: costs, tax: tax, limits: limits)
+    }
+}
+
+/// Every combination of whole steps and of lots, priced by the decimal definitions.
+struct Enumeration {
+    let problem: TradeProblem
+    private struct Choice {
+        var value: Double
+        var cost: Double
+        var steps: Double
+        var gains: [(short: FixedDecimal, long: FixedDecimal)]
+    }
+    private var choices: [[Choice]] = []
+    private let start: [Double]
+    private let stepWeight: [Double]
+    private let total: Double
+
+    init(_ problem: TradeProblem) throws {
+        self.problem = problem
+        total = problem.value.double
+        start = problem.assets.map { ($0.quote.price * $0.held).double / problem.value.double - $0.target.double }
+        stepWeight = problem.assets.map { $0.quote.price.double / problem.value.double }
+        for asset in problem.assets {
+            let quote = asset.quote
+            let lots = problem.sellableLots(asset)
+            let cap =
+                (try #require(problem.limits.participation) * (try #require(quote.dailyVolume))).roundedDown(to: 1).int
+                ?? 0
+            let sellable = lots.compactMap { $0.quantity.int }.reduce(0, +)
+            let sale = Disposal(date: problem.date, netPrice: problem.netPrice(quote), tax: problem.tax)
+            var own: [Choice] = []
+            for k in -min(cap, sellable)...(asset.canBuy ? cap : 0) {
+                let shares = FixedDecimal(k)
+                let value = quote.price * shares.magnitude
+                if k != 0, value < problem.limits.minimumTrade { continue }
+                let after = (quote.price * (asset.held + shares))
+                if let highest = asset.highestWeight, after > highest * problem.value { continue }
+                let cost = problem.costs.cost(of: shares, quote)
+                var gains: [(short: FixedDecimal, long: FixedDecimal)] = [(0, 0)]
+                if k < 0, problem.tax.mode != .none {
+                    if problem.tax.method == .minimumTax {
+                        gains = []
+                        func visit(_ index: Int, _ rest: Int, _ short: FixedDecimal, _ long: FixedDecimal) {
+                            guard index < lots.count else {
+                                if rest == 0 { gains.append((short, long)) }
+                                return
+                            }
+                            for taken in 0...min(rest, lots[index].quantity.int ?? 0) {
+                                let gain = sale.gainPerShare(lots[index]) * FixedDecimal(taken)
+                                let isShort = sale.term(lots[index]) == .short
+                                visit(
+                                    index + 1, rest - taken, isShort ? short + gain : short,
+                                    isShort ? long : long + gain)
+                            }
+                        }
+                        visit(0, -k, 0, 0)
+                        // A split that realises more on both sides than another is never better.
+                        gains.sort { ($0.short, $0.long) < ($1.short, $1.long) }
+                        var kept: [(short: FixedDecimal, long: FixedDecimal)] = []
+                        for gain in gains where kept.last.map({ gain.long < $0.long }) ?? true { kept.append(gain) }
+                        gains = kept
+                    } else {
+                        let sales = try sale.select(FixedDecimal(-k), from: lots, by: problem.tax.method)
+                        gains = [
+                            (
+                                sales.filter { $0.term == .short }.map { $0.gain }.reduce(0, +),
+                                sales.filter { $0.term == .long }.map { $0.gain }.reduce(0, +)
+                            )
+                        ]
+                    }
+                }
+                own.append(
+                    Choice(value: (quote.price * shares).double, cost: cost.paid.double, steps: Double(k), gains: gains)
+                )
+            }
+            choices.append(own)
+        }
+    }
+
+    /// The least objective; nil where no combination keeps to the limits.
+    func best() throws -> Double? {
+        var best: Double?
+        var seen: [[FixedDecimal]: Double] = [:]
+        func tax(_ short: FixedDecimal, _ long: FixedDecimal) -> (price: Double, isAllowed: Bool) {
+            let value = problem.tax.tax(ofShort: short, long: long)
+            let isAllowed = problem.limits.taxBudget.map { value <= $0 } ?? true
+            let key = [short, long]
+            if let known = seen[key] { return (known, isAllowed) }
+            let price = (value - problem.tax.carryValue(ofShort: short, long: long)).double
+            seen[key] = price
+            return (price, isAllowed)
+        }
+        let n = problem.assets.count
+        let limits = problem.limits
+        var picked: [Choice] = []
+        func lots(_ index: Int, _ short: FixedDecimal, _ long: FixedDecimal, _ base: Double) {
+            guard index < n else {
+                let (price, isAllowed) = tax(short, long)
+                if isAllowed, base + price < best ?? .infinity { best = base + price }
+                return
+            }
+            for gain in picked[index].gains { lots(index + 1, short + gain.short, long + gain.long, base) }
+        }
+        func visit() {
+            guard picked.count == n else {
+                for choice in choices[picked.count] {
+                    picked.append(choice)
+                    visit()
+                    picked.removeLast()
+                }
+                return
+            }
+            let spent = picked.reduce(0) { $0 + $1.value + $1.cost }
+            guard problem.cash.double - spent >= limits.cashFloor.double - 1e-9 else { return }
+            let trades = picked.filter { $0.steps != 0 }.count
+            if let most = limits.maximumTrades, trades > most { return }
+            if let most = limits.turnover,
+                picked.reduce(0, { $0 + $1.value.magnitude }) / 2 > most.double * total + 1e-9
+            {
+                return
+            }
+            var weights = start
+            for i in 0..<n { weights[i] += picked[i].value / total }
+            for group in limits.groups {
+                let sum = group.members.reduce(0) { $0 + weights[$1] + problem.assets[$1].target.double }
+                if let highest = group.highest, sum > highest.double + 1e-12 { return }
+                if let lowest = group.lowest, sum < lowest.double - 1e-12 { return }
+            }
+            var risk = 0.0
+            for i in 0..<n { for j in 0..<n { risk += weights[i] * problem.covariance[i, j] * weights[j] } }
+            var base = 0.5 * problem.riskAversion * problem.horizonYears * total * risk
+            base += picked.reduce(0) { $0 + $1.cost } + Double(trades) * problem.costs.ticket.double
+            for i in 0..<n {
+                base -=
+                    problem.horizonYears * total * problem.assets[i].expectedReturn
+                    * (weights[i] + problem.assets[i].target.double)
+            }
+            lots(0, 0, 0, base)
+        }
+        visit()
+        return best
+    }
+}
+
+extension RandomTrades {
+    /// A direct index: n names with four lots each, drifted from its target, with commissions, spreads, impact and the netted year.
+    mutating func large(_ n: Int) throws -> TradeProblem {
+        let today = try day("2026-11-20")
+        let value = 5_000_000.0
+        var weights = (0..<n).map { _ in 0.2 + generator.uniform() }
+        let total = weights.reduce(0, +) / 0.98
+        weights = weights.map { $0 / total }
+        let drift = (0..<n).map { _ in 1 + 0.25 * generator.normal() }
+        var assets: [TradeAsset] = []
+        for i in 0..<n {
+            let price = FixedDecimal(20 + 300 * generator.uniform(), places: 2)
+            let shares = max(4, (value * weights[i] * max(drift[i], 0.1) / price.double).rounded())
+            let lots = try (0..<4).map { index in
+                TaxLot(
+                    id: "\(i)-\(index)", acquired: try #require(today.adding(days: -40 - generator.integer(1000))),
+                    quantity: FixedDecimal(max(1, (shares / 4).rounded()), places: 0),
+                    basisPerShare: FixedDecimal(price.double * (0.6 + 0.6 * generator.uniform()), places: 2))
+            }
+            assets.append(
+                TradeAsset(
+                    symbol: "A\(i)",
+                    quote: MarketQuote(
+                        price: price, halfSpread: FixedDecimal(price.double * 0.0003, places: 4),
+                        dailyVolume: 1_000_000,
+                        dailyVolatility: 0.012 + 0.015 * generator.uniform()),
+                    lots: lots, target: FixedDecimal(weights[i], places: 8)))
+        }
+        var limits = TradeLimits()
+        limits.minimumTrade = 500
+        limits.cashFloor = 20_000
+        limits.participation = dec("0.1")
+        let tax = TaxSettings(
+            mode: .nettedYear,
+            rates: TaxRates(short: dec("0.37"), long: dec("0.2"), ordinary: dec("0.37"), ordinaryCap: 3000),
+            realisedShort: 15_000, realisedLong: 20_000)
+        return TradeProblem(
+            date: today, cash: 60_000, assets: assets, covariance: covariance(n, factors: 5), riskAversion: 50,
+            horizonYears: 1,
+            costs: CostModel(
+                commission: CommissionSchedule(perShare: dec("0.005"), minimum: 1, maximumRate: dec("0.01")),
+                impactCoefficient: 1),
+            tax: tax, limits: limits)
+    }
+}

@@ -52,10 +52,17 @@ struct Job: Sendable {
     }
 }
 
+/// Which call a job's request is of: the words of the column.
+enum JobKind: String, Sendable {
+    case optimize, backtest
+}
+
 /// A job that this process works on.
 struct ClaimedWork: Sendable {
     var tenant: UUID
     var id: String
+    /// What the request asks for.
+    var kind: JobKind
     /// Grows with each claim and with a cancellation: whoever has an older one can write nothing.
     var fence: Int64
     /// The request's JSON text, as it came.

@@ -1,4 +1,5 @@
 import ConvexSolver
+import ConvexSolver
 import Foundation
 import Logging
 import PostgresClient
@@ -69,27 +70,58 @@ struct JobRunner: Service {
     }
 
     private func answer(_ work: ClaimedWork, progress: Progress) async throws -> JSONValue {
-        let request = try OptimizeRequest(json: try StrictJSON.parse(work.request, limits: .stored))
+        let body = try StrictJSON.parse(work.request, limits: .stored)
         let principal = Principal(tenant: work.tenant, subject: work.subject, scopes: [.optimize])
+        if work.kind == .backtest { return try await backtest(body, work, principal, progress) }
+        let request = try OptimizeRequest(json: body)
         let call = OptimizeCall(
             request: request, isStrict: work.isStrict, principal: principal, requestID: work.requestID ?? work.id,
             lane: .batch, start: .now, limit: Self.limit)
         return try await optimizer.respond(to: call, progress: { progress.enter($0) }).json
     }
 
+    private func backtest(
+        _ body: JSONValue, _ work: ClaimedWork, _ principal: Principal, _ progress: Progress
+    ) async throws -> JSONValue {
+        let wanted = Carried(try BacktestRequest(json: body))
+        let call = AdmittedCall(
+            principal: principal, requestID: work.requestID ?? work.id, cost: work.estimateSeconds, start: .now,
+            limit: Self.limit)
+        let deadline = SolverDeadline(instant: call.start + call.limit, flag: CancellationFlag())
+        let answer = try await withTaskCancellationHandler {
+            try await optimizer.backtest(
+                wanted, call, lane: .batch, deadline: deadline, onStart: { _ in },
+                progress: { phase, share in progress.enter(phase, share: share) })
+        } onCancel: {
+            deadline.flag?.cancel()
+        }
+        try Optimizer.refuse(answer.value.warnings, work.isStrict)
+        return answer.value.json
+    }
+
     /// Where a run is, for the heartbeat to tell.
     final class Progress: Sendable {
-        private let phase = Mutex("loading")
+        private let place = Mutex<(phase: String, share: Double?)>(("loading", nil))
         let changed = WakeSignal()
 
-        func enter(_ name: String) {
-            phase.withLock { $0 = name }
-            changed.wake()
+        /// - Parameter share: how much of the phase is done, where that is known.
+        func enter(_ name: String, share: Double? = nil) {
+            let isNew = place.withLock { place in
+                let isNew = place.phase != name
+                place = (name, share)
+                return isNew
+            }
+            // Shares are told by the next heartbeat: a fit may take less than telling of it.
+            if isNew { changed.wake() }
         }
 
         /// Phase, how much is done, seconds left: by the time that has passed, against what such a job took before.
         func report(elapsed: Double, estimate: Double) -> (phase: String, progress: Double, eta: Double?) {
-            let phase = phase.withLock { $0 }
+            let (phase, known) = place.withLock { $0 }
+            if phase == "solving", let known {
+                let left = known > 0 ? elapsed * (1 - known) / known : estimate
+                return (phase, 0.02 + 0.95 * known, left)
+            }
             let share = estimate > 0 ? elapsed / estimate : 0
             // What takes longer than foreseen goes on ever more slowly, and never claims to be done.
             let solving = 0.05 + 0.9 * (share < 0.8 ? share : 1 - 0.2 * exp(-(share - 0.8) / 0.8))

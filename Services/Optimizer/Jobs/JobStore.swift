@@ -11,14 +11,15 @@ struct JobStore: Sendable {
 
     /// Keeps a request as a job; its id.
     func add(
-        _ request: JSONValue, isStrict: Bool, estimateSeconds: Double, for principal: Principal, requestID: String
+        _ request: JSONValue, kind: JobKind = .optimize, isStrict: Bool, estimateSeconds: Double,
+        for principal: Principal, requestID: String
     ) async throws -> String {
         let id = PortfolioID.make()
         let text = request.serialized()
         try await pool.transaction(.app(principal.tenant)) { connection in
             _ = try await connection.query(
                 """
-                SELECT ballast.job_add(\(id), 'optimize', \(text)::json, \(isStrict), \(principal.subject), \(requestID), \(estimateSeconds))::text
+                SELECT ballast.job_add(\(id), \(kind.rawValue), \(text)::json, \(isStrict), \(principal.subject), \(requestID), \(estimateSeconds))::text
                 """)
         }
         return id
@@ -86,14 +87,15 @@ struct JobStore: Sendable {
         return try await pool.transaction(.feed) { connection in
             let rows = try await connection.query(
                 """
-                SELECT tenant_id, job_id, fence, request, is_strict, subject, request_id, estimate_s
+                SELECT tenant_id, job_id, fence, kind, request, is_strict, subject, request_id, estimate_s
                 FROM ballast.job_claim(\(owner), \(givenUp.serialized())::text::json)
                 """)
             guard let row = rows.first else { return nil }
-            let (tenant, id, fence, request, strict, subject, requestID, estimate) = try row.decode(
-                (UUID, String, Int64, String, Bool, String, String?, Double).self)
+            let (tenant, id, fence, kind, request, strict, subject, requestID, estimate) = try row.decode(
+                (UUID, String, Int64, String, String, Bool, String, String?, Double).self)
             return ClaimedWork(
-                tenant: tenant, id: id, fence: fence, request: request, isStrict: strict, subject: subject,
+                tenant: tenant, id: id, kind: JobKind(rawValue: kind) ?? .optimize, fence: fence, request: request,
+                isStrict: strict, subject: subject,
                 requestID: requestID, estimateSeconds: estimate)
         }
     }

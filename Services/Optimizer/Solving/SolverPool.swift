@@ -96,6 +96,9 @@ final class SolverPool: Sendable {
 
     deinit { stop() }
 
+    /// Threads that serve a lane.
+    func threads(of lane: Lane) -> Int { lane == .batch ? backgroundThreads : threads }
+
     /// Solves running and waiting, for readiness and metrics.
     var load: (running: Int, waiting: Int) {
         (shared.busy.load(ordering: .relaxed), shared.queues.withLock { $0.count })

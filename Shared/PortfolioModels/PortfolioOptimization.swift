@@ -40,11 +40,12 @@ public enum PortfolioOptimization {
     ///   - panel: returns of exactly the request's assets, in their order.
     ///   - deadline: polled at every iteration of every solve.
     ///   - scope: which measures the answer evaluates by code.
+    ///   - base: what `MomentEstimation.base` made of the same panel, where somebody kept it.
     /// - Throws: `OPT-101` infeasible with conflict and relaxation, `OPT-203` ratio undefined, `OPT-201/202` not solved,
     ///   `SYS-201` deadline, `DAT-002` too little history.
     public static func run(
         _ request: OptimizeRequest, panel: ReturnPanel, deadline: SolverDeadline = .none,
-        scope: PortfolioMetrics.Scope = .plain
+        scope: PortfolioMetrics.Scope = .plain, base: Moments? = nil
     ) throws(Problem) -> OptimizationResult {
         if let problem = (request.unsupported() ?? request.lengthViolation(dates: panel.dates)).flatMap({
             Problem(violations: [$0])
@@ -56,7 +57,7 @@ public enum PortfolioOptimization {
         }
         let periods = periodsPerYear(request, panel)
         let rate = request.riskFreeRate / periods
-        let moments = try MomentEstimation.estimate(request, panel: panel, periodsPerYear: periods)
+        let moments = try MomentEstimation.estimate(request, panel: panel, periodsPerYear: periods, base: base)
         let own = MomentEstimation.isPlain(request) ? nil : moments
         if let problem = moments.unsupported(request).flatMap({ Problem(violations: [$0]) }) { throw problem }
         let parameters = RiskParameters(request, riskFreeRate: rate)

@@ -70,7 +70,8 @@ struct PostOptimize: Endpoint {
         _ context: BallastRequestContext, _ optimizer: Optimizer
     ) async throws -> Response {
         let id = try await optimizer.jobStore.add(
-            body, kind: kind, isStrict: isStrict, estimateSeconds: cost, for: principal, requestID: context.requestID)
+            body, kind: kind, isStrict: isStrict, estimateSeconds: cost, for: principal, requestID: context.requestID,
+            trace: context.trace)
         guard let job = try await optimizer.jobStore.find(id, tenant: principal.tenant) else { throw Problem.noJob(id) }
         var response = try GetJob.response(job, status: .accepted, tenant: principal)
         response.headers[.location] = "/api/jobs/\(id)"

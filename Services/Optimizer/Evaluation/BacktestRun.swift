@@ -48,7 +48,7 @@ extension Optimizer {
         _ progress: @escaping @Sendable (String, Double) -> Void
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<min(solver.threads(of: lane), fits.count) {
+            for _ in 0..<min(solver.threads, fits.count) {
                 group.addTask {
                     while fits.hasMore {
                         let seconds = try await solver.solve(lane: lane, deadline: fits.deadline, onStart: onStart) {

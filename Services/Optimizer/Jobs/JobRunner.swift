@@ -8,7 +8,7 @@ import ServiceLifecycle
 import Synchronization
 import WireFormat
 
-/// Works on jobs, one at a time for each background thread of the solver.
+/// Works on jobs, one at a time for each thread of the solver's batch lane.
 ///
 /// It looks for work when the hub wakes it, and each second for what a silent worker left behind. A lease lasts 15 seconds and is renewed
 /// each second; losing it (a cancellation, another worker) stops the solve. A service that stops gives its job back.
@@ -23,7 +23,7 @@ struct JobRunner: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
-                for _ in 0..<optimizer.solver.backgroundThreads { group.addTask { await workForEver() } }
+                for _ in 0..<optimizer.solver.threads { group.addTask { await workForEver() } }
             }
         }
     }
@@ -66,7 +66,16 @@ struct JobRunner: Service {
         } catch {
             outcome = await giveUp(work, error)
         }
-        optimizer.event.jobEnded(outcome: outcome, seconds: (ContinuousClock.now - start) / .seconds(1))
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        optimizer.event.jobEnded(outcome: outcome, seconds: seconds)
+        optimizer.logger.info(
+            "Job ended",
+            metadata: [
+                "job": "\(work.id)", "kind": "\(work.kind.rawValue)", "outcome": "\(outcome)",
+                "seconds": .stringConvertible(seconds), "request_id": "\(work.requestID ?? "")",
+                "trace_id": "\(work.trace.traceID)", "span_id": "\(work.trace.spanID)",
+                "parent_span_id": "\(work.trace.parentID ?? "")",
+            ])
     }
 
     private func answer(_ work: ClaimedWork, progress: Progress) async throws -> JSONValue {
@@ -184,7 +193,10 @@ struct JobRunner: Service {
         }
         if mapped == nil || mapped?.status == 500 {
             optimizer.logger.error(
-                "A job failed", metadata: ["job": "\(work.id)", "error": "\(String(reflecting: error))"])
+                "A job failed",
+                metadata: [
+                    "job": "\(work.id)", "trace_id": "\(work.trace.traceID)", "error": "\(String(reflecting: error))",
+                ])
         }
         let problem = (mapped ?? Problem(.internalError, "The error has been logged under this job's identifier."))
             .json(requestID: work.requestID ?? work.id)

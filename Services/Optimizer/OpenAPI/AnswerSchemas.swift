@@ -44,7 +44,7 @@ enum AnswerSchemas {
         "How a job stands.",
         required: [
             "job_id", "state", "progress", "phase", "eta_s", "result", "problem", "created_at", "started_at",
-            "finished_at",
+            "finished_at", "trace_id",
         ],
         [
             ("job_id", Schema.text("The job.", pattern: "^[0-9a-z]{14}$")),
@@ -64,6 +64,7 @@ enum AnswerSchemas {
             ),
             ("problem", Schema.nullable(Schema.reference("Problem"))),
             ("created_at", time), ("started_at", Schema.nullable(time)), ("finished_at", Schema.nullable(time)),
+            ("trace_id", Schema.nullable(Schema.said("The trace of the request that became the job."))),
         ])
 
     private static let webhookMembers: [(String, JSONValue)] = [

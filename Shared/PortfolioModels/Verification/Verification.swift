@@ -1,3 +1,4 @@
+import RealModule
 public import WireFormat
 
 /// Checks an answer before it leaves. Shares no code with the solver, the compiler of constraints or the models: it reads the
@@ -204,7 +205,7 @@ public enum Verification {
         var sum = 0.0
         for (asset, weight) in result.weights.enumerated() where weight != 0 {
             var growth = 1.0
-            for t in 0..<panel.observations { growth *= 1 + panel.returns[t, asset] }
+            for value in panel.column(asset) { growth *= 1 + value }
             let power = result.periodsPerYear / Double(panel.observations)
             sum += weight * (growth > 0 ? Double.pow(growth, power) - 1 : -1)
         }

@@ -153,7 +153,7 @@ let package = Package(
                 "PortfolioModels", "ConvexSolver", "LinearAlgebra", "Reallocation", "Realtime", "WebSocketTransport",
                 "PostgresClient", "HTTPFetch", "WireFormat", "ServiceKit", hummingbird, lifecycle, logging, metrics,
                 arguments,
-                configuration, crypto, ordered, nioCore, httpTypes,
+                configuration, crypto, ordered, deque, nioCore, httpTypes,
             ],
             path: "Services/Optimizer", swiftSettings: numeric),
         .executableTarget(
@@ -167,6 +167,10 @@ let package = Package(
         .executableTarget(
             name: "SolverBench", dependencies: ["PortfolioModels", "LinearAlgebra", "WireFormat"],
             path: "Benchmarks/SolverBench", swiftSettings: house),
+        // A bare Hummingbird, for the service's rate to be held against.
+        .executableTarget(
+            name: "HelloBench", dependencies: [hummingbird, logging], path: "Benchmarks/HelloBench",
+            swiftSettings: house),
 
         // Tests.
         .target(

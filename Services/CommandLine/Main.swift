@@ -10,7 +10,8 @@ struct BallastCommand: AsyncParsableCommand {
         discussion: ConfigurationRow.help(CommandOptions.rows),
         version: ServiceVersion.release,
         subcommands: [
-            OptimizeCommand.self, RebalanceCommand.self, MigrateCommand.self, KeysCommand.self, StatusCommand.self,
+            OptimizeCommand.self, BacktestCommand.self, RebalanceCommand.self, MigrateCommand.self, KeysCommand.self,
+            StatusCommand.self,
             TokenCommand.self, AuditCommand.self,
         ])
 }

@@ -8,6 +8,7 @@ struct Event: Sendable {
     private let registry: PrometheusRegistry
 
     static let solve = "optimizer_solve_seconds"
+    static let evaluation = "optimizer_evaluation_seconds"
     static let cacheHits = "optimizer_cache_hits_total"
     static let cacheMisses = "optimizer_cache_misses_total"
     static let sharedSolves = "optimizer_shared_solves_total"
@@ -23,6 +24,7 @@ struct Event: Sendable {
     init(registry: PrometheusRegistry) {
         self.registry = registry
         registry.describe(Self.solve, "Time of an optimisation, verification included")
+        registry.describe(Self.evaluation, "Time of a backtest, from its data to its figures")
         registry.describe(Self.cacheHits, "Answers that an earlier call had found")
         registry.describe(Self.cacheMisses, "Answers that had to be found")
         registry.describe(Self.sharedSolves, "Answers that an equal call running at the same time found")
@@ -42,6 +44,11 @@ struct Event: Sendable {
             ("model", request.model.rawValue), ("measure", request.riskMeasure.rawValue), ("outcome", outcome),
         ]
         registry.makeTimer(label: Self.solve, dimensions: dimensions).recordNanoseconds(Int64((seconds ?? 0) * 1e9))
+    }
+
+    /// A backtest ended with its figures.
+    func evaluated(_ kind: String, seconds: Double) {
+        registry.makeTimer(label: Self.evaluation, dimensions: [("kind", kind)]).recordNanoseconds(Int64(seconds * 1e9))
     }
 
     func cacheHit() { registry.makeCounter(label: Self.cacheHits, dimensions: []).increment(by: 1) }

@@ -12,6 +12,8 @@ struct Optimizer: Sendable {
     let answers: ResultCache<AnswerKey, SolvedPortfolio>
     /// Whole replies to calls that were the same byte for byte.
     let replies: ResultCache<ReplyKey, CachedReply>
+    /// Means and covariances by data and estimators.
+    let statistics: StatisticsCache
     let watch: DataWatch
     /// Equal solves that are wanted at the same time.
     let flights = SingleFlight<AnswerKey, SolvedPortfolio>()
@@ -43,7 +45,8 @@ struct Optimizer: Sendable {
         self.event = event
         solver = SolverPool(threads: solverThreads)
         answers = ResultCache(bytes: cacheBytes / 2) { $0.estimatedBytes }
-        replies = ResultCache(bytes: cacheBytes / 2) { $0.count }
+        replies = ResultCache(bytes: cacheBytes / 4) { $0.count }
+        statistics = StatisticsCache(bytes: cacheBytes / 4)
         watch = DataWatch(pool)
         jobs = JobQueue(pool: pool)
         gate = AdmissionGate(threads: solverThreads, event: event)

@@ -88,6 +88,11 @@ enum OptimizerService {
         registry.describe("optimizer_cache_bytes", "Memory of the answers that are kept")
         registry.describe("optimizer_cache_entries", "Answers that are kept")
         registry.describe("optimizer_cache_evictions_total", "Answers that made room for others")
+        registry.describe(
+            "optimizer_statistics_hits_total", "Estimates of mean and covariance that an earlier call had made")
+        registry.describe("optimizer_statistics_misses_total", "Estimates of mean and covariance that had to be made")
+        registry.describe("optimizer_statistics_extended_total", "Of these, gone on with from an earlier panel")
+        registry.describe("optimizer_statistics_bytes", "Memory of the estimates that are kept")
         registry.describe("async_jobs", "Jobs by state")
         registry.describe("async_jobs_oldest_seconds", "How long the oldest queued job has waited")
         registry.addCollector {
@@ -104,6 +109,13 @@ enum OptimizerService {
                 .init("optimizer_cache_bytes", value: Double(cache.bytes)),
                 .init("optimizer_cache_entries", value: Double(cache.entries)),
                 .init("optimizer_cache_evictions_total", .counter, value: Double(cache.evictions)),
+            ]
+            let estimates = optimizer.statistics.statistics
+            samples += [
+                .init("optimizer_statistics_hits_total", .counter, value: Double(estimates.hits)),
+                .init("optimizer_statistics_misses_total", .counter, value: Double(estimates.misses)),
+                .init("optimizer_statistics_extended_total", .counter, value: Double(estimates.extended)),
+                .init("optimizer_statistics_bytes", value: Double(estimates.bytes)),
             ]
             if let depth = try? await optimizer.jobStore.depth() {
                 samples.append(.init("async_jobs", labels: [("state", "queued")], value: Double(depth.queued)))

@@ -14,7 +14,7 @@ enum Routes {
         var endpoint: @Sendable (Optimizer) -> any Endpoint
     }
 
-    static let all: [Line] = portfolios + RebalanceRoutes.all
+    static let all: [Line] = portfolios + EvaluationRoutes.all + RebalanceRoutes.all
 
     private static let portfolios: [Line] = [
         Line(operation: "optimize", method: .post, path: "/api/portfolio/optimize") { PostOptimize(optimizer: $0) },

@@ -43,10 +43,13 @@ public enum PortfolioOptimization {
     ///   - request: decoded and checked.
     ///   - panel: returns of exactly the request's assets, in their order.
     ///   - deadline: polled at every iteration of every solve.
+    ///   - scope: which measures the answer evaluates by code.
+    ///   - base: what `MomentEstimation.base` made of the same panel, where somebody kept it.
     /// - Throws: `OPT-101` infeasible with conflict and relaxation, `OPT-203` ratio undefined, `OPT-201/202` not solved,
     ///   `SYS-201` deadline, `DAT-002` too little history.
     public static func run(
-        _ request: OptimizeRequest, panel: ReturnPanel, deadline: SolverDeadline = .none
+        _ request: OptimizeRequest, panel: ReturnPanel, deadline: SolverDeadline = .none,
+        scope: PortfolioMetrics.Scope = .plain, base: Moments? = nil
     ) throws(Problem) -> OptimizationResult {
         if let problem = (request.unsupported() ?? request.lengthViolation(dates: panel.dates)).flatMap({
             Problem(violations: [$0])
@@ -58,7 +61,7 @@ public enum PortfolioOptimization {
         }
         let periods = periodsPerYear(request, panel)
         let rate = request.riskFreeRate / periods
-        let moments = try MomentEstimation.estimate(request, panel: panel, periodsPerYear: periods)
+        let moments = try MomentEstimation.estimate(request, panel: panel, periodsPerYear: periods, base: base)
         let own = MomentEstimation.isPlain(request) ? nil : moments
         if let problem = moments.unsupported(request).flatMap({ Problem(violations: [$0]) }) { throw problem }
         let parameters = RiskParameters(request, riskFreeRate: rate)
@@ -69,7 +72,7 @@ public enum PortfolioOptimization {
         let allocation = ModelDispatch(
             request: request, panel: panel, moments: moments, own: own, constraints: constraints,
             exposures: exposures, parameters: parameters,
-            periodsPerYear: periods, deadline: deadline)
+            periodsPerYear: periods, deadline: deadline, scope: scope)
         if let result = try allocation.run() { return result }
         let problem = MeanRiskSolve(
             request: request, panel: panel, moments: moments, isSample: own == nil,
@@ -78,7 +81,11 @@ public enum PortfolioOptimization {
         let solved = try problem.run()
         let x = panel.portfolioReturns(solved.weights)
         let figures = PortfolioMetrics(
-            of: x, periodsPerYear: periods, riskFreeRate: request.riskFreeRate, parameters: parameters)
+            of: x, periodsPerYear: periods, riskFreeRate: request.riskFreeRate, parameters: parameters,
+            scope: scope, convention: request.convention,
+            expectedReturn: PortfolioMetrics.expectedReturn(
+                request.convention, weights: solved.weights, panel: panel, periodsPerYear: periods),
+            hasTarget: request.target != nil)
         var warnings = moments.warnings + constraints.warnings + figures.warnings + solved.warnings
         let frontier = try solved.frontier(problem, periods, &warnings)
         return OptimizationResult(
@@ -115,9 +122,7 @@ extension OptimizationResult {
         OptimizeResponse(
             portfolioID: portfolioID, timestamp: timestamp, assets: request.assets, weights: weights, metrics: metrics,
             efficientFrontier: frontier, solution: solution, risk: risk, riskContributions: riskContributions,
-            data: OptimizeResponse.DataUsed(
-                start: panel.dates[0], end: panel.dates[panel.dates.count - 1], observations: panel.observations,
-                assets: panel.assets.count, revision: revision, fingerprint: fingerprint, missing: panel.missing),
+            data: OptimizeResponse.DataUsed(panel, revision: revision, fingerprint: fingerprint),
             meta: meta, warnings: warnings)
     }
 }

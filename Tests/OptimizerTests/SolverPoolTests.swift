@@ -1,5 +1,6 @@
 import ConvexSolver
 import Dispatch
+import Foundation
 import Synchronization
 import Testing
 import WireFormat
@@ -54,6 +55,39 @@ struct SolverPoolTests {
         await begun.next()
         task.cancel()
         await #expect(throws: Problem.self) { try await task.value }
+    }
+
+    @Test("a lane that is full stops no other, and each runs at its own priority")
+    func lanes() async throws {
+        let pool = SolverPool(threads: 1)
+        defer { pool.stop() }
+        let (hold, began) = (DispatchSemaphore(value: 0), AsyncStream.makeStream(of: Void.self))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for lane in [SolverPool.Lane.recalculation, .batch] {
+                group.addTask {
+                    _ = try await pool.solve(lane: lane, deadline: .none) { () throws(Problem) in
+                        began.continuation.yield()
+                        hold.wait()
+                        return 0
+                    }
+                }
+            }
+            var begun = began.stream.makeAsyncIterator()
+            await begun.next()
+            await begun.next()
+            let niceness = try await pool.solve(lane: .request, deadline: .none) { () throws(Problem) in
+                getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
+            }
+            hold.signal()
+            hold.signal()
+            try await group.waitForAll()
+            for (lane, least) in [(SolverPool.Lane.recalculation, niceness + 6), (.batch, niceness + 9)] {
+                let own = try await pool.solve(lane: lane, deadline: .none) { () throws(Problem) in
+                    getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
+                }
+                #expect(own == min(least, 19))
+            }
+        }
     }
 
     @Test("what waits past its deadline never runs")

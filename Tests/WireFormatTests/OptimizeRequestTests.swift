@@ -191,7 +191,10 @@ struct OptimizeRequestTests {
     @Test(
         "what is not built yet is refused by name, never ignored",
         arguments: [
-            (#"{"assets":["A"],"convention":"skfolio"}"#, "#/convention")
+            (
+                #"{"assets":["A"],"constraints":{"tracking_error":0.1,"benchmark":{"A":1},"soft":{"tracking_error":10}}}"#,
+                "#/constraints/soft"
+            )
         ])
     func notBuilt(text: String, place: String) throws {
         let found = try #require(try decode(text).unsupported())

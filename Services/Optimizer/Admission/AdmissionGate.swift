@@ -185,6 +185,7 @@ final class AdmissionGate: Sendable {
     ) -> [(Waiter, Result<Ticket, Problem>)] {
         var resumed: [(Waiter, Result<Ticket, Problem>)] = []
         while state.running < state.limit.count,
+            let oldest = state.queues.values.compactMap({ $0.first?.since }).min(),
             let tenant = state.queues.keys.min(by: { state.used[$0] ?? 0 < state.used[$1] ?? 0 }),
             let count = state.queues[tenant]?.count,
             let waiter = Self.remove(state.isOverloaded ? count - 1 : 0, of: tenant, &state)
@@ -194,7 +195,8 @@ final class AdmissionGate: Sendable {
                 resumed.append((waiter, .failure(Problem(.deadline, "The deadline passed while the request waited."))))
                 continue
             }
-            judge(&state, waited, now)
+            // By who has waited longest: the newest, who goes first under overload, has waited for nobody.
+            judge(&state, now - oldest, now)
             if state.isOverloaded, waited > max(Self.longestWaitUnderOverload, .seconds(10 * state.serviceSeconds)) {
                 resumed.append(
                     (waiter, .failure(Problem(.overloaded, "The request waited too long to be let in.", retryAfter: 1)))

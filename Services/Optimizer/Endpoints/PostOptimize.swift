@@ -35,7 +35,7 @@ struct PostOptimize: Endpoint {
         let observations = CostModel.observations(of: wanted, today: UTCTimestamp.now.date)
         let cost = optimizer.costs.estimate(wanted, observations: observations)
         if isLater || cost > timeout / .seconds(1) {
-            return try await later(body, isStrict, cost, principal, context)
+            return try await Self.accepted(body, kind: .optimize, isStrict, cost, principal, context, optimizer)
         }
         let call = OptimizeCall(
             request: wanted, isStrict: isStrict, principal: principal, requestID: context.requestID, lane: .request,
@@ -65,11 +65,13 @@ struct PostOptimize: Endpoint {
     }
 
     /// The request as a job.
-    private func later(
-        _ body: JSONValue, _ isStrict: Bool, _ cost: Double, _ principal: Principal, _ context: BallastRequestContext
+    static func accepted(
+        _ body: JSONValue, kind: JobKind, _ isStrict: Bool, _ cost: Double, _ principal: Principal,
+        _ context: BallastRequestContext, _ optimizer: Optimizer
     ) async throws -> Response {
         let id = try await optimizer.jobStore.add(
-            body, isStrict: isStrict, estimateSeconds: cost, for: principal, requestID: context.requestID)
+            body, kind: kind, isStrict: isStrict, estimateSeconds: cost, for: principal, requestID: context.requestID,
+            trace: context.trace)
         guard let job = try await optimizer.jobStore.find(id, tenant: principal.tenant) else { throw Problem.noJob(id) }
         var response = try GetJob.response(job, status: .accepted, tenant: principal)
         response.headers[.location] = "/api/jobs/\(id)"

@@ -1,4 +1,5 @@
 import Foundation
+import ServiceKit
 import WireFormat
 
 /// A job as its row holds it.
@@ -25,6 +26,8 @@ struct Job: Sendable {
     var finishedAt: UTCTimestamp?
     /// The number of the newest event.
     var events: Int
+    /// Of the request that became the job; nil for one from before jobs had any.
+    var traceparent: String?
 
     /// What `GET /api/jobs/{id}` answers.
     func json() throws -> JSONValue {
@@ -34,6 +37,7 @@ struct Job: Sendable {
             "eta_s": JSONValue(etaSeconds), "result": try Self.parsed(result), "problem": try Self.parsed(problem),
             "created_at": .string(createdAt.isoString), "started_at": JSONValue(startedAt?.isoString),
             "finished_at": JSONValue(finishedAt?.isoString),
+            "trace_id": JSONValue(traceparent.map { TraceContext(traceparent: $0).traceID }),
         ]
     }
 
@@ -52,10 +56,19 @@ struct Job: Sendable {
     }
 }
 
+/// Which call a job's request is of: the words of the column.
+enum JobKind: String, Sendable {
+    case optimize, backtest
+}
+
 /// A job that this process works on.
 struct ClaimedWork: Sendable {
+    /// The run's own span in the trace that the job was asked for in.
+    var trace: TraceContext
     var tenant: UUID
     var id: String
+    /// What the request asks for.
+    var kind: JobKind
     /// Grows with each claim and with a cancellation: whoever has an older one can write nothing.
     var fence: Int64
     /// The request's JSON text, as it came.

@@ -1,4 +1,5 @@
 import ConvexSolver
+import ConvexSolver
 import Foundation
 import Logging
 import PostgresClient
@@ -7,7 +8,7 @@ import ServiceLifecycle
 import Synchronization
 import WireFormat
 
-/// Works on jobs, one at a time for each background thread of the solver.
+/// Works on jobs, one at a time for each thread of the solver's batch lane.
 ///
 /// It looks for work when the hub wakes it, and each second for what a silent worker left behind. A lease lasts 15 seconds and is renewed
 /// each second; losing it (a cancellation, another worker) stops the solve. A service that stops gives its job back.
@@ -22,7 +23,7 @@ struct JobRunner: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
-                for _ in 0..<optimizer.solver.backgroundThreads { group.addTask { await workForEver() } }
+                for _ in 0..<optimizer.solver.threads { group.addTask { await workForEver() } }
             }
         }
     }
@@ -65,31 +66,71 @@ struct JobRunner: Service {
         } catch {
             outcome = await giveUp(work, error)
         }
-        optimizer.event.jobEnded(outcome: outcome, seconds: (ContinuousClock.now - start) / .seconds(1))
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        optimizer.event.jobEnded(outcome: outcome, seconds: seconds)
+        optimizer.logger.info(
+            "Job ended",
+            metadata: [
+                "job": "\(work.id)", "kind": "\(work.kind.rawValue)", "outcome": "\(outcome)",
+                "seconds": .stringConvertible(seconds), "request_id": "\(work.requestID ?? "")",
+                "trace_id": "\(work.trace.traceID)", "span_id": "\(work.trace.spanID)",
+                "parent_span_id": "\(work.trace.parentID ?? "")",
+            ])
     }
 
     private func answer(_ work: ClaimedWork, progress: Progress) async throws -> JSONValue {
-        let request = try OptimizeRequest(json: try StrictJSON.parse(work.request, limits: .stored))
+        let body = try StrictJSON.parse(work.request, limits: .stored)
         let principal = Principal(tenant: work.tenant, subject: work.subject, scopes: [.optimize])
+        if work.kind == .backtest { return try await backtest(body, work, principal, progress) }
+        let request = try OptimizeRequest(json: body)
         let call = OptimizeCall(
             request: request, isStrict: work.isStrict, principal: principal, requestID: work.requestID ?? work.id,
             lane: .batch, start: .now, limit: Self.limit)
         return try await optimizer.respond(to: call, progress: { progress.enter($0) }).json
     }
 
+    private func backtest(
+        _ body: JSONValue, _ work: ClaimedWork, _ principal: Principal, _ progress: Progress
+    ) async throws -> JSONValue {
+        let wanted = Carried(try BacktestRequest(json: body))
+        let call = AdmittedCall(
+            principal: principal, requestID: work.requestID ?? work.id, cost: work.estimateSeconds, start: .now,
+            limit: Self.limit)
+        let deadline = SolverDeadline(instant: call.start + call.limit, flag: CancellationFlag())
+        let answer = try await withTaskCancellationHandler {
+            try await optimizer.backtest(
+                wanted, call, lane: .batch, deadline: deadline, onStart: { _ in },
+                progress: { phase, share in progress.enter(phase, share: share) })
+        } onCancel: {
+            deadline.flag?.cancel()
+        }
+        try Optimizer.refuse(answer.value.warnings, work.isStrict)
+        return answer.value.json
+    }
+
     /// Where a run is, for the heartbeat to tell.
     final class Progress: Sendable {
-        private let phase = Mutex("loading")
+        private let place = Mutex<(phase: String, share: Double?)>(("loading", nil))
         let changed = WakeSignal()
 
-        func enter(_ name: String) {
-            phase.withLock { $0 = name }
-            changed.wake()
+        /// - Parameter share: how much of the phase is done, where that is known.
+        func enter(_ name: String, share: Double? = nil) {
+            let isNew = place.withLock { place in
+                let isNew = place.phase != name
+                place = (name, share)
+                return isNew
+            }
+            // Shares are told by the next heartbeat: a fit may take less than telling of it.
+            if isNew { changed.wake() }
         }
 
         /// Phase, how much is done, seconds left: by the time that has passed, against what such a job took before.
         func report(elapsed: Double, estimate: Double) -> (phase: String, progress: Double, eta: Double?) {
-            let phase = phase.withLock { $0 }
+            let (phase, known) = place.withLock { $0 }
+            if phase == "solving", let known {
+                let left = known > 0 ? elapsed * (1 - known) / known : estimate
+                return (phase, 0.02 + 0.95 * known, left)
+            }
             let share = estimate > 0 ? elapsed / estimate : 0
             // What takes longer than foreseen goes on ever more slowly, and never claims to be done.
             let solving = 0.05 + 0.9 * (share < 0.8 ? share : 1 - 0.2 * exp(-(share - 0.8) / 0.8))
@@ -152,7 +193,10 @@ struct JobRunner: Service {
         }
         if mapped == nil || mapped?.status == 500 {
             optimizer.logger.error(
-                "A job failed", metadata: ["job": "\(work.id)", "error": "\(String(reflecting: error))"])
+                "A job failed",
+                metadata: [
+                    "job": "\(work.id)", "trace_id": "\(work.trace.traceID)", "error": "\(String(reflecting: error))",
+                ])
         }
         let problem = (mapped ?? Problem(.internalError, "The error has been logged under this job's identifier."))
             .json(requestID: work.requestID ?? work.id)

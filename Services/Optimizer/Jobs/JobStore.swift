@@ -11,14 +11,20 @@ struct JobStore: Sendable {
 
     /// Keeps a request as a job; its id.
     func add(
-        _ request: JSONValue, isStrict: Bool, estimateSeconds: Double, for principal: Principal, requestID: String
+        _ request: JSONValue, kind: JobKind = .optimize, isStrict: Bool, estimateSeconds: Double,
+        for principal: Principal, requestID: String, trace: TraceContext
     ) async throws -> String {
         let id = PortfolioID.make()
         let text = request.serialized()
         try await pool.transaction(.app(principal.tenant)) { connection in
             _ = try await connection.query(
                 """
-                SELECT ballast.job_add(\(id), 'optimize', \(text)::json, \(isStrict), \(principal.subject), \(requestID), \(estimateSeconds))::text
+                SELECT ballast.job_add(\(id), \(kind.rawValue), \(text)::json, \(isStrict), \(principal.subject), \(requestID), \(estimateSeconds))::text
+                """)
+            _ = try await connection.execute(
+                """
+                UPDATE ballast.job SET traceparent = \(trace.traceparent)
+                WHERE tenant_id = ballast.current_tenant() AND job_id = \(id)
                 """)
         }
         return id
@@ -29,7 +35,7 @@ struct JobStore: Sendable {
         try await pool.transaction(.app(tenant)) { connection in
             let rows = try await connection.query(
                 """
-                SELECT state, progress, phase, eta_s, result::text, problem::text, created_at, started_at, finished_at, events
+                SELECT state, progress, phase, eta_s, result::text, problem::text, created_at, started_at, finished_at, events, traceparent
                 FROM ballast.job WHERE tenant_id = ballast.current_tenant() AND job_id = \(id)
                 """)
             guard let row = rows.first else { return nil }
@@ -42,7 +48,8 @@ struct JobStore: Sendable {
                 etaSeconds: try row.decode(Double?.self, at: 3), result: try row.decode(String?.self, at: 4),
                 problem: try row.decode(String?.self, at: 5),
                 createdAt: UTCTimestamp(try row.decode(PostgresTimestamp.self, at: 6)), startedAt: try time(7),
-                finishedAt: try time(8), events: Int(try row.decode(Int32.self, at: 9)))
+                finishedAt: try time(8), events: Int(try row.decode(Int32.self, at: 9)),
+                traceparent: try row.decode(String?.self, at: 10))
         }
     }
 
@@ -86,14 +93,19 @@ struct JobStore: Sendable {
         return try await pool.transaction(.feed) { connection in
             let rows = try await connection.query(
                 """
-                SELECT tenant_id, job_id, fence, request, is_strict, subject, request_id, estimate_s
+                SELECT tenant_id, job_id, fence, kind, request, is_strict, subject, request_id, estimate_s
                 FROM ballast.job_claim(\(owner), \(givenUp.serialized())::text::json)
                 """)
             guard let row = rows.first else { return nil }
-            let (tenant, id, fence, request, strict, subject, requestID, estimate) = try row.decode(
-                (UUID, String, Int64, String, Bool, String, String?, Double).self)
+            let (tenant, id, fence, kind, request, strict, subject, requestID, estimate) = try row.decode(
+                (UUID, String, Int64, String, String, Bool, String, String?, Double).self)
+            let trace = try await connection.query(
+                "SELECT traceparent FROM ballast.job WHERE tenant_id = \(tenant) AND job_id = \(id)"
+            ).first?.decode(String?.self, at: 0)
             return ClaimedWork(
-                tenant: tenant, id: id, fence: fence, request: request, isStrict: strict, subject: subject,
+                trace: TraceContext(traceparent: trace ?? nil), tenant: tenant, id: id,
+                kind: JobKind(rawValue: kind) ?? .optimize, fence: fence, request: request,
+                isStrict: strict, subject: subject,
                 requestID: requestID, estimateSeconds: estimate)
         }
     }

@@ -2,8 +2,8 @@ import WireFormat
 
 /// Schemas of what the service answers. Closed, so that a member that is missing here fails the conformance check.
 enum AnswerSchemas {
-    private static let figure: JSONValue = ["type": ["number", "null"]]
-    private static let figures = Schema.map(of: figure, "Figures by name; null where undefined.")
+    static let figure: JSONValue = ["type": ["number", "null"]]
+    static let figures = Schema.map(of: figure, "Figures by name; null where undefined.")
     private static let time = Schema.said("An instant in UTC.", format: "date-time")
     private static let hash = Schema.text("SHA-256 in hexadecimal.", pattern: "^[0-9a-f]{64}$")
     private static let portfolioID = Schema.text("The portfolio.", pattern: "^[0-9A-Za-z_-]{4,64}$")
@@ -44,7 +44,7 @@ enum AnswerSchemas {
         "How a job stands.",
         required: [
             "job_id", "state", "progress", "phase", "eta_s", "result", "problem", "created_at", "started_at",
-            "finished_at",
+            "finished_at", "trace_id",
         ],
         [
             ("job_id", Schema.text("The job.", pattern: "^[0-9a-z]{14}$")),
@@ -56,9 +56,15 @@ enum AnswerSchemas {
                     ["queued", "loading", "solving", "storing", "done", "failed", "cancelled"], "What it is at.")
             ),
             ("eta_s", Schema.nullable(Schema.number("Seconds that are probably left.", .nonnegative))),
-            ("result", Schema.nullable(Schema.reference("OptimizeAnswer"))),
+            (
+                "result",
+                Schema.any(
+                    of: [Schema.reference("OptimizeAnswer"), Schema.reference("BacktestAnswer"), ["type": "null"]],
+                    "The answer of the call that became the job; null until it is done.")
+            ),
             ("problem", Schema.nullable(Schema.reference("Problem"))),
             ("created_at", time), ("started_at", Schema.nullable(time)), ("finished_at", Schema.nullable(time)),
+            ("trace_id", Schema.nullable(Schema.said("The trace of the request that became the job."))),
         ])
 
     private static let webhookMembers: [(String, JSONValue)] = [
@@ -142,7 +148,7 @@ enum AnswerSchemas {
             ),
         ])
 
-    private static let data = Schema.object(
+    static let data = Schema.object(
         "The data that was used.",
         required: ["start", "end", "observations", "assets", "revision", "fingerprint", "missing"],
         [
@@ -162,7 +168,7 @@ enum AnswerSchemas {
             ),
         ])
 
-    private static let warning = Schema.object(
+    static let warning = Schema.object(
         "A warning.", required: ["code", "pointer", "detail"],
         [
             ("code", Schema.said("A stable word.")), ("pointer", Schema.said("The member.")),
@@ -175,7 +181,7 @@ enum AnswerSchemas {
     ]
     private static let storedMeta = Schema.object(
         "How it was found.", required: storedMetaMembers.map { $0.0 }, storedMetaMembers)
-    private static let callMeta: JSONValue = {
+    static let callMeta: JSONValue = {
         let members =
             storedMetaMembers + [
                 ("total_ms", figure), ("cached", Schema.flag("Whether an earlier call had found it.")),

@@ -102,7 +102,7 @@ enum ConstraintSchemas {
     private static let bound = Schema.any(
         of: [RequestSchemas.weight, RequestSchemas.weights], "A number for every asset, or by asset.")
 
-    private static let benchmarkReturns = Schema.any(
+    static let benchmarkReturns = Schema.any(
         of: [
             Schema.list(of: ["type": "number", "minimum": -1e6, "maximum": 1e6], "One return a period of the panel."),
             Schema.closed(

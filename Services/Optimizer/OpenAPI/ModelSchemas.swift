@@ -117,7 +117,7 @@ enum ModelSchemas {
             ("pooling", words(ViewsRequest.Pooling.self, "How opinions become one.", standard: "linear")),
         ])
 
-    private static let factors = Schema.closed(
+    static let factors = Schema.closed(
         "The factors' figures (one of returns, prices, assets) or loadings, and how loadings are estimated.",
         [
             ("returns", Schema.reference("Panel")), ("prices", Schema.reference("Panel")),

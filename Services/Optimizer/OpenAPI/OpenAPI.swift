@@ -20,7 +20,8 @@ enum OpenAPI {
         ],
         "paths": paths,
         "components": [
-            "schemas": .object(JSONObject(RequestSchemas.all + AnswerSchemas.all + RebalanceSchemas.all)),
+            "schemas": .object(
+                JSONObject(RequestSchemas.all + AnswerSchemas.all + RebalanceSchemas.all + EvaluationSchemas.all)),
             "securitySchemes": [
                 "bearer": [
                     "type": "http", "scheme": "bearer",

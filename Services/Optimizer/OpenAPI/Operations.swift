@@ -23,7 +23,8 @@ enum Operations {
 
     static func of(_ line: Routes.Line) -> JSONValue {
         let description =
-            all[line.operation] ?? RebalanceSchemas.operations[line.operation] ?? Description(summary: line.operation)
+            all[line.operation] ?? EvaluationSchemas.operations[line.operation] ?? RebalanceSchemas.operations[
+                line.operation] ?? Description(summary: line.operation)
         var object = JSONObject([
             ("operationId", .string(line.operation)), ("summary", .string(description.summary)),
             ("tags", [.string(description.tag)]),
@@ -97,14 +98,14 @@ enum Operations {
         }
     }
 
-    private static func query(_ name: String, _ description: String, _ schema: JSONValue) -> JSONValue {
+    static func query(_ name: String, _ description: String, _ schema: JSONValue) -> JSONValue {
         [
             "name": .string(name), "in": "query", "required": false, "description": .string(description),
             "schema": schema,
         ]
     }
 
-    private static func header(_ name: String, _ description: String, _ schema: JSONValue) -> JSONValue {
+    static func header(_ name: String, _ description: String, _ schema: JSONValue) -> JSONValue {
         [
             "name": .string(name), "in": "header", "required": false, "description": .string(description),
             "schema": schema,
@@ -130,7 +131,7 @@ enum Operations {
 
     private static let limit = query(
         "limit", "Most items of a page.", Schema.integer("1 to 500.", 1...500, standard: 50))
-    private static let body = ["400", "408", "413", "415"]
+    static let body = ["400", "408", "413", "415"]
 
     static let all: [String: Description] = [
         "optimize": Description(

@@ -34,9 +34,17 @@ enum RequestSchemas {
         ])
 
     private static var optimize: JSONValue {
-        var schema = Schema.closed(
+        withAssets(
             "What to optimise. `assets` is needed unless the request carries its own panel.",
             window + model + parameters + ModelSchemas.members + storage)
+    }
+
+    /// What a strategy is made of: the members of optimize that do not store anything.
+    static let strategy = window + model + parameters + ModelSchemas.members
+
+    /// A closed object that needs assets or a panel of its own.
+    static func withAssets(_ description: String, _ members: [(String, JSONValue)]) -> JSONValue {
+        var schema = Schema.closed(description, members)
         if var object = schema.objectValue {
             object["anyOf"] = [["required": ["assets"]], ["required": ["returns"]], ["required": ["prices"]]]
             schema = .object(object)
@@ -44,7 +52,7 @@ enum RequestSchemas {
         return schema
     }
 
-    private static let window: [(String, JSONValue)] = [
+    static let window: [(String, JSONValue)] = [
         (
             "assets",
             Schema.list(
@@ -118,7 +126,7 @@ enum RequestSchemas {
         ),
     ]
 
-    private static let parameters: [(String, JSONValue)] = [
+    static let parameters: [(String, JSONValue)] = [
         ("alpha", Schema.number("Tail probability.", .openUnit, standard: 0.05)),
         ("beta", Schema.number("Tail probability of gains.", .openUnit)),
         ("a_sim", Schema.integer("Levels of tail Gini.", 2...10_000, standard: 100)),

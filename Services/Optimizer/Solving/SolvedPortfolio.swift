@@ -23,12 +23,14 @@ extension Optimizer {
         _ request: OptimizeRequest, _ loaded: LoadedPanel, lane: SolverPool.Lane, deadline: SolverDeadline,
         onStart: @escaping @Sendable (Duration) -> Void = { _ in }
     ) async throws(Problem) -> SolvedPortfolio {
-        let panel = loaded.panel
+        let (panel, fingerprint) = (loaded.panel, loaded.fingerprint)
+        let statistics = statistics
         do throws(Problem) {
             let (result, elapsed) = try await solver.solve(lane: lane, deadline: deadline, onStart: onStart) {
                 () throws(Problem) in
                 let start = ContinuousClock.now
-                let result = try PortfolioOptimization.run(request, panel: panel, deadline: deadline)
+                let base = try statistics.moments(of: request, panel: panel, fingerprint: fingerprint)
+                let result = try PortfolioOptimization.run(request, panel: panel, deadline: deadline, base: base)
                 let elapsed = ContinuousClock.now - start
                 try Verification.check(request, panel: panel, result: result)
                 return (result, elapsed)

@@ -1,4 +1,5 @@
 import ConvexSolver
+import DequeModule
 import Dispatch
 import Foundation
 import LinearAlgebra
@@ -16,44 +17,51 @@ import Darwin
 /// Bounded threads that solve, apart from Swift's cooperative pool and from every event loop.
 ///
 /// A solve burns a core for as long as it lasts; on the cooperative pool two of them stop a two-core service for seconds
-/// (research/reliability.md M11). Requests and recalculations wait in lanes of their own: a request goes first, but each fourth
-/// pick takes a recalculation, so neither starves. Batch work has a thread of its own, of lower priority: however long it takes, it never
-/// stands before a request, and uses what these leave idle. OpenBLAS uses one thread a solve: the threads here are the parallelism.
+/// (research/reliability.md M11). Each lane has a queue and threads of its own, and the kernel divides the cores among the lanes by the priorities of
+/// their threads: while all are busy, requests get 7 parts, recalculations 2 and batch work 1. What a lane leaves idle the others use at once, and a
+/// request never waits for the end of a longer solve of another lane. OpenBLAS uses one thread a solve: the threads here are the parallelism.
 final class SolverPool: Sendable {
     /// Who asks.
-    enum Lane: Sendable { case request, recalculation, batch }
+    enum Lane: Int, Sendable, CaseIterable {
+        case request, recalculation, batch
+
+        /// Each step of niceness is a fifth of the kernel's weight: 1024, 272 and 137, which are 71, 19 and 10 in a hundred.
+        var niceness: Int32 {
+            switch self {
+            case .request: 0
+            case .recalculation: 6
+            case .batch: 9
+            }
+        }
+
+        fileprivate var threadName: String {
+            switch self {
+            case .request: "solver"
+            case .recalculation: "solver-recalc"
+            case .batch: "solver-batch"
+            }
+        }
+    }
 
     private struct Waiting: Sendable { let run: @Sendable () -> Void }
 
-    private struct Queues: Sendable {
-        var request: [Waiting] = []
-        var recalculation: [Waiting] = []
-        var batch: [Waiting] = []
-        var picks = 0
+    private struct Queue: Sendable {
+        var waiting: Deque<Waiting> = []
         var isStopped = false
-        var count: Int { request.count + recalculation.count + batch.count }
-
-        mutating func next() -> Waiting? {
-            picks += 1
-            if !recalculation.isEmpty, request.isEmpty || picks.isMultiple(of: 4) { return recalculation.removeFirst() }
-            return request.isEmpty ? nil : request.removeFirst()
-        }
-
-        mutating func nextBatch() -> Waiting? { batch.isEmpty ? nil : batch.removeFirst() }
     }
 
-    private final class Shared: Sendable {
-        let queues = Mutex(Queues())
+    /// A lane's queue, and the signal of each entry.
+    private final class Track: Sendable {
+        let queue = Mutex(Queue())
         let available = DispatchSemaphore(value: 0)
-        let batchAvailable = DispatchSemaphore(value: 0)
         let busy = Atomic<Int>(0)
 
-        func work(inBackground: Bool) {
+        func work(niceness: Int32) {
             // On Linux a priority belongs to a thread.
-            if inBackground { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10) }
+            if niceness > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
             while true {
-                (inBackground ? batchAvailable : available).wait()
-                let (job, stopped) = queues.withLock { (inBackground ? $0.nextBatch() : $0.next(), $0.isStopped) }
+                available.wait()
+                let (job, stopped) = queue.withLock { ($0.waiting.popFirst(), $0.isStopped) }
                 if let job {
                     busy.add(1, ordering: .relaxed)
                     job.run()
@@ -65,44 +73,51 @@ final class SolverPool: Sendable {
         }
     }
 
-    private let shared = Shared()
+    private let tracks: [Track]
+    /// Of each lane.
     let threads: Int
-    /// Threads of batch work.
-    let backgroundThreads = 1
     private let queueLimit: Int
 
     /// - Parameters:
-    ///   - threads: at least one.
-    ///   - queueLimit: most solves that wait for a thread; one more is refused.
+    ///   - threads: of each lane, at least one.
+    ///   - queueLimit: most solves of a lane that wait for a thread; one more is refused.
     init(threads: Int, queueLimit: Int = 256) {
         self.threads = max(1, threads)
         self.queueLimit = queueLimit
         OpenBLASThreads.set(1)
-        for n in 0..<(self.threads + backgroundThreads) {
-            let inBackground = n >= self.threads
-            let thread = Thread { [shared] in shared.work(inBackground: inBackground) }
-            thread.name = inBackground ? "solver-batch" : "solver-\(n)"
-            thread.stackSize = 16 << 20
-            thread.start()
+        tracks = Lane.allCases.map { _ in Track() }
+        for lane in Lane.allCases {
+            for n in 0..<self.threads {
+                let track = tracks[lane.rawValue]
+                let thread = Thread { track.work(niceness: lane.niceness) }
+                thread.name = "\(lane.threadName)-\(n)"
+                thread.stackSize = 16 << 20
+                thread.start()
+            }
         }
     }
 
     /// Ends the threads once what waits has run.
     func stop() {
-        shared.queues.withLock { $0.isStopped = true }
-        for _ in 0..<threads { shared.available.signal() }
-        for _ in 0..<backgroundThreads { shared.batchAvailable.signal() }
+        for track in tracks {
+            track.queue.withLock { $0.isStopped = true }
+            for _ in 0..<threads { track.available.signal() }
+        }
     }
 
     deinit { stop() }
 
     /// Solves running and waiting, for readiness and metrics.
     var load: (running: Int, waiting: Int) {
-        (shared.busy.load(ordering: .relaxed), shared.queues.withLock { $0.count })
+        tracks.reduce((0, 0)) { sum, track in
+            (sum.0 + track.busy.load(ordering: .relaxed), sum.1 + track.queue.withLock { $0.waiting.count })
+        }
     }
 
-    /// Whether one more solve would be refused.
-    var isSaturated: Bool { load.waiting >= queueLimit }
+    /// Whether one more solve of a request would be refused.
+    var isSaturated: Bool {
+        tracks[Lane.request.rawValue].queue.withLock { $0.waiting.count } >= queueLimit
+    }
 
     /// Runs `work` on a thread of the pool. When the task is cancelled the flag that the deadline carries is set, and the solver, which
     /// polls it every iteration, stops.
@@ -133,17 +148,14 @@ final class SolverPool: Sendable {
                         }
                     }
                 }
-                let accepted = shared.queues.withLock { queues in
-                    guard !queues.isStopped, queues.count < queueLimit else { return false }
-                    switch lane {
-                    case .request: queues.request.append(job)
-                    case .recalculation: queues.recalculation.append(job)
-                    case .batch: queues.batch.append(job)
-                    }
+                let track = tracks[lane.rawValue]
+                let accepted = track.queue.withLock { queue in
+                    guard !queue.isStopped, queue.waiting.count < queueLimit else { return false }
+                    queue.waiting.append(job)
                     return true
                 }
                 if accepted {
-                    (lane == .batch ? shared.batchAvailable : shared.available).signal()
+                    track.available.signal()
                 } else {
                     continuation.resume(
                         returning: .failure(Problem(.overloaded, "\(queueLimit) solves wait already.", retryAfter: 1)))

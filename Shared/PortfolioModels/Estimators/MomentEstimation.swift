@@ -9,23 +9,25 @@ public enum MomentEstimation {
     ///   - panel: returns of exactly the request's assets, in their order.
     ///   - factors: returns of stored factors on the panel's dates, where the request names symbols; inline ones come with it.
     ///   - periodsPerYear: for the annual rates of the request.
+    ///   - base: what `base(_:panel:after:)` made of the same panel, where somebody kept it.
     /// - Throws: what the estimators throw: `DAT-002` too little history, `OPT-202` singular, `OPT-101` views that contradict
     ///   each other.
     public static func estimate(
-        _ request: OptimizeRequest, panel: ReturnPanel, factors: ReturnPanel? = nil, periodsPerYear: Double
+        _ request: OptimizeRequest, panel: ReturnPanel, factors: ReturnPanel? = nil, periodsPerYear: Double,
+        base: Moments? = nil
     ) throws(Problem) -> Moments {
         var moments: Moments
         switch request.model {
         case .blackLitterman:
-            moments = try blackLitterman(request, panel, periodsPerYear)
+            moments = try blackLitterman(request, panel, periodsPerYear, base)
         case .factorModel:
-            moments = try factorModel(request, panel, factors, periodsPerYear)
+            moments = try factorModel(request, panel, factors, periodsPerYear, base)
         case .blackLittermanFactors:
-            moments = try factorViews(request, panel, factors, periodsPerYear)
+            moments = try factorViews(request, panel, factors, periodsPerYear, base)
         case .entropyPooling:
             moments = try pooled(request, panel)
         default:
-            moments = try estimated(request, panel, periodsPerYear)
+            moments = try estimated(request, panel, periodsPerYear, base)
         }
         guard moments.covariance.isFinite, moments.mean.allSatisfy({ $0.isFinite }) else {
             throw Problem(.invalidPrice, "The returns are too large for their moments.")
@@ -41,6 +43,36 @@ public enum MomentEstimation {
         return moments
     }
 
+    /// Everything that `base` depends on besides the returns, as a text; nil for a model that does not read it.
+    public static func baseKey(_ request: OptimizeRequest, panel: ReturnPanel) -> String? {
+        guard request.model != .entropyPooling else { return nil }
+        var plain = OptimizeRequest(assets: request.assets)
+        plain.meanEstimator = request.meanEstimator
+        plain.covarianceEstimator = request.covarianceEstimator
+        plain.scenarioWeights = request.scenarioWeights
+        plain.riskFreeRate = request.riskFreeRate
+        plain.periodsPerYear = PortfolioOptimization.periodsPerYear(request, panel)
+        return plain.json.serialized()
+    }
+
+    /// What the estimators alone make of a panel: what every model starts from, and what others who ask about the same data may share.
+    /// - Parameter before: sums of an earlier panel; where this one begins with its periods they are gone on with. The result is the same bits.
+    /// - Returns: the moments, the sums to go on with next time (nil where the estimators keep none), and whether the earlier were of use.
+    /// - Throws: as `estimate`.
+    public static func base(
+        _ request: OptimizeRequest, panel: ReturnPanel, after before: RunningCovariance? = nil
+    ) throws(Problem) -> (moments: Moments, running: RunningCovariance?, isExtended: Bool) {
+        let periods = PortfolioOptimization.periodsPerYear(request, panel)
+        guard request.covarianceEstimator.method == .hist, request.scenarioWeights == nil,
+            RunningCovariance.applies(to: panel)
+        else { return (try estimated(request, panel, periods), nil, false) }
+        let running = RunningCovariance(panel, after: before)
+        let mean = try MeanEstimators.make(
+            request.meanEstimator, assets: panel.assets, riskFreeRate: request.riskFreeRate / periods
+        ).estimate(panel)
+        return (Moments(mean: mean, covariance: running.covariance), running, running.isContinued)
+    }
+
     /// Whether a request's moments are those of the plain sample.
     public static func isPlain(_ request: OptimizeRequest) -> Bool {
         let models: Set<ModelName> = [.blackLitterman, .factorModel, .blackLittermanFactors, .entropyPooling]
@@ -50,8 +82,9 @@ public enum MomentEstimation {
 
     /// Mean and covariance by the request's two estimators.
     private static func estimated(
-        _ request: OptimizeRequest, _ panel: ReturnPanel, _ periodsPerYear: Double
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ periodsPerYear: Double, _ base: Moments? = nil
     ) throws(Problem) -> Moments {
+        if let base { return base }
         let weights = try ScenarioWeights.probabilities(request.scenarioWeights, count: panel.observations)
         let weighted = weights.map { WeightedMoments(panel, weights: $0) }
         let mean: [Double]
@@ -74,10 +107,10 @@ public enum MomentEstimation {
     }
 
     private static func blackLitterman(
-        _ request: OptimizeRequest, _ panel: ReturnPanel, _ periodsPerYear: Double
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ periodsPerYear: Double, _ base: Moments?
     ) throws(Problem) -> Moments {
         let wanted = request.views ?? ViewsRequest()
-        var moments = try estimated(request, panel, periodsPerYear)
+        var moments = try estimated(request, panel, periodsPerYear, base)
         let rate = wanted.riskFreeRate / periodsPerYear
         let prior = try BlackLitterman.prior(
             wanted, mean: moments.mean, covariance: moments.covariance, assets: panel.assets, riskFreeRate: rate,
@@ -105,12 +138,13 @@ public enum MomentEstimation {
     }
 
     private static func factorModel(
-        _ request: OptimizeRequest, _ panel: ReturnPanel, _ loaded: ReturnPanel?, _ periodsPerYear: Double
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ loaded: ReturnPanel?, _ periodsPerYear: Double,
+        _ base: Moments?
     ) throws(Problem) -> Moments {
         let model = try factors(request, panel, loaded, periodsPerYear)
         // Riskfolio-Lib's hist: with the assets' own scenarios the model gives the mean alone.
         if request.factors?.scenarios == .historical {
-            var moments = try estimated(request, panel, periodsPerYear)
+            var moments = try estimated(request, panel, periodsPerYear, base)
             moments.mean = model.mean
             return moments
         }
@@ -120,14 +154,15 @@ public enum MomentEstimation {
     }
 
     private static func factorViews(
-        _ request: OptimizeRequest, _ panel: ReturnPanel, _ loaded: ReturnPanel?, _ periodsPerYear: Double
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ loaded: ReturnPanel?, _ periodsPerYear: Double,
+        _ base: Moments?
     ) throws(Problem) -> Moments {
         let wanted = request.views ?? ViewsRequest()
         let model = try factors(request, panel, loaded, periodsPerYear)
         let names = request.factors?.names ?? []
         let rate = wanted.riskFreeRate / periodsPerYear
         let tau = wanted.tau ?? 1 / Double(panel.observations)
-        var moments = try estimated(request, panel, periodsPerYear)
+        var moments = try estimated(request, panel, periodsPerYear, base)
         let found: FactorBlackLitterman
         switch wanted.flavor {
         case .bayesian:

@@ -15,15 +15,22 @@ public struct PortfolioMetrics: Sendable {
         .evar, .rlvar, .evarRange, .rlvarRange, .edar, .rldar, .relativeEDaR, .relativeRLDaR,
     ]
 
+    /// What is evaluated besides the annual metrics.
+    public enum Scope: Sendable { case none, plain, all }
+
     /// Evaluates a series.
     /// - Parameters:
     ///   - x: T portfolio returns per period.
     ///   - riskFreeRate: annual.
     ///   - parameters: of the risk measures; their target is replaced by the rate per period for the Sortino ratio.
-    ///   - all: whether the costly measures are evaluated too.
+    ///   - scope: which measures are evaluated by code; the plain ones leave out the costly.
+    ///   - convention: whose definitions the figures follow; see `ConventionalRisk`.
+    ///   - expectedReturn: annual, where the convention makes it of the assets rather than of the series.
+    ///   - hasTarget: whether the parameters' target is the caller's.
     public init(
         of x: [Double], periodsPerYear: Double, riskFreeRate: Double, parameters: RiskParameters = RiskParameters(),
-        all: Bool = false
+        scope: Scope = .plain, convention: Convention = .riskfolio, expectedReturn: Double? = nil,
+        hasTarget: Bool = true
     ) {
         var warnings: [PortfolioWarning] = []
         let root = periodsPerYear.squareRoot()
@@ -38,11 +45,15 @@ public struct PortfolioMetrics: Sendable {
         }
         var atRate = parameters
         atRate.target = riskFreeRate / periodsPerYear
-        let expected = periodsPerYear * SeriesMath.mean(x)
+        let expected = expectedReturn ?? periodsPerYear * SeriesMath.mean(x)
         let volatility = root * measured(.mv)
-        let downside = root * measured(.slpm, atRate)
+        let semi = ConventionalRisk(.msv, parameters, convention: convention)?.value(of: x) ?? .nan
+        let downside = root * (convention == .riskfolio ? measured(.slpm, atRate) : semi)
         let isLost = x.contains { $0 <= -1 }
-        let drawdown = isLost ? 1 : measured(.relativeMaximumDrawdown)
+        // The other two draw down what is added up, not what is compounded.
+        let drawdown =
+            convention == .riskfolio
+            ? (isLost ? 1 : measured(.relativeMaximumDrawdown)) : measured(.maximumDrawdown)
         let excess = expected - riskFreeRate
         let noise = 1e-13 * size * root
         var figures: [OptimizeResponse.Figure] = [
@@ -54,7 +65,7 @@ public struct PortfolioMetrics: Sendable {
                 "sortino_ratio", ratio("sortino_ratio", excess, downside, least: noise, "no return is below the rate")),
             .init("calmar_ratio", ratio("calmar_ratio", expected, drawdown, least: 1e-13, "there is no drawdown")),
             .init("downside_deviation", downside),
-            .init("semi_deviation", root * measured(.msv)),
+            .init("semi_deviation", root * semi),
             .init("mean_absolute_deviation", root * measured(.mad)),
         ]
         let growth = x.reduce(0.0) { $0 + Double.log(onePlus: max($1, -1)) } / Double(max(x.count, 1))
@@ -69,11 +80,37 @@ public struct PortfolioMetrics: Sendable {
         }
         metrics = figures.map { .init($0.name, $0.value.flatMap { $0.isFinite ? $0 : nil }) }
         var risks: [OptimizeResponse.Figure] = []
-        for type in RiskMeasures.all where all || !Self.costly.contains(type.code) {
+        for type in RiskMeasures.all where scope == .all || (scope == .plain && !Self.costly.contains(type.code)) {
             if isLost, type.code.rawValue.hasSuffix("_Rel") { continue }
-            risks.append(.init(type.code.rawValue, type.init(parameters).value(of: x)))
+            let measure = ConventionalRisk(type.code, parameters, convention: convention, hasTarget: hasTarget)
+            risks.append(.init(type.code.rawValue, measure?.value(of: x)))
         }
+        if let warning = Self.missing(convention, among: risks.map { $0.name }) { warnings.append(warning) }
         risk = risks.map { .init($0.name, $0.value.flatMap { $0.isFinite ? $0 : nil }) }
         self.warnings = warnings
+    }
+
+    /// One warning for the measures that the convention's library does not have.
+    static func missing(_ convention: Convention, among names: [String]) -> PortfolioWarning? {
+        let known = Set(ConventionalRisk.codes(of: convention).map { $0.rawValue })
+        let missing = names.filter { !known.contains($0) }
+        guard !missing.isEmpty else { return nil }
+        return PortfolioWarning(
+            code: "not_in_convention", pointer: JSONPointer(["convention"]),
+            detail: "\(convention.rawValue) has no \(missing.joined(separator: ", ")).")
+    }
+
+    /// The annual expected return that a convention makes of the assets: PyPortfolioOpt's weighted compound returns; nil for the others,
+    /// which take the mean of the portfolio's series.
+    static func expectedReturn(
+        _ convention: Convention, weights: [Double], panel: ReturnPanel, periodsPerYear: Double
+    ) -> Double? {
+        guard convention == .pypfopt else { return nil }
+        return weights.indices.reduce(0.0) { sum, asset in
+            guard weights[asset] != 0 else { return sum }
+            let growth = panel.column(asset).reduce(1.0) { $0 * (1 + $1) }
+            let annual = growth > 0 ? Double.pow(growth, periodsPerYear / Double(panel.observations)) - 1 : -1
+            return sum + weights[asset] * annual
+        }
     }
 }

@@ -14,6 +14,7 @@ struct ModelDispatch {
     let parameters: RiskParameters
     let periodsPerYear: Double
     let deadline: SolverDeadline
+    let scope: PortfolioMetrics.Scope
 
     /// Weights and how they were found.
     private struct Allocation {
@@ -157,7 +158,11 @@ struct ModelDispatch {
         let isModelled = request.riskMeasure == .mv && own != nil
         let risk = isModelled ? moments.deviation(w) : measure.value(of: x)
         let figures = PortfolioMetrics(
-            of: x, periodsPerYear: periodsPerYear, riskFreeRate: request.riskFreeRate, parameters: parameters)
+            of: x, periodsPerYear: periodsPerYear, riskFreeRate: request.riskFreeRate, parameters: parameters,
+            scope: scope, convention: request.convention,
+            expectedReturn: PortfolioMetrics.expectedReturn(
+                request.convention, weights: w, panel: panel, periodsPerYear: periodsPerYear),
+            hasTarget: request.target != nil)
         let mean = Vector.dot(moments.mean, w)
         let objective = AllocationRules.value(
             request, panel: panel, covariance: moments.covariance(_:_:), weights: w,

@@ -1,3 +1,4 @@
+import RealModule
 public import WireFormat
 
 /// Checks an answer before it leaves. Shares no code with the solver, the compiler of constraints or the models: it reads the
@@ -236,11 +237,26 @@ public enum Verification {
             "objective_value", result.solution.objectiveValue, objective, size,
             floor: request.objective == .minimumRisk ? floor : 0)
         func annual(_ name: String) -> Double? { result.metrics.first { $0.name == name }?.value }
-        compare("metrics.expected_return", annual("expected_return") ?? .nan, series.mean * result.periodsPerYear, unit)
+        compare(
+            "metrics.expected_return", annual("expected_return") ?? .nan,
+            request.convention == .pypfopt
+                ? compounded(panel, result) : series.mean * result.periodsPerYear, unit)
         compare(
             "metrics.volatility", annual("volatility") ?? .nan, series.deviation * result.periodsPerYear.squareRoot(),
             unit)
         return faults
+    }
+
+    /// Each asset's compound return a year, weighted.
+    private static func compounded(_ panel: ReturnPanel, _ result: OptimizationResult) -> Double {
+        var sum = 0.0
+        for (asset, weight) in result.weights.enumerated() where weight != 0 {
+            var growth = 1.0
+            for value in panel.column(asset) { growth *= 1 + value }
+            let power = result.periodsPerYear / Double(panel.observations)
+            sum += weight * (growth > 0 ? Double.pow(growth, power) - 1 : -1)
+        }
+        return sum
     }
 
     /// Mean and standard deviation in the model's eyes: of the series, or of the moments that take the sample's place.

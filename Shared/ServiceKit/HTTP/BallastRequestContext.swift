@@ -8,6 +8,8 @@ public struct BallastRequestContext: RequestContext {
     public var coreContext: CoreRequestContextStorage
     /// Answered in X-Request-ID, in problems and in each log line.
     public var requestID: String
+    /// The trace that the request belongs to; in each log line, and in the answer's traceparent.
+    public var trace: TraceContext
     /// Who asks; nil before authentication and on open paths.
     public var principal: Principal?
     /// The connection, for endpoints that stop when the client leaves; nil where there is none.
@@ -25,6 +27,7 @@ public struct BallastRequestContext: RequestContext {
     public init(logger: Logger) {
         coreContext = CoreRequestContextStorage(source: LoggerSource(logger: logger))
         requestID = RequestIdentifier.make()
+        trace = .none
         coreContext.endpointPath.value = nil
     }
 

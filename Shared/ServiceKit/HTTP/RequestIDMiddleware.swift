@@ -2,7 +2,8 @@ import HTTPTypes
 public import Hummingbird
 import Logging
 
-/// Gives each request an identifier, its own if it brought a good one, and answers it in X-Request-ID.
+/// Gives each request an identifier, its own if it brought a good one, and answers it in X-Request-ID; and its place in a trace, which it
+/// answers in traceparent.
 public struct RequestIDMiddleware: RouterMiddleware {
     public typealias Context = BallastRequestContext
     private let drain: DrainState?
@@ -16,10 +17,14 @@ public struct RequestIDMiddleware: RouterMiddleware {
     ) async throws -> Response {
         var context = context
         if let given = request.headers[.requestID], RequestIdentifier.isAcceptable(given) { context.requestID = given }
+        context.trace = TraceContext(traceparent: request.headers[.traceparent])
         context.logger[metadataKey: "request_id"] = .string(context.requestID)
+        context.logger[metadataKey: "trace_id"] = .string(context.trace.traceID)
+        context.logger[metadataKey: "span_id"] = .string(context.trace.spanID)
         var response = try await next(request, context)
         context.answerHeaders.apply(to: &response.headers)
         response.headers[.requestID] = context.requestID
+        response.headers[.traceparent] = context.trace.traceparent
         if drain?.isDraining == true { response.headers[.connection] = "close" }
         return response
     }

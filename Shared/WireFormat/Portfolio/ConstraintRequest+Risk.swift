@@ -13,7 +13,7 @@ extension ConstraintRequest {
         }
     }
 
-    private static func benchmarkReturns(_ reader: MemberReader) -> BenchmarkReturns? {
+    static func benchmarkReturns(_ reader: MemberReader) -> BenchmarkReturns? {
         let range = Interval(lower: -1e6, upper: 1e6)
         guard let value = reader.value("benchmark_returns") else { return nil }
         if value.arrayValue != nil {

@@ -4,11 +4,12 @@ extension OptimizeRequest {
     public init(json: JSONValue) throws(Problem) {
         let reader = MemberReader(json)
         if let problem = Problem(violations: reader.faults.violations) { throw problem }  // not an object at all
-        self.init(reader)
+        self.init(reading: reader)
         try reader.finishAndThrow()
     }
 
-    private init(_ reader: MemberReader) {
+    /// Reads the members; everything wrong goes to the reader's list of faults.
+    init(reading reader: MemberReader) {
         self.init(assets: [])
         readPanel(reader)
         readAssets(reader)
@@ -22,7 +23,7 @@ extension OptimizeRequest {
         checkConsistency(reader)
     }
 
-    private mutating func readPanel(_ reader: MemberReader) {
+    mutating func readPanel(_ reader: MemberReader) {
         let returns = InlinePanel.read(.returns, from: reader)
         let prices = InlinePanel.read(.prices, from: reader)
         if reader.has("returns"), reader.has("prices") {
@@ -31,7 +32,7 @@ extension OptimizeRequest {
         panel = returns ?? prices
     }
 
-    private mutating func readAssets(_ reader: MemberReader) {
+    mutating func readAssets(_ reader: MemberReader) {
         let isInline = reader.has("returns") || reader.has("prices")
         guard let names = reader.strings("assets", required: !isInline, count: 1...Self.mostAssets) else {
             assets = panel?.assets ?? []
@@ -56,7 +57,7 @@ extension OptimizeRequest {
         assets = names
     }
 
-    private mutating func readWindow(_ reader: MemberReader) {
+    mutating func readWindow(_ reader: MemberReader) {
         startDate = reader.date("start_date")
         endDate = reader.date("end_date")
         if let startDate, let endDate, startDate > endDate {
@@ -99,7 +100,7 @@ extension OptimizeRequest {
         }
     }
 
-    private mutating func readParameters(_ reader: MemberReader) {
+    mutating func readParameters(_ reader: MemberReader) {
         riskFreeRate = reader.double("risk_free_rate", in: Interval(lower: -1000, upper: 1000)) ?? 0
         riskAversion = reader.double("risk_aversion", in: Interval(lower: 0, upper: 1e9)) ?? 2
         alpha = reader.double("alpha", in: .openUnit) ?? 0.05

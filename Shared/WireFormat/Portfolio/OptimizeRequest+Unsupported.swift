@@ -11,10 +11,6 @@ extension OptimizeRequest {
                     .fourMoments,
                 ].contains(model), ["model"], "The model \(model.rawValue)"
             ),
-            (
-                convention != .riskfolio && !model.isHierarchical, ["convention"],
-                "The convention \(convention.rawValue)"
-            ),
             (riskBudget != nil, ["risk_budget"], "risk_budget"),
             (relaxation != nil, ["relaxation"], "relaxation"),
             (uncertainty != nil, ["uncertainty"], "uncertainty"),

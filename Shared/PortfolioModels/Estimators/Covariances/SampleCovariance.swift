@@ -14,6 +14,7 @@ struct SampleCovariance: CovarianceEstimator {
 
     /// N x N; T is at least 2.
     static func estimate(_ panel: ReturnPanel) -> Matrix {
+        if RunningCovariance.applies(to: panel) { return RunningCovariance(panel).covariance }
         var covariance = CentredReturns.of(panel).gram()
         let divisor = Double(max(panel.observations - 1, 1))
         for index in covariance.storage.indices { covariance.storage[index] /= divisor }

@@ -1,0 +1,60 @@
+import HTTPTypes
+import Hummingbird
+import ServiceKit
+import WireFormat
+
+/// `POST /api/portfolio/backtest`: decode -> admit -> load -> fit every window -> walk the paths -> respond. Stores nothing.
+///
+/// What would take long, or is asked to with `Prefer: respond-async` or `?async=true`, becomes a job: 202 with its place.
+struct PostBacktest: Endpoint {
+    let optimizer: Optimizer
+
+    /// Ten years of daily prices of 150 assets.
+    static let bodyLimit = 4 << 20
+    /// A call that would keep its caller longer than this becomes a job.
+    static let patience = Duration.seconds(10)
+
+    func answer(_ request: Request, _ context: BallastRequestContext) async throws -> Response {
+        let start = ContinuousClock.now
+        let principal = try context.authorized(for: .optimize)
+        try request.allowQuery("async")
+        let timeout = try request.timeout()
+        let isAsync = try request.queryFlag("async") ?? false
+        let isStrict = request.prefers("handling=strict")
+        let body = try await request.jsonBody(limit: Self.bodyLimit)
+        let wanted = Carried(try BacktestRequest(json: body))
+        if let problem = wanted.value.strategy.unsupported().flatMap({ Problem(violations: [$0]) }) { throw problem }
+        let cost = optimizer.costs.backtest(wanted.value)
+        let seconds = cost / Double(optimizer.solver.threads)
+        guard .seconds(seconds) <= JobRunner.limit else { throw Self.tooLong(seconds) }
+        if isAsync || request.prefers("respond-async") || .seconds(seconds) > min(timeout, Self.patience) {
+            return try await PostOptimize.accepted(
+                body, kind: .backtest, isStrict, seconds, principal, context, optimizer)
+        }
+        let call = AdmittedCall(
+            principal: principal, requestID: context.requestID, cost: cost, start: start, limit: timeout)
+        let optimizer = optimizer
+        return try await watchingClient(of: context.channel) {
+            let answer = try await optimizer.admitted(call) { deadline, onStart in
+                try await optimizer.backtest(
+                    wanted, call, lane: .request, deadline: deadline, onStart: onStart, progress: { _, _ in })
+            }
+            try Optimizer.refuse(answer.value.warnings, isStrict)
+            var response = Response(json: answer.value.json)
+            response.headers[.cacheControl] = "no-store"
+            return response
+        }
+    }
+
+    private static func tooLong(_ seconds: Double) -> Problem {
+        let detail =
+            "It would take about \(Int(seconds.rounded())) s; a job may take \(JobRunner.limit.components.seconds). Fewer windows or folds, or a shorter training window, take less."
+        return Problem(
+            .tooLargeProblem, detail,
+            errors: [
+                Violation(
+                    JSONPointer(["backtest"]), .outOfRange, detail,
+                    limit: Double(JobRunner.limit.components.seconds), value: seconds)
+            ])
+    }
+}

@@ -22,6 +22,10 @@ public struct OptimizationResult: Sendable {
     public var riskContributions: [Double]
     /// What the solver believes about the risks of the problem, for verification.
     var evidence = SolutionEvidence()
+    /// Per period: what the model says beside its objective, such as the worst return of a worst case.
+    public var modelFigures: [OptimizeResponse.Figure] = []
+    /// What an answer of a model with a certificate of its own proves itself by.
+    var proof: (any AnswerProof)?
     /// The model that was solved; nil where weights follow from a rule rather than from an objective.
     var model: MeanRisk?
     /// Bounds within which the answer is proven on its own, where the assets held were chosen by a search.
@@ -121,7 +125,8 @@ extension OptimizationResult {
     ) -> OptimizeResponse {
         OptimizeResponse(
             portfolioID: portfolioID, timestamp: timestamp, assets: request.assets, weights: weights, metrics: metrics,
-            efficientFrontier: frontier, solution: solution, risk: risk, riskContributions: riskContributions,
+            efficientFrontier: frontier, solution: solution, risk: risk, modelFigures: modelFigures,
+            riskContributions: riskContributions,
             data: OptimizeResponse.DataUsed(panel, revision: revision, fingerprint: fingerprint),
             meta: meta, warnings: warnings)
     }

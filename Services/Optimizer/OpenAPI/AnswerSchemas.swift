@@ -112,7 +112,10 @@ enum AnswerSchemas {
                 ("risk_contributions", Schema.map(of: figure, "By asset, adding up to the risk.")),
                 ("data", data), ("warnings", Schema.list(of: warning, "What the caller should know.")), ("meta", meta),
             ] + extra
-        return Schema.object("The answer of an optimisation.", required: members.map { $0.0 }, members)
+        let ofModel = Schema.map(
+            of: figure, "Per period, of models that have some: worst_return and worst_risk of WorstCase.")
+        return Schema.object(
+            "The answer of an optimisation.", required: members.map { $0.0 }, members + [("model_figures", ofModel)])
     }
 
     private static let stored: [(String, JSONValue)] = [

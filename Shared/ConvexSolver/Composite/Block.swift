@@ -9,6 +9,8 @@ protocol Block: AnyObject {
     var dualSeries: [Double] { get }
     /// Dual residual of the block's own variables, relative to the sizes in it.
     var ownResidual: Double { get }
+    /// The largest force that others have to balance, where the block's own is what balances the rest; else zero.
+    var balancingForce: Double { get }
 
     func start(_ v: [Double], multiplier: Double, mu: Double)
     /// Takes in the point; returns the block's value.
@@ -26,6 +28,10 @@ protocol Block: AnyObject {
     func complementarity(afterPrimal primal: Double, dual: Double) -> Double
     func advance(primal: Double, dual: Double)
     func rescale(_ factor: Double)
+}
+
+extension Block {
+    var balancingForce: Double { 0 }
 }
 
 /// Where a block's arguments come from.

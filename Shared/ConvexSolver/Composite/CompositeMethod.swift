@@ -57,6 +57,11 @@ extension CompositeProgram.Part {
                 shifts: shifts.map { (index: $0.index, coefficient: $0.coefficient) })
         case .ordered(let levels, let order, let map): OrderedAverage(map, order: order, levels: levels)
         case .quadratic(let matrix, let map, let scale): QuadraticBlock(matrix, map, scale: scale)
+        case .logarithms(let weights, let columns): LogarithmicBarrier(weights: weights, columns: columns)
+        case .geometricMeans(let level, let roots, let columns, let matrix):
+            GeometricMeans(level: level, roots: roots, columns: columns, matrix: matrix)
+        case .ellipsoidVariance(let uncertainty, let columns, let scale):
+            EllipsoidVariance(uncertainty, columns: columns, scale: scale)
         }
     }
 }
@@ -231,7 +236,7 @@ private final class CompositeLoop {
                 primal = max(primal, abs(term.value + term.slack - level) / max(abs(level), 1e-3))
             }
         }
-        var typical = 1e-12
+        var typical = terms.reduce(1e-12) { $1.blocks.reduce($0) { max($0, $1.balancingForce) } }
         for i in v.indices { typical = max(typical, abs(gradient[i])) }
         for (i, index) in lowerIndex.enumerated() { gradient[index] -= lower.dual[i] }
         for (i, index) in upperIndex.enumerated() { gradient[index] += upper.dual[i] }
@@ -282,8 +287,10 @@ private final class CompositeLoop {
                 core, sides: sides, corners: corners, regularisation: settings.regularisation)
         else { return false }
         guard pairCount > 0 else {
+            // Newton's method; only the domain of a logarithm shortens its steps.
             direction(system, target: 0, corrects: false)
-            advance(1, 1)
+            let (p, d) = steps(fraction: 0.995)
+            advance(p, d)
             return true
         }
         direction(system, target: 0, corrects: false)

@@ -40,6 +40,12 @@ public struct CompositeProgram: Sendable {
         case ordered([OrderedLevel], order: [Int], RowMap)
         /// `x'P x / v_scale` of `x = v - reference v_scale`.
         case quadratic(Matrix, CoordinateMap, scale: Int?)
+        /// `-sum_i weight_i log v_columns_i`, weights above zero.
+        case logarithms(weights: [Double], columns: [Int])
+        /// `v_level <= sqrt(u_i z_i) / roots_i` with `u = v_columns`, `z = matrix u`.
+        case geometricMeans(level: Int, roots: [Double], columns: [Int], matrix: Matrix)
+        /// `sqrt(vec(xx')' V vec(xx')) / v_scale` of `x = v_columns`.
+        case ellipsoidVariance(EntryUncertainty, columns: [Int], scale: Int?)
     }
 
     /// `coefficient v_index`

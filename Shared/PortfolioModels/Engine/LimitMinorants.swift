@@ -6,6 +6,9 @@ struct LimitMinorants {
     /// By constraint of the set, for the convex ones; slopes per unit of the caller's level.
     let rows: [(index: Int, name: String, minorant: Minorant, most: Double, perLevel: Double)]
 
+    /// Of a set without convex limits.
+    init(none: Void) { rows = [] }
+
     init(set: ConstraintSet, evidence: SolutionEvidence, model: MeanRisk, weights: [Double]) {
         rows = set.convex.map { item in
             let name = set.constraints[item.index].name

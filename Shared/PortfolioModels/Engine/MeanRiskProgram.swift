@@ -13,7 +13,7 @@ struct MeanRiskProgram {
         var factor: Double
     }
 
-    private(set) var risk: RiskProgram
+    var risk: RiskProgram
     let constraintSet: ConstraintSet
     private let covariance: Matrix
     /// The owners of the equality rows; nil for rows of the program's own.

@@ -17,7 +17,7 @@ struct ModelDispatch {
     let scope: PortfolioMetrics.Scope
 
     /// Weights and how they were found.
-    private struct Allocation {
+    struct Allocation {
         var weights: [Double]
         var method: String
         var solver: QuadraticSolution?
@@ -31,6 +31,8 @@ struct ModelDispatch {
         if let fault = AllocationRules.fault(request) {
             throw Problem(violations: [fault]) ?? Problem(.internalError, fault.detail)
         }
+        if request.model.sharesOutRisk { return try riskParity() }
+        if request.model == .worstCase { return try worstCase() }
         var found: Allocation
         switch request.model {
         case .hierarchicalRiskParity, .hierarchicalEqualRisk, .hierarchicalEqualRisk2, .nestedClusters,
@@ -149,7 +151,7 @@ struct ModelDispatch {
 
     // MARK: Answer
 
-    private func result(_ found: Allocation) throws(Problem) -> OptimizationResult {
+    func result(_ found: Allocation) throws(Problem) -> OptimizationResult {
         let w = found.weights
         let x = panel.portfolioReturns(w)
         guard let measure = RiskMeasures.measure(request.riskMeasure, parameters) else {

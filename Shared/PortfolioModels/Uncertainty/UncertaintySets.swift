@@ -92,6 +92,11 @@ public struct UncertaintySets: Sendable, Equatable {
     /// Most entries of a full shape: 134 MB.
     static let mostEntries = 1 << 24
 
+    init(mean: MeanUncertainty?, covariance: CovarianceUncertainty?) {
+        self.mean = mean
+        self.covariance = covariance
+    }
+
     /// The sets of a panel.
     /// - Throws: `REQ-104` for a block longer than the sample, `DAT-002` where a radius needs more samples than there are, `OPT-301`
     ///   for a full ellipsoid of more than 64 assets.

@@ -8,6 +8,13 @@ enum AllocationRules {
     static func fault(_ request: OptimizeRequest) -> Violation? {
         let wanted = request.constraints
         let isTracking = request.model == .benchmarkTracking
+        if [.riskParity, .worstCase].contains(request.model), wanted.costs == nil { return nil }
+        if request.model == .factorRiskParity, wanted.isBeyondBudget {
+            return Violation(
+                JSONPointer(["constraints"]), .contradiction,
+                "FactorRiskParity gives the one portfolio whose factors bear their shares; beside the budget it keeps no constraints. RiskParity does."
+            )
+        }
         let given: [(Bool, String)] = [
             (wanted.trackingError != nil, "tracking_error"), (!wanted.maxRisk.isEmpty, "max_risk"),
             (wanted.effectiveAssets != nil, "effective_assets"), (wanted.costs != nil, "costs"),
@@ -21,6 +28,15 @@ enum AllocationRules {
             JSONPointer(["constraints", first.1]), .contradiction,
             "\(request.model.rawValue) keeps bounds, budget and linear constraints; \(first.1) belongs to models that optimise an objective."
         )
+    }
+
+    /// The request as its model keeps it: the default bounds are not those of factor risk parity, whose weights may be short.
+    static func held(_ request: OptimizeRequest) -> OptimizeRequest {
+        guard request.model == .factorRiskParity else { return request }
+        var held = request
+        held.constraints.lowerBound = .all(-.infinity)
+        held.constraints.upperBound = .all(.infinity)
+        return held
     }
 
     /// The objective that the model optimises; nil where it has none, or one of its own.
@@ -60,6 +76,7 @@ enum AllocationRules {
             var squares = 0.0
             for (x, b) in zip(PlainSeries(panel, weights).x, benchmark) { squares += (x - b) * (x - b) }
             return (squares / Double(max(panel.observations - 1, 1))).squareRoot()
+        case .relaxedRiskParity: return RelaxedRiskParity.value(request, covariance: covariance, weights: weights)
         default: break
         }
         let isVariance = request.riskMeasure == .mv
@@ -77,7 +94,7 @@ enum AllocationRules {
         case .hierarchicalRiskParity, .hierarchicalEqualRisk, .hierarchicalEqualRisk2, .nestedClusters,
             .schurComplement,
             .equalWeight, .inverseVolatility, .inverseVariance, .maximumDiversification, .maximumDecorrelation,
-            .benchmarkTracking:
+            .benchmarkTracking, .riskParity, .factorRiskParity, .relaxedRiskParity, .worstCase:
             true
         default: false
         }

@@ -78,6 +78,36 @@ struct OptimalityBound {
         relativeGap = total / max(size, .leastNormalMagnitude)
     }
 
+    /// The same for any objective with an affine majorant.
+    /// - Parameters:
+    ///   - direction: slope of a majorant of the objective in its improving direction.
+    ///   - slack: what the majorant is above the objective at the weights.
+    ///   - size: of the objective's terms.
+    ///   - limits: nil where the constraints are linear.
+    init(
+        _ request: OptimizeRequest, panel: ReturnPanel, mean: [Double]?, weights: [Double], direction: [Double],
+        slack: Double, size: Double, prices: [OptimizeResponse.Binding], limits: LimitMinorants? = nil,
+        periodsPerYear: Double
+    ) {
+        let rules = RequestRules(request, panel: panel, mean: mean, periodsPerYear: periodsPerYear)
+        let named = Dictionary(prices.map { ($0.constraint, $0.dual) }, uniquingKeysWith: { first, _ in first })
+        var rest = direction
+        var total = slack
+        for row in limits?.rows ?? [] {
+            guard let price = named[row.name], price != 0 else { continue }
+            guard price > 0 else {
+                relativeGap = .infinity
+                return
+            }
+            let share = price / row.perLevel
+            for i in rest.indices { rest[i] -= share * row.minorant.slope[i] }
+            total += share * (row.most - row.minorant.constant)
+        }
+        total += Self.bound(rest, rules, named)
+        for i in weights.indices { total -= direction[i] * weights[i] }
+        relativeGap = total / max(size, .leastNormalMagnitude)
+    }
+
     /// What rounding leaves of a deviation of N assets of size one whose variance is zero.
     static func noise(assets: Int) -> Double { (8 * Double.ulpOfOne * Double(max(assets, 1))).squareRoot() }
 
@@ -109,4 +139,25 @@ struct OptimalityBound {
         }
         return total
     }
+}
+
+extension OptimizeResponse.Solution {
+    var largestError: Double { max(dualityGap, primalResidual, dualResidual) }
+    /// Whether gap and residuals are what verification demands of an answer.
+    func isProven(to tolerance: Double) -> Bool { largestError <= tolerance }
+}
+
+/// What an answer of a model with a certificate of its own proves itself by.
+protocol AnswerProof: Sendable {
+    /// A bound on what any allowed portfolio could gain over the answer, relative to the objective's terms, from definitions alone.
+    func gap(_ request: OptimizeRequest, panel: ReturnPanel, result: OptimizationResult) -> Double
+    /// The objective by its definition, where the request's own objective is not the model's.
+    func objective(_ request: OptimizeRequest, panel: ReturnPanel, result: OptimizationResult) -> Double?
+    /// The risk by its definition, where it is not that of a measure of the registry.
+    func risk(_ request: OptimizeRequest, panel: ReturnPanel, result: OptimizationResult) -> Double?
+}
+
+extension AnswerProof {
+    func objective(_ request: OptimizeRequest, panel: ReturnPanel, result: OptimizationResult) -> Double? { nil }
+    func risk(_ request: OptimizeRequest, panel: ReturnPanel, result: OptimizationResult) -> Double? { nil }
 }

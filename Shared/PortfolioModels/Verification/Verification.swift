@@ -35,13 +35,17 @@ public enum Verification {
         }
         faults += unread.map { "the exposure to \($0.name) is not known" }
         let rules = RequestRules(
-            request, panel: panel, mean: result.moments?.mean, periodsPerYear: result.periodsPerYear,
-            exposures: result.exposures)
+            AllocationRules.held(request), panel: panel, mean: result.moments?.mean,
+            periodsPerYear: result.periodsPerYear, exposures: result.exposures)
         faults += rules.violations(of: result.weights)
         faults += figures(request, panel, result)
         faults += contributions(panel, result)
         faults += limits(request, panel, result)
         faults += holdings(request, result)
+        if let proof = result.proof {
+            let gap = proof.gap(request, panel: panel, result: result)
+            if !(gap <= fullProof) { faults.append("the answer is proven optimal only to \(gap)") }
+        }
         if let model = result.model {
             let rate = request.riskFreeRate / result.periodsPerYear
             let point = MeanRiskPoint(
@@ -82,7 +86,7 @@ public enum Verification {
             solution.dualResidual, solution.dualityGap,
         ]
         if !reported.allSatisfy({ $0.isFinite }) { faults.append("a figure of the solution is not finite") }
-        let named = result.metrics + result.risk
+        let named = result.metrics + result.risk + result.modelFigures
         for figure in named where !(figure.value?.isFinite ?? true) { faults.append("\(figure.name) is not finite") }
         if !(result.prices + solution.binding).allSatisfy({ $0.dual.isFinite }) {
             faults.append("a price is not finite")
@@ -217,6 +221,7 @@ public enum Verification {
                 request, panel: panel, covariance: { result.moments?.covariance($0, $1) ?? sample.value($0, $1) },
                 weights: result.weights, reward: reward, risk: risk, riskFreeRate: rate)
         }
+        if let own = result.proof?.objective(request, panel: panel, result: result) { objective = own }
         var faults: [String] = []
         func compare(_ name: String, _ reported: Double, _ own: Double, _ size: Double, floor: Double = 0) {
             if abs(reported * reported - own * own) <= floor * floor { return }

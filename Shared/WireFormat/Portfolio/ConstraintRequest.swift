@@ -237,6 +237,14 @@ public struct ConstraintRequest: Sendable, Equatable {
 
     public init() {}
 
+    /// Whether anything but the budget is asked for.
+    public var isBeyondBudget: Bool {
+        var rest = self
+        rest.budget = Budget(min: 1, max: 1)
+        rest.isAnnual = false
+        return rest != ConstraintRequest()
+    }
+
     /// The lower bound of an asset that applies: the caller's, else zero; where only `short` is given, minus `short`.
     public func lower(of asset: String) -> Double {
         guard let lowerBound else { return short.map { $0 > 0 ? -$0 : 0 } ?? 0 }

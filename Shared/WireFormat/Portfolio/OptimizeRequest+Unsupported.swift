@@ -6,14 +6,10 @@ extension OptimizeRequest {
         let wanted = constraints
         let missing: [(isAsked: Bool, place: [String], detail: String)] = [
             (
-                [
-                    .riskParity, .relaxedRiskParity, .factorRiskParity, .worstCase, .orderedWeightedAverage,
-                    .fourMoments,
-                ].contains(model), ["model"], "The model \(model.rawValue)"
+                [.orderedWeightedAverage, .fourMoments].contains(model), ["model"],
+                "The model \(model.rawValue)"
             ),
-            (riskBudget != nil, ["risk_budget"], "risk_budget"),
-            (relaxation != nil, ["relaxation"], "relaxation"),
-            (uncertainty != nil, ["uncertainty"], "uncertainty"),
+            (model == .worstCase && frontier != nil, ["efficient_frontier"], "The frontier of WorstCase"),
             (owaWeights != nil, ["owa_weights"], "owa_weights"),
             (momentAversion != nil, ["moment_aversion"], "moment_aversion"),
             (

@@ -8,19 +8,20 @@ extension OptimizeResponse {
 
     /// The answer without `meta` of the single call: what is stored and what the ETag is of.
     public var result: JSONValue {
-        .object(
-            JSONObject([
-                ("portfolio_id", JSONValue(portfolioID)),
-                ("timestamp", .string(timestamp.isoString)),
-                ("weights", byAsset(weights)),
-                ("metrics", Self.figures(metrics)),
-                ("efficient_frontier", .array((efficientFrontier ?? []).map { point($0) })),
-                ("solution", solution.json),
-                ("risk", Self.figures(risk)),
-                ("risk_contributions", byAsset(riskContributions)),
-                ("data", data.json),
-                ("warnings", .array(warnings.map { $0.json })),
-            ]))
+        var object = JSONObject([
+            ("portfolio_id", JSONValue(portfolioID)),
+            ("timestamp", .string(timestamp.isoString)),
+            ("weights", byAsset(weights)),
+            ("metrics", Self.figures(metrics)),
+            ("efficient_frontier", .array((efficientFrontier ?? []).map { point($0) })),
+            ("solution", solution.json),
+            ("risk", Self.figures(risk)),
+            ("risk_contributions", byAsset(riskContributions)),
+            ("data", data.json),
+            ("warnings", .array(warnings.map { $0.json })),
+        ])
+        if !modelFigures.isEmpty { object["model_figures"] = Self.figures(modelFigures) }
+        return .object(object)
     }
 
     private func byAsset(_ values: [Double]) -> JSONValue {

@@ -156,6 +156,8 @@ public struct OptimizeResponse: Sendable, Equatable {
     public var solution: Solution
     /// Risk measures of the weights per period, by code.
     public var risk: [Figure]
+    /// Per period: what the model says beside its objective; left out of the answer where it says nothing.
+    public var modelFigures: [Figure]
     /// By asset, adding up to the risk of `solution`.
     public var riskContributions: [Double]
     public var data: DataUsed
@@ -164,7 +166,8 @@ public struct OptimizeResponse: Sendable, Equatable {
 
     public init(
         portfolioID: String?, timestamp: UTCTimestamp, assets: [String], weights: [Double], metrics: [Figure],
-        efficientFrontier: [FrontierPoint]?, solution: Solution, risk: [Figure], riskContributions: [Double],
+        efficientFrontier: [FrontierPoint]?, solution: Solution, risk: [Figure], modelFigures: [Figure] = [],
+        riskContributions: [Double],
         data: DataUsed, meta: Meta, warnings: [PortfolioWarning]
     ) {
         self.portfolioID = portfolioID
@@ -175,6 +178,7 @@ public struct OptimizeResponse: Sendable, Equatable {
         self.efficientFrontier = efficientFrontier
         self.solution = solution
         self.risk = risk
+        self.modelFigures = modelFigures
         self.riskContributions = riskContributions
         self.data = data
         self.meta = meta

@@ -33,6 +33,9 @@ public enum ModelName: String, Sendable, CaseIterable {
         }
     }
 
+    /// Whether the model shares the risk out by `risk_budget`.
+    public var sharesOutRisk: Bool { [.riskParity, .factorRiskParity, .relaxedRiskParity].contains(self) }
+
     /// Whether the model reads `objective`: it maximises or minimises one under the constraints.
     public var hasObjective: Bool {
         switch self {
@@ -62,9 +65,13 @@ public enum ModelName: String, Sendable, CaseIterable {
         "blacklitterman": (.blackLitterman, nil),
         "entropypooling": (.entropyPooling, nil),
         "factormodel": (.factorModel, nil),
+        "rp": (.riskParity, nil),
         "riskparity": (.riskParity, nil),
+        "equalriskcontribution": (.riskParity, nil),
         "riskbudgeting": (.riskParity, nil),
+        "rrp": (.relaxedRiskParity, nil),
         "relaxedriskparity": (.relaxedRiskParity, nil),
+        "frp": (.factorRiskParity, nil),
         "factorriskparity": (.factorRiskParity, nil),
         "worstcase": (.worstCase, nil),
         "worstcasemeanvariance": (.worstCase, nil),

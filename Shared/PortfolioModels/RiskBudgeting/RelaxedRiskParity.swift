@@ -1,0 +1,166 @@
+import ConvexSolver
+import LinearAlgebra
+import WireFormat
+
+/// Relaxed risk parity: risk near parity, given up where constraints or a required return ask for it.
+///
+/// ```
+/// min  psi(w) - gamma(w),   gamma = sqrt( min_i w_i (Sigma w)_i / b_i )
+/// psi = sqrt( w'Sigma w )                                     A
+///     = sqrt( 2 w'Sigma w )                                   B: the regulator is the risk itself
+///     = sqrt( w'Sigma w + lambda sum_i sigma_i^2 w_i^2 )      C: the regulator penalises single risks
+/// ```
+/// Both are homogeneous; psi - gamma of A is zero at exact parity and nowhere below. Riskfolio-Lib's cones say the same.
+///
+/// Source: V. Gambeta, R. Kwon (2020), Risk Return Trade-Off in Relaxed Risk Parity Portfolio Optimization, JRFM 13(10).
+struct RelaxedRiskParity: Sendable {
+    let panel: ReturnPanel
+    let covariance: Matrix
+    let budgets: [Double]
+    let relaxation: OptimizeRequest.Relaxation
+    let constraints: ConstraintSet
+    let deadline: SolverDeadline
+
+    /// Weights, prices by constraint, the multipliers of the means, and what the solver says of itself.
+    struct Solution: Sendable {
+        var weights: [Double]
+        var prices: [Double]
+        var multipliers: [Double]
+        var iterations: Int
+        var primalResidual: Double
+        var dualResidual: Double
+    }
+
+    /// psi's matrix: psi(w) = sqrt(w'Q w).
+    static func penalised(_ covariance: Matrix, _ relaxation: OptimizeRequest.Relaxation) -> Matrix {
+        var Q = covariance
+        switch relaxation.version {
+        case .a: break
+        case .b: for i in Q.storage.indices { Q.storage[i] *= 2 }
+        case .c: Q.addToDiagonal(covariance.diagonal.map { relaxation.lambda * $0 })
+        }
+        return Q
+    }
+
+    /// The means sqrt(w_i (Sigma w)_i / b_i).
+    static func means(_ weights: [Double], _ image: [Double], _ budgets: [Double]) -> [Double] {
+        weights.indices.map { max(weights[$0] * image[$0] / budgets[$0], 0).squareRoot() }
+    }
+
+    /// The objective by its definition.
+    static func value(_ request: OptimizeRequest, covariance: (Int, Int) -> Double, weights: [Double]) -> Double {
+        let relaxation = request.relaxation ?? .init()
+        let budgets = RiskBudgetingSolve.budgets(request, names: request.assets)
+        var (variance, single, least) = (0.0, 0.0, Double.infinity)
+        for (i, weight) in weights.enumerated() {
+            var image = 0.0
+            for (j, other) in weights.enumerated() where other != 0 { image += covariance(i, j) * other }
+            variance += weight * image
+            single += weight * weight * covariance(i, i)
+            least = min(least, max(weight * image, 0) / budgets[i])
+        }
+        let square =
+            switch relaxation.version {
+            case .a: variance
+            case .b: 2 * variance
+            case .c: variance + relaxation.lambda * single
+            }
+        return max(square, 0).squareRoot() - least.squareRoot()
+    }
+
+    /// The optimum from given weights on.
+    /// - Throws: `OPT-101`, `OPT-202`, `SYS-201`.
+    func solve(from start: [Double], regularisation: Double) throws(Problem) -> Solution {
+        let n = budgets.count
+        let unit = max((covariance.diagonal.max() ?? 0).squareRoot(), 1e-150)
+        var scaled = covariance
+        for i in scaled.storage.indices { scaled.storage[i] /= unit * unit }
+        var half = Self.penalised(scaled, relaxation)
+        for i in half.storage.indices { half.storage[i] /= 2 }
+        let nearest = NearestAllowed(weights: start, constraints: constraints, deadline: deadline)
+        let point = nearest.isAllowed ? start : try nearest.solve().weights
+        let inside = point.map { max($0, 1e-3 / Double(n)) }
+        var built = MeanRiskProgram(
+            model: ScenarioModel(panel: panel), covariance: scaled, set: constraints, point: inside, ratioScale: nil)
+        let image = scaled.symmetricMultiplied(by: inside)
+        let least = Self.means(inside, image, budgets).min() ?? 0
+        let variance = 2 * Vector.dot(inside, half.symmetricMultiplied(by: inside))
+        let root = built.risk.program.addVariable(lower: 0, start: max(variance, 1e-6).squareRoot())
+        let level = built.risk.program.addVariable(cost: -1, start: 0.5 * least)
+        let map = CoordinateMap(columns: built.risk.weights, reference: inside.map { _ in 0 })
+        let place = built.risk.program.terms.count
+        built.risk.program.terms += [
+            .init(.objective(1), linear: [.init(root, 0.5)], parts: [.quadratic(half, map, scale: root)]),
+            .init(
+                .objective(1),
+                parts: [
+                    .geometricMeans(
+                        level: level, roots: budgets.map { $0.squareRoot() }, columns: built.risk.weights,
+                        matrix: scaled)
+                ]),
+        ]
+        var settings = SolverSettings(maximumIterations: 150, deadline: deadline)
+        settings.regularisation = regularisation
+        let found = CompositeMethod.solve(built.risk.program, settings: settings)
+        switch found.status {
+        case .deadline: throw Problem(.deadline, "The deadline passed after \(found.iterations) iterations.")
+        case .cancelled: throw Problem(.deadline, "The calculation was cancelled.")
+        default: break
+        }
+        var weights = Array(found.v.prefix(n))
+        guard weights.allSatisfy({ $0.isFinite }) else {
+            throw Problem(.unstable, "Rounding stopped the solver at gap \(found.relativeGap).")
+        }
+        for i in weights.indices {
+            if weights[i] - constraints.lower[i] < 1e-11 { weights[i] = constraints.lower[i] }
+            if constraints.upper[i] - weights[i] < 1e-11 { weights[i] = constraints.upper[i] }
+        }
+        WeightCleanup.balance(&weights, constraints)
+        return Solution(
+            weights: weights, prices: built.prices(found, size: unit),
+            multipliers: found.dualSeries[place + 1].first ?? [], iterations: found.iterations,
+            primalResidual: found.primalResidual, dualResidual: found.dualResidual)
+    }
+}
+
+/// The multipliers of the means, from which the objective is bounded from below.
+///
+/// For q >= 0 adding up to one `gamma(v) <= sum q_i sqrt(v_i z_i / b_i) <= sum q_i (r_i v_i + z_i / r_i) / (2 sqrt(b_i))` with
+/// `z = Sigma v`, any r > 0; r = sqrt(z/w) at the answer.
+struct RelaxedRiskParityProof: AnswerProof {
+    var multipliers: [Double]
+
+    /// The slope of the linear minorant in its improving direction, and what the objective is above it.
+    func majorant(
+        _ request: OptimizeRequest, covariance: Matrix, weights: [Double]
+    ) -> (direction: [Double], slack: Double, size: Double) {
+        let budgets = RiskBudgetingSolve.budgets(request, names: request.assets)
+        let relaxation = request.relaxation ?? .init()
+        let image = covariance.symmetricMultiplied(by: weights)
+        let Qw = RelaxedRiskParity.penalised(covariance, relaxation).symmetricMultiplied(by: weights)
+        let psi = max(Vector.dot(weights, Qw), 0).squareRoot()
+        let positive = multipliers.map { max($0, 0) }
+        let total = positive.reduce(0, +)
+        let q = positive.map { total > 0 ? $0 / total : 1 / Double(positive.count) }
+        var direction = Qw.map { psi > 0 ? -$0 / psi : 0 }
+        var through = [Double](repeating: 0, count: weights.count)
+        for i in weights.indices where q[i] > 0 {
+            let ratio = max(image[i], 1e-300) / max(weights[i], 1e-300)
+            let share = q[i] / (2 * budgets[i].squareRoot())
+            direction[i] += share * ratio.squareRoot()
+            through[i] = share / ratio.squareRoot()
+        }
+        for (i, value) in covariance.symmetricMultiplied(by: through).enumerated() { direction[i] += value }
+        let value = psi - (RelaxedRiskParity.means(weights, image, budgets).min() ?? 0)
+        return (direction, value + Vector.dot(direction, weights), psi)
+    }
+
+    func gap(_ request: OptimizeRequest, panel: ReturnPanel, result: OptimizationResult) -> Double {
+        let covariance = result.moments?.covariance ?? SampleCovariance.estimate(panel)
+        let bound = majorant(request, covariance: covariance, weights: result.weights)
+        return OptimalityBound(
+            request, panel: panel, mean: result.moments?.mean, weights: result.weights, direction: bound.direction,
+            slack: bound.slack, size: bound.size, prices: result.prices, periodsPerYear: result.periodsPerYear
+        ).relativeGap
+    }
+}

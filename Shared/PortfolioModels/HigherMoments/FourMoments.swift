@@ -324,7 +324,7 @@ extension ModelDispatch {
             }
             if let best, best.solution.isProven(to: 1e-9) { return best }
         }
-        if let best, best.solution.isProven(to: Verification.largestGap) { return best }
+        if let best, best.solution.isProven(to: Verification.fullProof) { return best }
         throw Problem(
             .notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
     }

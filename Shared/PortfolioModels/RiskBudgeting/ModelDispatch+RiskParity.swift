@@ -51,7 +51,7 @@ extension ModelDispatch {
             if gap < best?.gap ?? .infinity { best = (answer, gap) }
             if gap <= 1e-9 { break }
         }
-        guard let best, best.gap <= Verification.largestGap else {
+        guard let best, best.gap <= Verification.fullProof else {
             throw Problem(.notConverged, "No certified solution: the gap is \(best?.gap ?? .infinity).")
         }
         return best.answer

@@ -63,7 +63,7 @@ struct RiskBudgetingSolve {
             budgets: Self.budgets(request, names: panel.assets), deadline: deadline)
         let best =
             type(of: plain).needsOrdering && request.riskMeasure != .mv ? try ordered(model) : try attempts(model)
-        if let best, best.error <= Verification.largestGap { return best }
+        if let best, best.error <= Verification.fullProof { return best }
         throw try failure(model, best?.gap)
     }
 

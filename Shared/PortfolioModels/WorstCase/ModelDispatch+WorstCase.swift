@@ -32,7 +32,7 @@ extension ModelDispatch {
             if answer.solution.largestError < best?.solution.largestError ?? .infinity { best = answer }
             if let best, best.solution.isProven(to: 1e-9) { return best }
         }
-        if let best, best.solution.isProven(to: Verification.largestGap) { return best }
+        if let best, best.solution.isProven(to: Verification.fullProof) { return best }
         guard isCovariance else {
             let detail =
                 "The worst entries of the covariance's set make no covariance together: the box is too wide for this sample. An ellipsoid, a smaller q or delta, or more history makes one."

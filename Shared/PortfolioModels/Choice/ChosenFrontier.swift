@@ -1,3 +1,4 @@
+import LinearAlgebra
 import WireFormat
 
 /// The efficient frontier under rules on which assets are held. Such a frontier is not convex: every point is a search of its own.

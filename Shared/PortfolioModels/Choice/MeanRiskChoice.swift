@@ -92,8 +92,8 @@ extension MeanRiskSolve {
                 let solved = try certified(
                     isRoot ? found : found.expanded(kept, count: box.state.count), model,
                     box: (box.lower, box.upper), cuts: cuts)
-                if solved.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = solved }
-                if let best, best.solution.dualityGap <= 1e-9 || isQuadratic { return best }
+                if solved.error < best?.error ?? .infinity { best = solved }
+                if let best, best.error <= 1e-9 || isQuadratic { return best }
             }
             return best
         } catch {

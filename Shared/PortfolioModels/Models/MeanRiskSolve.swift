@@ -114,8 +114,8 @@ struct MeanRiskSolve {
             attempt.ordering = .near(returns: panel.portfolioReturns(weights), width: width)
             attempt.nearby = weights
             let found = try solveOnce(attempt)
-            if found.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = found }
-            if let best, best.solution.dualityGap <= 1e-9 { return best }
+            if found.error < best?.error ?? .infinity { best = found }
+            if let best, best.error <= 1e-9 { return best }
             weights = found.weights
         }
         if best?.solution.dualityGap ?? .infinity > 1e-9, request.objective == .sharpe, try isRiskless(model) {
@@ -190,7 +190,7 @@ struct MeanRiskSolve {
             attempt.regularisation = regularisation
             do {
                 let found = try solveOnce(attempt)
-                if found.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = found }
+                if found.error < best?.error ?? .infinity { best = found }
             } catch {
                 // What no other path can mend ends the search.
                 guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue
@@ -199,7 +199,7 @@ struct MeanRiskSolve {
                 }
                 failure = error
             }
-            if let best, best.solution.dualityGap <= 1e-9, best.solution.primalResidual <= 1e-9 { return best }
+            if let best, best.error <= 1e-9 { return best }
         }
         if request.objective == .sharpe, try isRiskless(model) { throw MeanVariance.unlimitedRatio }
         // What verification would refuse is said here, as what it is: a solve that did not get there.
@@ -295,6 +295,9 @@ struct MeanRiskSolve {
 }
 
 extension MeanRiskSolve.Solved {
+    /// How far the answer is from proven and from allowed: a portfolio that breaks a row may seem better than the best.
+    var error: Double { max(solution.dualityGap, solution.primalResidual) }
+
     /// Whether gap and residual are what verification demands of an answer.
     fileprivate var isProven: Bool {
         solution.dualityGap <= Verification.largestGap && solution.primalResidual <= Verification.fullProof

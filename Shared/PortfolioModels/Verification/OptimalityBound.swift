@@ -96,7 +96,7 @@ struct OptimalityBound {
         for row in limits?.rows ?? [] {
             guard let price = named[row.name], price != 0 else { continue }
             guard price > 0 else {
-                relativeGap = .infinity
+                (relativeGap, gain) = (.infinity, .infinity)
                 return
             }
             let share = price / row.perLevel
@@ -105,6 +105,7 @@ struct OptimalityBound {
         }
         total += Self.bound(rest, rules, named)
         for i in weights.indices { total -= direction[i] * weights[i] }
+        gain = total
         relativeGap = total / max(size, .leastNormalMagnitude)
     }
 

@@ -93,7 +93,7 @@ public enum Verification {
         }
         let isProven = result.choice != nil || solution.dualityGap <= largestGap
         // Where a bound proves the answer it stands in for the solver's own stationarity.
-        let isStationary = result.model != nil || solution.dualResidual <= fullProof
+        let isStationary = result.model != nil || result.proof != nil || solution.dualResidual <= fullProof
         if !(solution.primalResidual <= 1e-8 && isStationary && isProven) {
             faults.append("the solver's own residuals are large")
         }

@@ -209,15 +209,23 @@ struct TailBall: Sendable {
     func start(_ y: [Double]) -> (price: Double, quantile: Double) {
         guard let most = y.max(), let least = y.min(), most > least else { return (1e-3, y.max() ?? 0) }
         let spread = most - least
+        // sum q falls in the quantile: Newton's method inside a bracket, from the last one found.
+        var last = most
         func quantile(_ z: Double) -> Double {
             var (low, high) = (least - 1e3 * z, most + 1e3 * z)
             for _ in 0..<48 {
-                let middle = (low + high) / 2
-                var sum = 0.0
-                for t in y.indices { sum += multiplicity[t] * divergence.inverseSlope((y[t] - middle) / z) }
-                if sum > 1 { low = middle } else { high = middle }
+                var (sum, slope) = (0.0, 0.0)
+                for t in y.indices {
+                    let found = divergence.inverse((y[t] - last) / z)
+                    sum += multiplicity[t] * found.value
+                    slope -= multiplicity[t] * found.slope / z
+                }
+                if abs(sum - 1) < 1e-4 { break }
+                if sum > 1 { low = last } else { high = last }
+                let newton = last - (sum - 1) / slope
+                last = newton > low && newton < high ? newton : (low + high) / 2
             }
-            return (low + high) / 2
+            return last
         }
         var (low, high) = (spread * 1e-3, spread * 1e2)
         for _ in 0..<12 {

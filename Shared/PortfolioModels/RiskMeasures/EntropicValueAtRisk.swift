@@ -36,33 +36,43 @@ public struct EntropicValueAtRisk: RiskMeasure {
         // Distances above the worst return in units of the spread: exponents are never positive.
         let gap = x.map { ($0 - least) / spread }
         let budget = -Double.log(alpha)
-        var low = 1e-10
-        var high = 1.0
-        while divergence(gap, high) > budget { high *= 4 }
-        while divergence(gap, low) < budget, low > 1e-300 { low *= 1e-10 }
-        while high / low > 1 + 1e-12 {
-            let middle = (low * high).squareRoot()
-            guard middle > low, middle < high else { break }
-            if divergence(gap, middle) > budget { low = middle } else { high = middle }
+        // The divergence falls in z: Newton's method on log z inside a bracket, to the last digits.
+        var low = -690.0
+        var high = 690.0
+        var at = -2.0
+        for _ in 0..<200 {
+            let (excess, variance) = divergence(gap, Double.exp(at), budget)
+            if excess > 0 { low = at } else { high = at }
+            let newton = at + min(max(variance > 0 ? excess / variance : .infinity, -4), 4)
+            let next = newton > low && newton < high ? newton : (low + high) / 2
+            let step = abs(next - at)
+            at = next
+            // What a Newton step of this size leaves is its square.
+            if step < 1e-7 || high - low < 1e-13 { break }
         }
-        let z = (low * high).squareRoot()
+        let z = Double.exp(at)
         var tilt = gap.map { Double.exp(-$0 / z) }
         let total = tilt.reduce(0, +)
         for t in tilt.indices { tilt[t] /= total }
         return (-least + spread * z * Double.log(total / (alpha * count)), tilt)
     }
 
-    /// KL(q(z) || 1/T).
-    private func divergence(_ gap: [Double], _ z: Double) -> Double {
+    /// KL(q(z) || 1/T) less the budget, and the variance of the exponents under q, by which it falls in log z.
+    private func divergence(_ gap: [Double], _ z: Double, _ budget: Double) -> (excess: Double, variance: Double) {
         var total = 0.0
-        var weighted = 0.0
+        var first = 0.0
+        var second = 0.0
         for distance in gap {
             let exponent = -distance / z
             let e = Double.exp(exponent)
             total += e
-            if e > 0 { weighted += e * exponent }
+            guard e > 0 else { continue }
+            first += e * exponent
+            second += e * exponent * exponent
         }
-        return weighted / total - Double.log(total) + Double.log(Double(gap.count))
+        let mean = first / total
+        let divergence = mean - Double.log(total) + Double.log(Double(gap.count))
+        return (divergence - budget, second / total - mean * mean)
     }
 }
 

@@ -55,10 +55,11 @@ public struct RelativisticValueAtRisk: RiskMeasure {
             let newton = found.spread > 0 ? excess / found.spread : .nan
             let next = at + newton
             let step = next > low && next < high ? max(min(newton, 4), -4) : (low + high) / 2 - at
-            guard abs(step) > 1e-10 else { break }
             state.zeta -= found.mean * Double.exp(at) * step
             at += step
             found = state.divergence(z: Double.exp(at))
+            // What a Newton step of this size leaves is its square.
+            if abs(step) < 1e-5 { break }
         }
         let z = Double.exp(at)
         let sum = found.sum
@@ -101,10 +102,13 @@ public struct RelativisticValueAtRisk: RiskMeasure {
             zeta = min(max(zeta, lower), upper)
             for _ in 0..<200 {
                 let (sum, derivative) = mass(zeta, z)
-                if abs(sum - 1) < 1e-14 { break }
                 if sum > 1 { lower = zeta } else { upper = zeta }
                 let next = derivative < 0 ? zeta - (sum - 1) / derivative : .nan
                 let step = next > lower && next < upper ? next : (lower + upper) / 2
+                if abs(sum - 1) < 1e-7, step == next {
+                    zeta = step
+                    break
+                }
                 if step == zeta || upper - lower < 1e-17 * max(1, abs(zeta)) { break }
                 zeta = step
             }

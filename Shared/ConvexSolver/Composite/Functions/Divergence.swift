@@ -25,14 +25,21 @@ public enum Divergence: Sendable, Equatable {
     }
 
     /// The q at which phi' equals a number: the maximiser of `v q - phi(q)`.
-    public func inverseSlope(_ v: Double) -> Double {
+    public func inverseSlope(_ v: Double) -> Double { inverse(v).value }
+
+    /// The q at which phi' equals v, and its derivative by v.
+    @inline(__always)
+    public func inverse(_ v: Double) -> (value: Double, slope: Double) {
         switch self {
-        case .entropy: return Double.exp(v - 1)
+        case .entropy:
+            let q = Double.exp(v - 1)
+            return (q, q)
         case .deformed(let k):
             // phi' is a quadratic in q^k. For a negative v the conjugate form has no difference of near numbers.
             let (rest, root) = (1 - k * k, (k * k * v * v + 1 - k * k).squareRoot())
             let power = v >= 0 ? (k * v + root) / (1 + k) : rest / ((root - k * v) * (1 + k))
-            return Double.pow(power, 1 / k)
+            let q = Double.pow(power, 1 / k)
+            return (q, q / root)
         }
     }
 

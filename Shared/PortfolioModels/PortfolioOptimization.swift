@@ -24,6 +24,8 @@ public struct OptimizationResult: Sendable {
     var evidence = SolutionEvidence()
     /// Per period: what the model says beside its objective, such as the worst return of a worst case.
     public var modelFigures: [OptimizeResponse.Figure] = []
+    /// By asset; empty where the model resamples nothing.
+    public var weightBands: [OptimizeResponse.WeightBand] = []
     /// What an answer of a model with a certificate of its own proves itself by.
     var proof: (any AnswerProof)?
     /// The model that was solved; nil where weights follow from a rule rather than from an objective.
@@ -48,6 +50,8 @@ public enum PortfolioOptimization {
     public static func run(
         _ request: OptimizeRequest, panel: ReturnPanel, deadline: SolverDeadline = .none
     ) throws(Problem) -> OptimizationResult {
+        var request = request
+        if request.model == .orderedWeightedAverage { request.riskMeasure = .gmd }
         if let problem = (request.unsupported() ?? request.lengthViolation(dates: panel.dates)).flatMap({
             Problem(violations: [$0])
         }) {
@@ -70,14 +74,20 @@ public enum PortfolioOptimization {
             parameters: parameters,
             periodsPerYear: periods, deadline: deadline)
         if let result = try allocation.run() { return result }
-        let solved = try MeanRiskSolve(
+        var solve = MeanRiskSolve(
             request: request, panel: panel, moments: moments, isSample: own == nil,
-            constraints: constraints, parameters: parameters, riskFreeRate: rate, deadline: deadline
-        ).run()
+            constraints: constraints, parameters: parameters, riskFreeRate: rate, deadline: deadline)
+        var ofModel: [PortfolioWarning] = []
+        if request.model == .orderedWeightedAverage {
+            let (coefficients, warnings) = try OrderedCoefficients(request: request, count: panel.observations).make()
+            solve.given = GivenOrderedAverage(coefficients: coefficients)
+            ofModel = warnings
+        }
+        let solved = try solve.run()
         let x = panel.portfolioReturns(solved.weights)
         let figures = PortfolioMetrics(
             of: x, periodsPerYear: periods, riskFreeRate: request.riskFreeRate, parameters: parameters)
-        var warnings = moments.warnings + constraints.warnings + figures.warnings
+        var warnings = moments.warnings + constraints.warnings + ofModel + figures.warnings
         let frontier = try solved.frontier(request, periods, &warnings)
         return OptimizationResult(
             weights: solved.weights, solution: solved.solution, prices: solved.prices, metrics: figures.metrics,
@@ -112,6 +122,7 @@ extension OptimizationResult {
         OptimizeResponse(
             portfolioID: portfolioID, timestamp: timestamp, assets: request.assets, weights: weights, metrics: metrics,
             efficientFrontier: frontier, solution: solution, risk: risk, modelFigures: modelFigures,
+            weightBands: weightBands,
             riskContributions: riskContributions,
             data: OptimizeResponse.DataUsed(
                 start: panel.dates[0], end: panel.dates[panel.dates.count - 1], observations: panel.observations,

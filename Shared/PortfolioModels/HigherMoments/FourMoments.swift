@@ -67,7 +67,12 @@ struct FourMoments: Sendable {
         let plain = MeanVariance(
             mean: model.mean.map { $0 * model.unit }, covariance: covariance, constraints: constraints,
             deadline: deadline)
-        if objective == .sharpe { return try ratio(plain, rate) }
+        if objective == .sharpe {
+            guard max(aversion.variance, aversion.skewness, aversion.kurtosis) > 0 else {
+                throw MeanVariance.unlimitedRatio
+            }
+            return try ratio(plain, rate)
+        }
         let start = try plain.minimumRisk().weights
         var built = make(start, scale: nil)
         let unit = model.unit
@@ -98,7 +103,11 @@ struct FourMoments: Sendable {
         guard let k = built.scaleIndex else { throw Problem(.internalError, "The program has no scale.") }
         let found = try run(built)
         let least = found.values.indices.reduce(0.0) { sum, term in
-            if case .objective(let weight) = built.risk.program.terms[term].place { sum + weight * found.values[term] } else { sum }
+            if case .objective(let weight) = built.risk.program.terms[term].place {
+                sum + weight * found.values[term]
+            } else {
+                sum
+            }
         }
         // S = tau / F in units of return over return squared.
         return try finish(built, found, size: level * found.v[k] / max(least * least, 1e-300) / model.unit)
@@ -311,15 +320,13 @@ extension ModelDispatch {
                     OptimizeResponse.Binding(constraint: $0.name, dual: $1)
                 }
                 answer.solution.iterations = found.iterations
-                answer.solution.primalResidual = found.primalResidual
-                answer.solution.dualResidual = found.dualResidual
                 answer.proof = proof
                 answer.modelFigures = [
                     .init("variance", point.variance), .init("third_moment", point.third),
                     .init("fourth_moment", point.fourth), .init("moment_risk", point.risk),
                 ]
                 let gap = proof.gap(request, panel: panel, result: answer)
-                answer.solution.dualityGap = gap.isFinite ? max(gap, 0) : 1
+                answer.certify(gap: gap, constraints)
                 if answer.solution.largestError < best?.solution.largestError ?? .infinity { best = answer }
             }
             if let best, best.solution.isProven(to: 1e-9) { return best }

@@ -26,18 +26,19 @@ struct OrderedCoefficients {
             if raised[i - 1] - raised[i] > fall.size { fall = (raised[i - 1] - raised[i], i) }
             raised[i] = raised[i - 1]
         }
-        let range = (raised.last ?? 0) - (raised.first ?? 0)
-        guard range > 0 || count == 1 else {
-            throw Problem(
-                place, .outOfRange, "All numbers are \(raw.first ?? 0): every portfolio's risk is a multiple of its mean.")
-        }
-        guard fall.size > 0 else { return (raised, []) }
+        let range = (raw.max() ?? 0) - (raw.min() ?? 0)
         guard fall.size <= 1e-3 * range else {
             throw Problem(
                 place, .other("not_convex"),
-                "The numbers have to rise from the worst return to the best for the risk to be convex; number \(fall.rank) is \(raw[fall.rank]), \(fall.size) below one before it."
+                "The numbers have to rise from the worst return to the best for the risk to be convex; number \(fall.rank) is \(raw[fall.rank]), \(fall.size) below the largest before it."
             )
         }
+        guard range > 0 || count == 1 else {
+            throw Problem(
+                place, .outOfRange,
+                "All numbers are \(raw.first ?? 0): every portfolio's risk is a multiple of its mean.")
+        }
+        guard fall.size > 0 else { return (raised, []) }
         guard fall.size > 1e-9 * range else { return (raised, []) }
         return (
             raised,
@@ -124,7 +125,8 @@ struct LinearMomentMeasures {
     func moment(_ order: Int, _ place: JSONPointer) throws(Problem) -> [Double] {
         guard order <= count, order >= 1 else {
             throw Problem(
-                place.appending("k"), .outOfRange, "The L-moment of order \(order) needs as many periods; there are \(count).")
+                place.appending("k"), .outOfRange,
+                "The L-moment of order \(order) needs as many periods; there are \(count).")
         }
         let T = Double(count)
         return (0..<count).map { i in

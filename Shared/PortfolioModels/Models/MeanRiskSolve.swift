@@ -22,6 +22,8 @@ struct MeanRiskSolve {
     let parameters: RiskParameters
     let riskFreeRate: Double
     let deadline: SolverDeadline
+    /// The measure of a request that names none of the registry's.
+    var given: (any ConvexRiskMeasure)?
 
     /// The parts of an answer that follow from the weights.
     struct Solved {
@@ -56,7 +58,8 @@ struct MeanRiskSolve {
 
     /// - Throws: as `MeanRisk.solve`.
     func run() throws(Problem) -> Solved {
-        guard let plain = RiskMeasures.measure(request.riskMeasure, parameters) as? any ConvexRiskMeasure else {
+        guard let plain = given ?? RiskMeasures.measure(request.riskMeasure, parameters) as? any ConvexRiskMeasure
+        else {
             throw Problem(
                 JSONPointer(["risk_measure"]), .other("not_optimisable"),
                 "\(request.riskMeasure.rawValue) is not convex: it is evaluated, not optimised.")

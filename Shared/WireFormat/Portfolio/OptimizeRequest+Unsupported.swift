@@ -6,16 +6,13 @@ extension OptimizeRequest {
         let wanted = constraints
         let missing: [(isAsked: Bool, place: [String], detail: String)] = [
             (
-                [.orderedWeightedAverage, .fourMoments].contains(model), ["model"],
-                "The model \(model.rawValue)"
-            ),
-            (
                 convention != .riskfolio && !model.isHierarchical, ["convention"],
                 "The convention \(convention.rawValue)"
             ),
-            (model == .worstCase && frontier != nil, ["efficient_frontier"], "The frontier of WorstCase"),
-            (owaWeights != nil, ["owa_weights"], "owa_weights"),
-            (momentAversion != nil, ["moment_aversion"], "moment_aversion"),
+            (
+                [.worstCase, .fourMoments].contains(model) && frontier != nil, ["efficient_frontier"],
+                "The frontier of \(model.rawValue)"
+            ),
             (wanted.cardinality != nil, ["constraints", "cardinality"], "constraints.cardinality"),
             (wanted.minPosition != nil, ["constraints", "min_position"], "constraints.min_position"),
             (

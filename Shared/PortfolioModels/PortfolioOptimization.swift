@@ -24,6 +24,8 @@ public struct OptimizationResult: Sendable {
     var evidence = SolutionEvidence()
     /// Per period: what the model says beside its objective, such as the worst return of a worst case.
     public var modelFigures: [OptimizeResponse.Figure] = []
+    /// By asset; empty where the model resamples nothing.
+    public var weightBands: [OptimizeResponse.WeightBand] = []
     /// What an answer of a model with a certificate of its own proves itself by.
     var proof: (any AnswerProof)?
     /// The model that was solved; nil where weights follow from a rule rather than from an objective.
@@ -55,6 +57,8 @@ public enum PortfolioOptimization {
         _ request: OptimizeRequest, panel: ReturnPanel, deadline: SolverDeadline = .none,
         scope: PortfolioMetrics.Scope = .plain, base: Moments? = nil
     ) throws(Problem) -> OptimizationResult {
+        var request = request
+        if request.model == .orderedWeightedAverage { request.riskMeasure = .gmd }
         if let problem = (request.unsupported() ?? request.lengthViolation(dates: panel.dates)).flatMap({
             Problem(violations: [$0])
         }) {
@@ -78,10 +82,16 @@ public enum PortfolioOptimization {
             exposures: exposures, parameters: parameters,
             periodsPerYear: periods, deadline: deadline, scope: scope)
         if let result = try allocation.run() { return result }
-        let problem = MeanRiskSolve(
+        var problem = MeanRiskSolve(
             request: request, panel: panel, moments: moments, isSample: own == nil,
             constraints: constraints, exposures: exposures, parameters: parameters, riskFreeRate: rate,
             deadline: deadline)
+        var ofModel: [PortfolioWarning] = []
+        if request.model == .orderedWeightedAverage {
+            let (coefficients, warnings) = try OrderedCoefficients(request: request, count: panel.observations).make()
+            problem.given = GivenOrderedAverage(coefficients: coefficients)
+            ofModel = warnings
+        }
         let solved = try problem.run()
         let x = panel.portfolioReturns(solved.weights)
         let figures = PortfolioMetrics(
@@ -90,7 +100,7 @@ public enum PortfolioOptimization {
             expectedReturn: PortfolioMetrics.expectedReturn(
                 request.convention, weights: solved.weights, panel: panel, periodsPerYear: periods),
             hasTarget: request.target != nil)
-        var warnings = moments.warnings + constraints.warnings + figures.warnings + solved.warnings
+        var warnings = moments.warnings + constraints.warnings + ofModel + figures.warnings + solved.warnings
         let frontier = try solved.frontier(problem, periods, &warnings)
         return OptimizationResult(
             weights: solved.weights, solution: solved.solution, prices: solved.prices, metrics: figures.metrics,
@@ -126,6 +136,7 @@ extension OptimizationResult {
         OptimizeResponse(
             portfolioID: portfolioID, timestamp: timestamp, assets: request.assets, weights: weights, metrics: metrics,
             efficientFrontier: frontier, solution: solution, risk: risk, modelFigures: modelFigures,
+            weightBands: weightBands,
             riskContributions: riskContributions,
             data: OptimizeResponse.DataUsed(panel, revision: revision, fingerprint: fingerprint),
             meta: meta, warnings: warnings)

@@ -112,10 +112,16 @@ enum AnswerSchemas {
                 ("risk_contributions", Schema.map(of: figure, "By asset, adding up to the risk.")),
                 ("data", data), ("warnings", Schema.list(of: warning, "What the caller should know.")), ("meta", meta),
             ] + extra
+        let bands = Schema.map(
+            of: Schema.object(
+                "Of one weight.", required: ["low", "median", "high"],
+                [("low", ["type": "number"]), ("median", ["type": "number"]), ("high", ["type": "number"])]),
+            "Of Resampled: by asset, quantiles of the samples' weights.")
         let ofModel = Schema.map(
             of: figure, "Per period, of models that have some: worst_return and worst_risk of WorstCase.")
         return Schema.object(
-            "The answer of an optimisation.", required: members.map { $0.0 }, members + [("model_figures", ofModel)])
+            "The answer of an optimisation.", required: members.map { $0.0 },
+            members + [("model_figures", ofModel), ("weight_bands", bands)])
     }
 
     private static let stored: [(String, JSONValue)] = [

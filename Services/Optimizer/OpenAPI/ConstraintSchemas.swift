@@ -82,6 +82,32 @@ enum ConstraintSchemas {
             ("join", pairs("Pairs of assets or groups: holding the first needs holding the second.")),
             ("effective_assets", Schema.number("Least 1 / sum of squared weights.", .positive)),
             (
+                "centrality",
+                Schema.closed(
+                    "Limits of the average centrality, sum of centrality x weight, in a network of the assets.",
+                    [
+                        (
+                            "measure",
+                            Schema.oneOf(
+                                CentralityMeasure.allCases.map { $0.rawValue }, "Of a vertex.", standard: "Degree")
+                        ),
+                        (
+                            "graph",
+                            Schema.oneOf(
+                                NetworkGraph.allCases.map { $0.rawValue }, "What the network is filtered to.",
+                                standard: "MST")
+                        ),
+                        (
+                            "codependence",
+                            Schema.oneOf(
+                                CentralityRequest.Codependence.allCases.map { $0.rawValue }, "Of pairs.",
+                                standard: "pearson")
+                        ),
+                        ("min", Schema.number("Least.", Interval(lower: -1e9, upper: 1e9))),
+                        ("max", Schema.number("Most.", Interval(lower: -1e9, upper: 1e9))),
+                    ])
+            ),
+            (
                 "factor_exposure",
                 limits("By factor of `factors`: sum of loadings x weights.", Interval(lower: -1e6, upper: 1e6))
             ),

@@ -32,6 +32,40 @@ enum ModelSchemas {
         ),
         ("uncertainty", uncertainty), ("clustering", clustering), ("owa_weights", owaWeights),
         ("scenario_weights", scenarioWeights),
+        (
+            "near_optimal",
+            Schema.closed(
+                "Of NearOptimal.",
+                [
+                    (
+                        "tolerance",
+                        Schema.number(
+                            "What may be given up of the optimum, as a share of it, below 1.", .nonnegative,
+                            standard: 0.05)
+                    )
+                ])
+        ),
+        (
+            "resampling",
+            Schema.closed(
+                "Of Resampled.",
+                [
+                    (
+                        "method",
+                        words(
+                            ResamplingRequest.Method.self, "Periods with replacement, or assets without.",
+                            standard: "bootstrap")
+                    ),
+                    ("samples", Schema.integer("Number of samples.", 2...ResamplingRequest.mostSamples)),
+                    ("size", Schema.integer("Assets of a subset; the root of their number without it.", 1...2000)),
+                    ("window", Schema.integer("Mean length of the bootstrap's blocks.", 1...100_000)),
+                    ("seed", Schema.integer("Of the random numbers.", 0...Int(Int32.max))),
+                    (
+                        "coverage",
+                        Schema.number("Share of the samples' weights within the bands.", .openUnit, standard: 0.9)
+                    ),
+                ])
+        ),
     ]
 
     private static func words<Words: CaseIterable & RawRepresentable>(

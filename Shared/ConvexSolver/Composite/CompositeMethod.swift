@@ -82,6 +82,8 @@ extension CompositeProgram.Shape {
         case .powerMean(let cost, let power, let isOneSided, let scale):
             PowerMean(cost: cost, power: power, isOneSided: isOneSided, scale: scale)
         case .logarithm(let cost, let unit, let scale): LogarithmicLoss(cost: cost, unit: unit, scale: scale)
+        case .quartic(let cost, let second, let third, let fourth, let scale):
+            QuarticLoss(cost: cost, second: second, third: third, fourth: fourth, scale: scale)
         }
     }
 }

@@ -29,6 +29,8 @@ public struct CompositeProgram: Sendable {
         case powerMean(cost: [Double], power: Double, isOneSided: Bool, scale: Int?)
         /// `-sum_t cost_t v_scale log(1 + unit a_t / v_scale)`
         case logarithm(cost: [Double], unit: Double, scale: Int?)
+        /// `sum_t cost_t (second u^2 - third u^3 + fourth u^4) v_scale`, `u = a / v_scale`.
+        case quartic(cost: [Double], second: Double, third: Double, fourth: Double, scale: Int?)
     }
 
     /// A part of a term.

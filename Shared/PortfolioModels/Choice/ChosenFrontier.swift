@@ -74,7 +74,7 @@ struct ChosenFrontier {
         let found = try MeanRiskSolve(
             request: request, panel: whole.panel, moments: whole.moments, isSample: whole.isSample, constraints: set,
             exposures: whole.exposures, parameters: whole.parameters, riskFreeRate: whole.riskFreeRate,
-            deadline: whole.deadline
+            deadline: whole.deadline, given: whole.given
         ).run()
         return EfficientFrontier.Point(
             weights: found.weights, expectedReturn: found.solution.expectedReturn, risk: found.solution.risk)

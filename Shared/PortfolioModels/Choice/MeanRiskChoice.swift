@@ -80,20 +80,27 @@ extension MeanRiskSolve {
             if isRoot, isQuadratic { return try quadratic(model) }
             guard !kept.isEmpty else { return nil }
             let part = isRoot ? model : model.restricted(to: kept, lower: box.lower, upper: box.upper)
-            var best: Solved?
-            for regularisation in [1e-14, 1e-12, 1e-16] {
-                var attempt = part
-                attempt.regularisation = regularisation
-                let found =
-                    isQuadratic
-                    ? try reducedQuadratic(attempt)
-                    : try attempt.solve(
-                        request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
-                let solved = try certified(
+            func certify(_ found: MeanRisk.Solution) throws(Problem) -> Solved {
+                try certified(
                     isRoot ? found : found.expanded(kept, count: box.state.count), model,
                     box: (box.lower, box.upper), cuts: cuts)
+            }
+            if isQuadratic { return try certify(try reducedQuadratic(part)) }
+            var best: Solved?
+            var attempt = part
+            for round in 0..<(hasOrder ? Self.windows.count + 1 : 3) {
+                let found = try attempt.solve(
+                    request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
+                let solved = try certify(found)
                 if solved.error < best?.error ?? .infinity { best = solved }
-                if let best, best.error <= 1e-9 || isQuadratic { return best }
+                if let best, best.error <= 1e-9 { return best }
+                if hasOrder, round < Self.windows.count {
+                    attempt.ordering = .near(
+                        returns: panel.portfolioReturns(solved.weights), width: Self.windows[round])
+                    attempt.nearby = found.weights
+                } else {
+                    attempt.regularisation = round == 0 ? 1e-12 : 1e-16
+                }
             }
             return best
         } catch {

@@ -47,6 +47,7 @@ struct ConstraintSet: Sendable {
                 request: wanted, panel: panel, parameters: parameters, covariance: covariance,
                 periodsPerYear: periodsPerYear
             ).named()
+            constraints += try CentralityLimits(request: wanted, panel: panel).named()
         }
         var lower = [Double](repeating: -.infinity, count: assets.count)
         var upper = [Double](repeating: .infinity, count: assets.count)

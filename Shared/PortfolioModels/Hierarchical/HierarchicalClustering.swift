@@ -80,7 +80,7 @@ public struct HierarchicalClustering: Sendable, Equatable {
     }
 
     /// Weights of the filtered graph, not negative: 1 - d^2 = (1 + rho) / 2 for signed correlations, the similarity else.
-    private static func weights(_ codependence: Codependence) -> Matrix {
+    static func weights(_ codependence: Codependence) -> Matrix {
         var weights = codependence.similarity
         for index in weights.storage.indices {
             let d = codependence.distance.storage[index]

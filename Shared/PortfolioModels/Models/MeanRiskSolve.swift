@@ -34,6 +34,8 @@ struct MeanRiskSolve {
     let parameters: RiskParameters
     let riskFreeRate: Double
     let deadline: SolverDeadline
+    /// The measure of a request that names none of the registry's.
+    var given: (any ConvexRiskMeasure)?
 
     /// The parts of an answer that follow from the weights.
     struct Solved {
@@ -75,7 +77,8 @@ struct MeanRiskSolve {
 
     /// - Throws: as `MeanRisk.solve`.
     func run() throws(Problem) -> Solved {
-        guard let plain = RiskMeasures.measure(request.riskMeasure, parameters) as? any ConvexRiskMeasure else {
+        guard let plain = given ?? RiskMeasures.measure(request.riskMeasure, parameters) as? any ConvexRiskMeasure
+        else {
             throw Problem(
                 JSONPointer(["risk_measure"]), .other("not_optimisable"),
                 "\(request.riskMeasure.rawValue) is not convex: it is evaluated, not optimised.")
@@ -95,13 +98,16 @@ struct MeanRiskSolve {
     }
 
     /// Whether an ordered average is in the objective or a limit.
-    private var hasOrder: Bool {
+    var hasOrder: Bool {
         let codes = [request.riskMeasure] + request.constraints.maxRisk.map { $0.measure }
         return codes.contains { code in
             let measure = RiskMeasures.all.first { $0.code == code }
             return (measure as? any ConvexRiskMeasure.Type)?.needsOrdering ?? false
         }
     }
+
+    /// Widths of the windows in which the order of the scenarios is open, one round after the other.
+    static let windows = [0.05, 0.02, 0.02, 0.05, 0.1, 0.3]
 
     /// Rounds of ever narrower windows: merged levels find the neighbourhood, all levels the solution. The bound says when it is found.
     private func ordered(_ model: MeanRisk) throws(Problem) -> Solved {
@@ -110,7 +116,7 @@ struct MeanRiskSolve {
             request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
         ).weights
         var best: Solved?
-        for width in [0.05, 0.02, 0.02, 0.05, 0.1, 0.3] {
+        for width in Self.windows {
             attempt.ordering = .near(returns: panel.portfolioReturns(weights), width: width)
             attempt.nearby = weights
             let found = try solveOnce(attempt)

@@ -33,6 +33,9 @@ struct ModelDispatch {
         }
         if request.model.sharesOutRisk { return try riskParity() }
         if request.model == .worstCase { return try worstCase() }
+        if request.model == .fourMoments { return try fourMoments() }
+        if request.model == .nearOptimal { return try nearOptimal() }
+        if request.model == .resampled { return try resampled() }
         var found: Allocation
         switch request.model {
         case .hierarchicalRiskParity, .hierarchicalEqualRisk, .hierarchicalEqualRisk2, .nestedClusters,

@@ -79,10 +79,8 @@ extension ModelDispatch {
                 OptimizeResponse.Binding(constraint: $0.name, dual: $1)
             }
             answer.solution.iterations = found.iterations
-            answer.solution.primalResidual = found.primalResidual
-            answer.solution.dualResidual = found.dualResidual
             answer.proof = proof
-            answer.solution.dualityGap = max(proof.gap(request, panel: panel, result: answer), 0)
+            answer.certify(gap: proof.gap(request, panel: panel, result: answer), constraints)
             if answer.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = answer }
         }
         guard let best else { throw Problem(.unstable, "The relaxed parity's bound is not a number.") }
@@ -101,8 +99,8 @@ extension ModelDispatch {
         var answer = try result(Allocation(weights: solved.weights, method: solved.found.method))
         answer.solution.risk = solved.risk
         answer.solution.objectiveValue = solved.risk
-        answer.solution.dualResidual = solved.found.dualResidual
         answer.solution.dualityGap = solved.gap
+        answer.solution.dualResidual = solved.gap
         answer.solution.iterations = solved.found.iterations
         answer.riskContributions = solved.contributions
         answer.proof = solved.proof
@@ -136,9 +134,7 @@ extension ModelDispatch {
         var answer = try result(Allocation(weights: solved.weights, method: solved.found.method))
         answer.solution.risk = solved.risk
         answer.solution.objectiveValue = solved.risk
-        answer.solution.primalResidual = solved.found.primalResidual
-        answer.solution.dualResidual = solved.found.dualResidual
-        answer.solution.dualityGap = solved.gap
+        answer.certify(gap: solved.gap, set)
         answer.solution.iterations = solved.found.iterations
         answer.solution.binding = solved.binding
         answer.prices = solved.prices

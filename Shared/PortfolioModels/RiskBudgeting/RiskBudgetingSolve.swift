@@ -25,8 +25,6 @@ struct RiskBudgetingSolve {
         var evidence: RiskBudgetEvidence
         var gap: Double
         var found: RiskBudgeting.Solution
-        /// The gap, or a residual of the solver.
-        var error: Double { max(gap, found.primalResidual, found.dualResidual) }
     }
 
     /// The request with the budget that is used: of a range the number nearest to one.
@@ -63,7 +61,7 @@ struct RiskBudgetingSolve {
             budgets: Self.budgets(request, names: panel.assets), deadline: deadline)
         let best =
             type(of: plain).needsOrdering && request.riskMeasure != .mv ? try ordered(model) : try attempts(model)
-        if let best, best.error <= Verification.fullProof { return best }
+        if let best, best.gap <= Verification.fullProof { return best }
         throw try failure(model, best?.gap)
     }
 
@@ -74,11 +72,11 @@ struct RiskBudgetingSolve {
         for regularisation in [1e-14, 1e-12, 1e-16, 1e-10, 1e-14, 1e-12] {
             attempt.regularisation = regularisation
             if let solved = try proven(attempt) {
-                if solved.error < best?.error ?? .infinity { best = solved }
+                if solved.gap < best?.gap ?? .infinity { best = solved }
                 // Where a path ends is a better place to start from than where it started.
                 attempt.nearby = solved.weights
             }
-            if let best, best.error <= 1e-9 { return best }
+            if let best, best.gap <= 1e-9 { return best }
         }
         return best
     }
@@ -92,8 +90,8 @@ struct RiskBudgetingSolve {
             attempt.ordering = .near(returns: panel.portfolioReturns(weights), width: width)
             attempt.nearby = weights
             guard let solved = try proven(attempt) else { continue }
-            if solved.error < best?.error ?? .infinity { best = solved }
-            if let best, best.error <= 1e-9 { return best }
+            if solved.gap < best?.gap ?? .infinity { best = solved }
+            if let best, best.gap <= 1e-9 { return best }
             weights = solved.weights
         }
         return best

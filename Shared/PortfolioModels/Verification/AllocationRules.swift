@@ -8,7 +8,7 @@ enum AllocationRules {
     static func fault(_ request: OptimizeRequest) -> Violation? {
         let wanted = request.constraints
         let isTracking = request.model == .benchmarkTracking
-        if [.riskParity, .worstCase].contains(request.model), wanted.costs == nil { return nil }
+        if [.riskParity, .worstCase, .fourMoments].contains(request.model), wanted.costs == nil { return nil }
         if request.model == .factorRiskParity, wanted.isBeyondBudget {
             return Violation(
                 JSONPointer(["constraints"]), .contradiction,
@@ -30,10 +30,11 @@ enum AllocationRules {
         )
     }
 
-    /// The request as its model keeps it: the default bounds are not those of factor risk parity, whose weights may be short.
+    /// The request as its model keeps it: ordered averages go by the code of the best known one, and the default bounds are not those of factor risk parity, whose weights may be short.
     static func held(_ request: OptimizeRequest) -> OptimizeRequest {
-        guard request.model == .factorRiskParity else { return request }
         var held = request
+        if request.model == .orderedWeightedAverage { held.riskMeasure = .gmd }
+        guard request.model == .factorRiskParity else { return held }
         held.constraints.lowerBound = .all(-.infinity)
         held.constraints.upperBound = .all(.infinity)
         return held
@@ -41,6 +42,7 @@ enum AllocationRules {
 
     /// The objective that the model optimises; nil where it has none, or one of its own.
     static func objective(of request: OptimizeRequest) -> ObjectiveName? {
+        if request.model == .resampled { return request.objective }
         guard request.model == .nestedClusters else { return nil }
         return switch request.clustering?.objective {
         case .minimumRisk?: .minimumRisk
@@ -94,7 +96,9 @@ enum AllocationRules {
         case .hierarchicalRiskParity, .hierarchicalEqualRisk, .hierarchicalEqualRisk2, .nestedClusters,
             .schurComplement,
             .equalWeight, .inverseVolatility, .inverseVariance, .maximumDiversification, .maximumDecorrelation,
-            .benchmarkTracking, .riskParity, .factorRiskParity, .relaxedRiskParity, .worstCase:
+            .benchmarkTracking, .riskParity, .factorRiskParity, .relaxedRiskParity, .worstCase, .fourMoments,
+            .nearOptimal,
+            .resampled:
             true
         default: false
         }

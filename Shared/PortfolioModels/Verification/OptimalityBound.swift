@@ -149,6 +149,18 @@ extension OptimizeResponse.Solution {
     func isProven(to tolerance: Double) -> Bool { largestError <= tolerance }
 }
 
+extension OptimizationResult {
+    /// Takes over what a model's own bound proves. The bound counts what prices leave of the direction, so it is above the dual residual
+    /// too; the primal residual is that of the weights themselves.
+    mutating func certify(gap: Double, _ set: ConstraintSet) {
+        solution.dualityGap = gap.isFinite ? max(gap, 0) : 1
+        solution.dualResidual = solution.dualityGap
+        solution.primalResidual = set.constraints.reduce(0) {
+            max($0, -$1.slack(at: weights) / max(1, abs($1.level)))
+        }
+    }
+}
+
 /// What an answer of a model with a certificate of its own proves itself by.
 protocol AnswerProof: Sendable {
     /// A bound on what any allowed portfolio could gain over the answer, relative to the objective's terms, from definitions alone.

@@ -79,6 +79,7 @@ struct RequestRules {
                 }
             }
         }
+        addCentrality(wanted, panel)
         if let least = wanted.minReturn { addLeastReturn(least, mean, panel, wanted.isAnnual ? periodsPerYear : 1) }
     }
 
@@ -181,6 +182,18 @@ struct RequestRules {
             rules.append(
                 Rule(name: "turnover.total", coefficients: ones, reference: held, hingeWeight: 2, high: most + start))
         }
+    }
+
+    private mutating func addCentrality(_ wanted: ConstraintRequest, _ panel: ReturnPanel) {
+        guard let limits = wanted.centrality,
+            let row = try? CentralityLimits(request: wanted, panel: panel).coefficients()
+        else { return }
+        if let level = limits.min, limits.max == level {
+            rules.append(Rule(name: "centrality", coefficients: row, low: level, high: level))
+            return
+        }
+        if let level = limits.min { rules.append(Rule(name: "centrality.min", coefficients: row, low: level)) }
+        if let level = limits.max { rules.append(Rule(name: "centrality.max", coefficients: row, high: level)) }
     }
 
     private mutating func addLeastReturn(

@@ -28,6 +28,7 @@ public enum Verification {
     public static func faults(
         _ request: OptimizeRequest, panel: ReturnPanel, result: OptimizationResult
     ) -> [String] {
+        let request = AllocationRules.held(request)
         var faults = shape(request, panel, result)
         guard faults.isEmpty else { return faults }
         let unread = request.constraints.factorExposure.filter { limit in
@@ -35,7 +36,7 @@ public enum Verification {
         }
         faults += unread.map { "the exposure to \($0.name) is not known" }
         let rules = RequestRules(
-            AllocationRules.held(request), panel: panel, mean: result.moments?.mean,
+            request, panel: panel, mean: result.moments?.mean,
             periodsPerYear: result.periodsPerYear, exposures: result.exposures)
         faults += rules.violations(of: result.weights)
         faults += figures(request, panel, result)
@@ -187,8 +188,13 @@ public enum Verification {
         let (mean, deviation) = modelled(series, result)
         let probabilities = result.moments?.scenarioWeights
         let weighted = probabilities.flatMap { WeightedRisk(request.riskMeasure, parameters, probabilities: $0) }
+        let ordered =
+            request.model == .orderedWeightedAverage
+            ? (try? OrderedCoefficients(request: request, count: series.x.count).make()).map {
+                GivenOrderedAverage(coefficients: $0.coefficients).value(of: series.x)
+            } : nil
         let measured =
-            weighted?.value(of: series.x)
+            ordered ?? weighted?.value(of: series.x)
             ?? RiskMeasures.measure(request.riskMeasure, parameters)?.value(of: series.x)
         let risk = isMV ? deviation : measured ?? .nan
         var costs = 0.0

@@ -88,15 +88,13 @@ extension ModelDispatch {
                 OptimizeResponse.Binding(constraint: $0.name, dual: $1)
             }
             answer.solution.iterations = found.iterations
-            answer.solution.primalResidual = found.primalResidual
-            answer.solution.dualResidual = found.dualResidual
             answer.proof = proof
             answer.modelFigures = [
                 .init("worst_return", point.worstReturn),
                 .init("worst_risk", point.worstRisk),
             ]
             let gap = proof.gap(request, panel: panel, result: answer)
-            answer.solution.dualityGap = gap.isFinite ? max(gap, 0) : 1
+            answer.certify(gap: gap, constraints)
             if answer.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = answer }
         }
         guard let best else { throw Problem(.unstable, "The bound of the worst case is not a number.") }

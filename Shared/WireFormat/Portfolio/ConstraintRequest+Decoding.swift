@@ -20,6 +20,7 @@ extension ConstraintRequest {
         }
         readBenchmark(reader, assets)
         readRisk(reader, assets)
+        centrality = CentralityRequest.read(reader)
         readInteger(reader, assets)
         readCosts(reader, assets)
         readSoft(reader)

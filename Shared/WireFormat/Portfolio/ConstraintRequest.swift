@@ -226,6 +226,8 @@ public struct ConstraintRequest: Sendable, Equatable {
     public var join: [Pair] = []
     /// Least 1 / sum of squared weights.
     public var effectiveAssets: Double?
+    /// Limits of the average centrality.
+    public var centrality: CentralityRequest?
     /// By factor of `factors`: limits of sum of loadings x weights.
     public var factorExposure: [Limit] = []
     /// By asset or group: limits of the share of the variance.

@@ -7,7 +7,10 @@ extension OptimizeRequest {
         if let startDate { object["start_date"] = .string(startDate.description) }
         if let endDate { object["end_date"] = .string(endDate.description) }
         object["model"] = .string(model.rawValue)
-        object["risk_measure"] = .string(hierarchicalRisk?.rawValue ?? riskMeasure.rawValue)
+        // An ordered average has coefficients in place of a measure.
+        if model != .orderedWeightedAverage {
+            object["risk_measure"] = .string(hierarchicalRisk?.rawValue ?? riskMeasure.rawValue)
+        }
         if hasUnusedObjective || model.hasObjective { object["objective"] = .string(objective.rawValue) }
         if kelly != .none { object["kelly"] = .string(kelly.rawValue) }
         put(riskFreeRate, "risk_free_rate", unless: 0, in: &object)
@@ -61,6 +64,8 @@ extension OptimizeRequest {
         if let clustering { object["clustering"] = clustering.json }
         if let owaWeights { object["owa_weights"] = owaWeights.json }
         if let scenarioWeights { object["scenario_weights"] = scenarioWeights.json }
+        if let nearOptimal { object["near_optimal"] = nearOptimal.json }
+        if let resampling { object["resampling"] = resampling.json }
         if let momentAversion {
             object["moment_aversion"] = [
                 "variance": JSONValue(momentAversion.variance), "skewness": JSONValue(momentAversion.skewness),

@@ -23,9 +23,21 @@ extension OptimizeRequest {
             momentAversion = read
         }
         uncertainty = UncertaintyRequest.read(reader)
+        if model == .worstCase, uncertainty?.wassersteinRadius != nil, !reader.has("risk_measure") {
+            riskMeasure = .cvar
+        }
+        if model == .orderedWeightedAverage {
+            if reader.has("risk_measure") {
+                reader.fault(
+                    "risk_measure", .contradiction, "The risk of OWA is that of owa_weights; it reads no risk_measure.")
+            }
+            riskMeasure = .gmd
+        }
         clustering = ClusteringRequest.read(reader, assets: assets)
         owaWeights = OWAWeightsRequest.read(reader)
         scenarioWeights = ScenarioWeightsRequest.read(reader)
+        nearOptimal = NearOptimalRequest.read(reader)
+        resampling = ResamplingRequest.read(reader, assets: assets.count)
     }
 
     private mutating func readBudget(_ reader: MemberReader) {
@@ -65,6 +77,7 @@ extension OptimizeRequest {
                 ]
             ),
             ("owa_weights", [.orderedWeightedAverage]), ("moment_aversion", [.fourMoments]),
+            ("near_optimal", [.nearOptimal]), ("resampling", [.resampled]),
             ("kelly", convex.union([.orderedWeightedAverage])),
             ("efficient_frontier", convex.union([.orderedWeightedAverage, .worstCase, .fourMoments])),
         ]

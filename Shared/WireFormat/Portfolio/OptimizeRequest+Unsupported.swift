@@ -6,12 +6,9 @@ extension OptimizeRequest {
         let wanted = constraints
         let missing: [(isAsked: Bool, place: [String], detail: String)] = [
             (
-                [.orderedWeightedAverage, .fourMoments].contains(model), ["model"],
-                "The model \(model.rawValue)"
+                [.worstCase, .fourMoments].contains(model) && frontier != nil, ["efficient_frontier"],
+                "The frontier of \(model.rawValue)"
             ),
-            (model == .worstCase && frontier != nil, ["efficient_frontier"], "The frontier of WorstCase"),
-            (owaWeights != nil, ["owa_weights"], "owa_weights"),
-            (momentAversion != nil, ["moment_aversion"], "moment_aversion"),
             (
                 !wanted.riskContribution.isEmpty, ["constraints", "risk_contribution"],
                 "constraints.risk_contribution"

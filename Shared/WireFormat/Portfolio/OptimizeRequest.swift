@@ -109,6 +109,8 @@ public struct OptimizeRequest: Sendable, Equatable {
     public var owaWeights: OWAWeightsRequest?
     public var scenarioWeights: ScenarioWeightsRequest?
     public var momentAversion: MomentAversion?
+    public var nearOptimal: NearOptimalRequest?
+    public var resampling: ResamplingRequest?
 
     public var constraints = ConstraintRequest()
     public var frontier: Frontier?

@@ -21,6 +21,13 @@ extension OptimizeResponse {
             ("warnings", .array(warnings.map { $0.json })),
         ])
         if !modelFigures.isEmpty { object["model_figures"] = Self.figures(modelFigures) }
+        if !weightBands.isEmpty {
+            object["weight_bands"] = .object(
+                JSONObject(
+                    zip(assets, weightBands).map {
+                        ($0, ["low": JSONValue($1.low), "median": JSONValue($1.median), "high": JSONValue($1.high)])
+                    }))
+        }
         return .object(object)
     }
 

@@ -69,6 +69,19 @@ public struct OptimizeResponse: Sendable, Equatable {
         }
     }
 
+    /// What resampling says of the weight of an asset.
+    public struct WeightBand: Sendable, Equatable {
+        public var low: Double
+        public var median: Double
+        public var high: Double
+
+        public init(low: Double, median: Double, high: Double) {
+            self.low = low
+            self.median = median
+            self.high = high
+        }
+    }
+
     /// The data that was used.
     public struct DataUsed: Sendable, Equatable {
         /// Dates of the first and last return.
@@ -158,6 +171,8 @@ public struct OptimizeResponse: Sendable, Equatable {
     public var risk: [Figure]
     /// Per period: what the model says beside its objective; left out of the answer where it says nothing.
     public var modelFigures: [Figure]
+    /// By asset; left out of the answer where the model resamples nothing.
+    public var weightBands: [WeightBand]
     /// By asset, adding up to the risk of `solution`.
     public var riskContributions: [Double]
     public var data: DataUsed
@@ -167,6 +182,7 @@ public struct OptimizeResponse: Sendable, Equatable {
     public init(
         portfolioID: String?, timestamp: UTCTimestamp, assets: [String], weights: [Double], metrics: [Figure],
         efficientFrontier: [FrontierPoint]?, solution: Solution, risk: [Figure], modelFigures: [Figure] = [],
+        weightBands: [WeightBand] = [],
         riskContributions: [Double],
         data: DataUsed, meta: Meta, warnings: [PortfolioWarning]
     ) {
@@ -179,6 +195,7 @@ public struct OptimizeResponse: Sendable, Equatable {
         self.solution = solution
         self.risk = risk
         self.modelFigures = modelFigures
+        self.weightBands = weightBands
         self.riskContributions = riskContributions
         self.data = data
         self.meta = meta

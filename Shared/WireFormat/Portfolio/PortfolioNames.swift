@@ -22,6 +22,8 @@ public enum ModelName: String, Sendable, CaseIterable {
     case maximumDiversification = "MaxDiversification"
     case maximumDecorrelation = "MaxDecorrelation"
     case benchmarkTracking = "Tracking"
+    case nearOptimal = "NearOptimal"
+    case resampled = "Resampled"
 
     /// Whether the model splits the weights along a tree of clusters.
     public var isHierarchical: Bool {
@@ -40,7 +42,7 @@ public enum ModelName: String, Sendable, CaseIterable {
     public var hasObjective: Bool {
         switch self {
         case .classic, .blackLitterman, .factorModel, .blackLittermanFactors, .entropyPooling, .worstCase,
-            .orderedWeightedAverage, .fourMoments, .nestedClusters:
+            .orderedWeightedAverage, .fourMoments, .nestedClusters, .nearOptimal, .resampled:
             true
         default: false
         }
@@ -90,6 +92,8 @@ public enum ModelName: String, Sendable, CaseIterable {
         "maximumdecorrelation": (.maximumDecorrelation, nil),
         "benchmarktracking": (.benchmarkTracking, nil),
         "benchmarktracker": (.benchmarkTracking, nil),
+        "nearoptimaldiversified": (.nearOptimal, nil),
+        "resampledefficiency": (.resampled, nil),
     ]
 }
 

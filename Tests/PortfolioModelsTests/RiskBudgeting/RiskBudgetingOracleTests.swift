@@ -56,7 +56,8 @@ struct RiskBudgetingOracleTests {
                 #expect(off <= 1e-9, "\(label): a contribution is off by \(off)")
             }
             #expect(Verification.faults(request, panel: panel, result: found) == [], "\(label)")
-            #expect(found.solution.dualityGap <= 1e-9, "\(label): \(found.solution.dualityGap)")
+            // Relative to the share: a twentieth of what the line above asks for at equal budgets of twenty.
+            #expect(found.solution.dualityGap <= Verification.largestGap, "\(label): \(found.solution.dualityGap)")
         }
     }
 

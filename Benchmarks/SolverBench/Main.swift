@@ -8,6 +8,7 @@ import WireFormat
 /// ```
 /// {"do":"optimize","panel":"x.f64","observations":1000,"columns":100,"repeats":5,"request":{"risk_measure":"CVaR"}}
 /// {"do":"covariance","panel":"x.f64","observations":2500,"columns":500,"repeats":15,"method":"ledoit"}
+/// {"do":"backtest","panel":"x.f64","observations":2520,"columns":20,"repeats":3,"request":{"risk_measure":"CVaR","backtest":{"train":252}}}
 /// {"do":"floor","observations":1000,"columns":100}
 /// ```
 /// A panel is raw float64, little-endian, T x N by rows. `request` is that of `POST /api/portfolio/optimize` without its
@@ -39,11 +40,15 @@ struct SolverBench {
             let panel = try panels.read(order["panel"]?.stringValue ?? "", observations: rows, assets: columns)
             return try OptimizeMeasurement.measure(
                 order["request"] ?? .object(JSONObject()), panel, repeats: order["repeats"]?.intValue ?? 1)
+        case "backtest":
+            let panel = try panels.read(order["panel"]?.stringValue ?? "", observations: rows, assets: columns)
+            return try BacktestMeasurement.measure(
+                order["request"] ?? .object(JSONObject()), panel, repeats: order["repeats"]?.intValue ?? 1)
         case "covariance":
             let panel = try panels.read(order["panel"]?.stringValue ?? "", observations: rows, assets: columns)
             return try EstimatorMeasurement.measure(order, panel)
         default:
-            throw Problem(JSONPointer(["do"]), .unknownValue, "Known: optimize, covariance, floor.")
+            throw Problem(JSONPointer(["do"]), .unknownValue, "Known: optimize, backtest, covariance, floor.")
         }
     }
 }

@@ -30,6 +30,9 @@ struct ArgumentTests {
         let optimize = try #require(try BallastCommand.parseAsRoot(["optimize", "-", "--json"]) as? OptimizeCommand)
         #expect(optimize.file == "-")
         #expect(optimize.json)
+        let backtest = try #require(
+            try BallastCommand.parseAsRoot(["backtest", "x.json", "--strict", "--timeout", "60"]) as? BacktestCommand)
+        #expect(backtest.file == "x.json" && backtest.strict && backtest.timeout == 60 && !backtest.json)
         let create = try #require(
             try BallastCommand.parseAsRoot([
                 "keys", "create", "--name", "ci", "--scopes", "admin", "--expires-in", "90d",
@@ -43,7 +46,7 @@ struct ArgumentTests {
         for wrong in [
             ["optimize"], ["keys", "create", "--name", "x"], ["keys", "create", "--name", "x", "--scopes", "y"],
             ["token", "--role", "root"], ["token", "--tenant", "x"], ["migrate", "--wait", "-5"],
-            ["optimize", "-", "--timeout", "0"],
+            ["optimize", "-", "--timeout", "0"], ["backtest"], ["backtest", "-", "--timeout", "0"],
         ] {
             #expect(throws: (any Error).self) { try BallastCommand.parseAsRoot(wrong) }
         }
@@ -146,5 +149,39 @@ struct RenderingTests {
         #expect(report.text.contains("1,234"))
         #expect(report.text.contains("2, oldest 1.3 s"))
         #expect(report.json["well"] == false)
+    }
+}
+
+@Suite("What the command line prints of a backtest")
+struct BacktestReportTests {
+    @Test("the figures of a walk-forward, its falls and what failed")
+    func walkForward() throws {
+        let answer: JSONValue = [
+            "method": "walk_forward", "fits": [[:], [:]], "data": ["start": "2020-01-02", "end": "2021-01-04"],
+            "metrics": ["volatility": 0.12345, "sharpe_ratio": 0.987654, "turnover_annual": nil],
+            "sharpe": ["annual": 0.99, "probabilistic": 0.84, "deflated": 0.31, "trials": 20],
+            "drawdowns": [["depth": 0.2, "peak": nil, "trough": "2020-03-23", "recovery": nil]],
+            "failures": [["fit": 1, "date": "2020-06-01", "code": "OPT-101", "detail": "no"]],
+            "warnings": [["code": "fit_failed", "pointer": "#", "detail": "one"]], "meta": ["solve_ms": 12.3],
+        ]
+        let text = BacktestReport(answer: answer).text
+        for part in [
+            "Walk-forward  ·  2 fits  ·  data 2020-01-02 to 2021-01-04  ·  12 ms", "volatility", "12.35 %", "0.9877",
+            "Sharpe ratio 0.99 a year: above zero with probability 84.00 %, more than the luck of 20 trials with 31.00 %",
+            "20.00 %  start  2020-03-23  -", "2020-06-01    OPT-101  no", "Warning fit_failed: one",
+        ] {
+            #expect(text.contains(part), "\(part) in \(text)")
+        }
+    }
+
+    @Test("the distribution of a combinatorial backtest")
+    func combinatorial() {
+        let answer: JSONValue = [
+            "method": "combinatorial_purged", "fits": [[:]], "paths": [[:], [:], [:]],
+            "distribution": ["sharpe_ratio": ["mean": 0.5, "p05": 0.1, "median": 0.55, "p95": 0.9]],
+        ]
+        let text = BacktestReport(answer: answer).text
+        #expect(text.contains("Combinatorial purged  ·  1 fits  ·  3 paths"))
+        #expect(text.contains("sharpe ratio    0.5000  0.1000  0.5500  0.9000"))
     }
 }

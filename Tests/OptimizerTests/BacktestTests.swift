@@ -122,8 +122,8 @@ struct BacktestOverHTTPTests {
             (#"{"assets":["A"],"scenario_weights":[1]}"#, "#/scenario_weights"),
             (#"{"backtest":{}}"#, "#/assets"),
         ])
-    func hostile(body: String, pointer: String) async throws {
-        let problem = await #expect(throws: Problem.self) {
+    func hostile(body: String, pointer: String) throws {
+        let problem = #expect(throws: Problem.self) {
             _ = try BacktestRequest(json: try StrictJSON.parse(body))
         }
         #expect(problem?.errors.first.map { "\($0.pointer)" } == pointer)

@@ -90,8 +90,8 @@ struct MetricsTests {
             ),
             (#"{"weights":{"A":1},"start_date":"2023-02-30"}"#, "#/start_date"),
         ])
-    func hostile(body: String, pointer: String) async throws {
-        let problem = await #expect(throws: Problem.self) {
+    func hostile(body: String, pointer: String) throws {
+        let problem = #expect(throws: Problem.self) {
             _ = try MetricsRequest(json: try StrictJSON.parse(body))
         }
         #expect(problem?.errors.first.map { "\($0.pointer)" } == pointer)

@@ -29,7 +29,7 @@ struct ConventionalRisk: Sendable {
         _ code: RiskMeasureCode, _ parameters: RiskParameters, convention: Convention = .riskfolio,
         hasTarget: Bool = true
     ) {
-        guard Self.codes(of: convention).contains(code) else { return nil }
+        guard convention == .riskfolio || Self.codes(of: convention).contains(code) else { return nil }
         let isMeanTarget = convention == .skfolio && !hasTarget
         // Below the mean, the two partial moments are these.
         let stand: RiskMeasureCode =
@@ -53,17 +53,19 @@ struct ConventionalRisk: Sendable {
     /// The measures that a library evaluates.
     static func codes(of convention: Convention) -> Set<RiskMeasureCode> {
         switch convention {
-        case .riskfolio: Set(RiskMeasureCode.allCases)
-        case .skfolio:
-            [
-                .mv, .mad, .msv, .flpm, .slpm, .valueAtRisk, .cvar, .evar, .worstRealisation, .gmd, .kt, .skt,
-                .maximumDrawdown, .averageDrawdown, .drawdownAtRisk, .cdar, .edar, .ulcerIndex,
-                .relativeMaximumDrawdown, .relativeAverageDrawdown, .relativeDrawdownAtRisk, .relativeCDaR,
-                .relativeEDaR, .relativeUlcerIndex,
-            ]
-        case .pypfopt: [.mv, .msv, .cvar, .cdar]
+        case .riskfolio: everything
+        case .skfolio: ofSkfolio
+        case .pypfopt: ofPyPortfolioOpt
         }
     }
+
+    private static let everything = Set(RiskMeasureCode.allCases)
+    private static let ofPyPortfolioOpt: Set<RiskMeasureCode> = [.mv, .msv, .cvar, .cdar]
+    private static let ofSkfolio: Set<RiskMeasureCode> = [
+        .mv, .mad, .msv, .flpm, .slpm, .valueAtRisk, .cvar, .evar, .worstRealisation, .gmd, .kt, .skt,
+        .maximumDrawdown, .averageDrawdown, .drawdownAtRisk, .cdar, .edar, .ulcerIndex, .relativeMaximumDrawdown,
+        .relativeAverageDrawdown, .relativeDrawdownAtRisk, .relativeCDaR, .relativeEDaR, .relativeUlcerIndex,
+    ]
 
     /// The measure of a series of returns per period.
     func value(of x: [Double]) -> Double {

@@ -92,6 +92,7 @@ public struct PortfolioMetrics: Sendable {
 
     /// One warning for the measures that the convention's library does not have.
     static func missing(_ convention: Convention, among names: [String]) -> PortfolioWarning? {
+        guard convention != .riskfolio else { return nil }
         let known = Set(ConventionalRisk.codes(of: convention).map { $0.rawValue })
         let missing = names.filter { !known.contains($0) }
         guard !missing.isEmpty else { return nil }

@@ -82,7 +82,7 @@ public struct BacktestRequest: Sendable, Equatable {
     /// Most fits of one call.
     public static let mostFits = 5000
     /// Most numbers of an answer.
-    public static let mostNumbers = 2_000_000
+    public static let mostNumbers = 500_000
 }
 
 extension BacktestRequest {

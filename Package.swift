@@ -167,6 +167,10 @@ let package = Package(
         .executableTarget(
             name: "SolverBench", dependencies: ["PortfolioModels", "LinearAlgebra", "WireFormat"],
             path: "Benchmarks/SolverBench", swiftSettings: house),
+        // What the benchmarks of reallocation drive.
+        .executableTarget(
+            name: "ReallocationBench", dependencies: ["Reallocation", "LinearAlgebra", "WireFormat"],
+            path: "Benchmarks/ReallocationBench", swiftSettings: house),
 
         // Tests.
         .target(

@@ -202,7 +202,7 @@ struct Relaxation {
     }
 
     /// Places at which the choice may bend, and some around the present point, ascending and allowed.
-    private static func sample(
+    static func sample(
         _ one: OneAsset, _ order: LotOrder, low: Double, high: Double, around: Double, _ out: inout [Double]
     ) {
         if high - low <= 24 {

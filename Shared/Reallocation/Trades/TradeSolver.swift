@@ -111,20 +111,24 @@ struct BranchAndBound {
         return 0.5 * model.kappa * spread * spread + rest + max(0, model.tax.price(short, long)) + 1
     }
 
-    /// For many assets: one bound over all prices at once, and the search from where it led.
+    /// For many assets: the bound of each cell of the tax over the hulls of all choices, and the search from where it led.
     private mutating func runLarge() {
-        let low = model.assets.map { $0.lowest }
-        let high = model.assets.map { $0.highest }
-        var bundle = DualBundle(model, corners: corners)
-        bundle.maximise(low: low, high: high, from: model.tax.marginal(0, 0), cutoff: cutoff, solves: 22)
-        lowerBound = bundle.best.value
-        let starts = bundle.choices.map { choice in
-            (choice: choice, merit: LocalSearch(model, k: choice, guide: bundle.best.multipliers).merit)
+        let setting = CellBound.Setting(model)
+        let idle = model.tax.marginal(0, 0)
+        let cells = relaxations.map { $0.cell }.sorted { a, _ in a.short == idle.short && a.long == idle.long }
+        var prices: [Double] = []
+        var bounds: [CellBound] = []
+        for cell in cells {
+            var bound = CellBound(setting, cell, multipliers: prices)
+            bound.improve(cutoff: cutoff)
+            if prices.isEmpty { prices = Array(bound.multipliers.prefix(model.rows.count)) }
+            if bound.value < cutoff {
+                let guide = Array(bound.multipliers.prefix(model.rows.count))
+                offer(bound.heaviest, guide: guide, pairs: 16, enumerates: false)
+            }
+            bounds.append(bound)
         }
-        for start in starts.sorted(by: { $0.merit < $1.merit }).prefix(2) {
-            offer(
-                start.choice, guide: bundle.best.multipliers, rates: bundle.bestRates, pairs: 16, enumerates: false)
-        }
+        lowerBound = bounds.map { $0.value }.min() ?? -.infinity
     }
     private var isOverTime: Bool { effort.deadline.interruption != nil }
 

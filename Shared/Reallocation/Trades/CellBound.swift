@@ -40,19 +40,26 @@ struct CellBound {
     private let cell: TaxCell
     private let rows: [TradeModel.Row]
     private let scales: [Double]
-    private let penalties: [Double]
+    private var penalties: [Double]
     private(set) var value = -Double.infinity
     private(set) var multipliers: [Double]
     /// Mean steps in the relaxation, not whole in general.
     private(set) var means: [Double] = []
-    /// The choice of each asset that weighs most in the relaxation.
-    private(set) var heaviest: [Double] = []
-    /// The choice of each asset at the best prices.
-    private(set) var choice: [Double] = []
+    /// Whole steps near the relaxation: where a search begins.
+    private(set) var start: [Double] = []
+    /// Whether another round would hardly raise the bound.
+    private(set) var isDone = false
+    private(set) var rounds = 0
+    /// Prices of the rows at which the next choices are made.
+    private var prices: [Double]
+    private var center: [Double]
+    private var tangentAt: [Double]
+    private var kept: [[Choice]]
+    private var near: [[Double]]
 
     private var model: TradeModel { setting.model }
 
-    init(_ setting: Setting, _ cell: TaxCell, multipliers start: [Double]) {
+    init(_ setting: Setting, _ cell: TaxCell, multipliers warm: [Double]) {
         self.setting = setting
         self.cell = cell
         let model = setting.model
@@ -67,69 +74,142 @@ struct CellBound {
         self.rows = rows
         let value = model.assets.map { $0.stepValue * max($0.highest, -$0.lowest) }.max() ?? 1
         scales = rows.map { $0.count > 0 ? 1 : 1 / max(value, 1e-9) }
+        // Well above what a unit of a row is worth at the margin; raised where that turns out to be too little.
         let each = max(1, model.idleObjective.magnitude)
-        penalties = zip(rows, scales).map { row, scale in (row.count > 0 ? each * 0.2 + 100 : 3) / scale }
-        multipliers = rows.indices.map { $0 < start.count ? start[$0] : 0 }
+        penalties = zip(rows, scales).map { row, scale in (row.count > 0 ? each * 0.05 + 10 : 0.6) / scale }
+        multipliers = rows.indices.map { $0 < warm.count ? warm[$0] : 0 }
+        prices = multipliers
+        center = [Double](repeating: 0, count: model.count)
+        tangentAt = model.assets.map { $0.deviation }
+        kept = [[Choice]](repeating: [], count: model.count)
+        near = [[Double]](repeating: [], count: model.count)
     }
 
-    /// Rounds of pricing until nothing helps, the bound reaches `cutoff`, or so many rounds are done.
-    mutating func improve(cutoff: Double, rounds: Int = 6) {
+    /// One round: the master program over the choices known so far, the bound at its prices, and the choices that it lacks.
+    mutating func improve() {
         let n = model.count
+        let isFirst = rounds == 0
+        rounds += 1
+        let rest = setting.split.rest(model.covariance, tangentAt).map { $0 * model.kappa }
+        let columns = makeColumns(orders(prices), rest: rest, isFirst: isFirst)
+        let size = max(1, max(value.isFinite ? value.magnitude : 0, model.idleObjective.magnitude))
+        var master = HullMaster(
+            columns, loadings: setting.loadings, factors: setting.split.factors, exposure: setting.exposure,
+            limits: zip(rows, scales).map { $0.limit * $1 }, penalties: penalties,
+            multipliers: zip(prices, scales).map { $0 / $1 }, center: center,
+            barrier: (isFirst ? 1 : 0.05) * size / Double(max(1, columns.k.count)))
+        master.solve(tolerance: size * (isFirst ? 1e-3 : 3e-5))
+        for q in penalties.indices where master.multipliers[q] > 0.9 * penalties[q] { penalties[q] *= 8 }
+        prices = zip(master.multipliers, scales).map { $0 * $1 }
+        center = master.means
+        let (bound, found) = price(master.y, rest)
+        let relaxed = master.objective + setting.constant + cell.constant + ownConstant + restConstant(rest)
+        let before = value
+        if bound > value {
+            value = bound
+            multipliers = prices
+            means = center
+            start = rounded(columns, master.x, center)
+        }
+        let deviations = zip(model.assets, center).map { $0.deviation + $0.stepWeight * $1 }
+        let moved = zip(deviations, tangentAt).reduce(0) { max($0, ($1.0 - $1.1).magnitude) }
+        isDone =
+            (relaxed - bound <= 1e-4 * max(1, value.magnitude) && moved < 1e-4)
+            || (rounds > 2 && value - before < 5e-5 * max(1, value.magnitude) && relaxed - value < 5e-4 * value.magnitude)
+        tangentAt = deviations
+        kept = cheapest(columns, master)
+        for i in 0..<n {
+            let k = found[i]
+            let size = max(k.magnitude, 8)
+            var around = [k]
+            for share in [1 / size, 1.0 / 256, 1.0 / 64, 1.0 / 16, 1.0 / 4] {
+                around += [(k - share * size).rounded(), (k + share * size).rounded()]
+            }
+            near[i] = around.filter { model.assets[i].allows($0) }
+        }
+    }
+
+    /// The bound at exposures and the present prices, with the choice of each asset that makes it.
+    private func price(_ y: [Double], _ rest: [Double]) -> (bound: Double, choices: [Double]) {
+        let spread = setting.split.spread(y)
         let root = model.kappa.squareRoot()
-        var center = [Double](repeating: 0, count: n)
-        var tangentAt = model.assets.map { $0.deviation }
-        var kept = [[Double]](repeating: [], count: n)
-        var prices = multipliers
-        for round in 0..<rounds {
-            let orders = self.orders(prices)
-            let rest = setting.split.rest(model.covariance, tangentAt).map { $0 * model.kappa }
-            let restConstant = -0.5 * Vector.dot(rest, tangentAt)
-            let columns = makeColumns(orders, center: center, kept: kept, rest: rest, isFirst: round == 0)
-            var master = HullMaster(
+        let orders = orders(prices)
+        var bound = setting.constant + cell.constant - 0.5 * Vector.dot(rest, tangentAt)
+        for (row, nu) in zip(rows, prices) { bound -= nu * row.limit }
+        for z in y { bound -= 0.5 * z * z }
+        var found = center
+        for (i, one) in model.assets.enumerated() {
+            let own = model.kappa * setting.split.own[i]
+            let tangent = root * spread[i] + rest[i]
+            let least = one.least(
+                choicePrices(prices, asset: i), orders[i], slope: one.stepWeight * (tangent + own * one.deviation),
+                curvature: own * one.stepWeight * one.stepWeight, from: one.lowest, to: one.highest)
+            bound += least.value + tangent * one.deviation + 0.5 * own * one.deviation * one.deviation
+            found[i] = least.k
+        }
+        return (bound, found)
+    }
+
+    /// Whole steps from relaxations in which ever more assets may trade on one side only, or not at all: those first whose choices
+    /// agree most on a side.
+    func dive() -> [Double] {
+        let n = model.count
+        var fixed = self
+        var sides = [Double?](repeating: nil, count: n)
+        let rest = setting.split.rest(model.covariance, tangentAt).map { $0 * model.kappa }
+        let size = max(1, value.magnitude)
+        var master: HullMaster?
+        for threshold in [0.9, 0.6, 0, 0] {
+            for i in 0..<n {
+                guard let side = sides[i] else { continue }
+                fixed.kept[i].removeAll { $0.k * side < 0 || ($0.k == 0) != (side == 0) }
+                fixed.near[i].removeAll { $0 * side < 0 || ($0 == 0) != (side == 0) }
+                let mean = fixed.center[i]
+                if side != 0, mean * side > 0 {
+                    let width = max(mean.magnitude, 8)
+                    let around = [0, 1 / width, -1 / width, 0.03, -0.03, 0.2, -0.2].map { (mean + $0 * width).rounded() }
+                    fixed.near[i] += around.filter { $0 * side > 0 && model.assets[i].allows($0) }
+                }
+                if fixed.kept[i].isEmpty, fixed.near[i].isEmpty {
+                    let least = side * max(1, model.assets[i].leastTrade)
+                    fixed.near[i] = [model.assets[i].allows(least) ? least : start[i]]
+                }
+            }
+            let columns = fixed.makeColumns(orders(fixed.prices), rest: rest, isFirst: false, sides: sides)
+            var solved = HullMaster(
                 columns, loadings: setting.loadings, factors: setting.split.factors, exposure: setting.exposure,
                 limits: zip(rows, scales).map { $0.limit * $1 }, penalties: penalties,
-                multipliers: zip(prices, scales).map { $0 / $1 }, startWeights: nil)
-            let size = max(1, value.isFinite ? value.magnitude : model.idleObjective.magnitude)
-            master.solve(tolerance: size * (round == 0 ? 1e-4 : 1e-5))
-            prices = zip(master.multipliers, scales).map { $0 * $1 }
-            center = master.means
-            // The bound at the master's prices, and the choices that would lower them.
-            let spread = setting.split.spread(master.y)
-            let newOrders = self.orders(prices)
-            var bound = setting.constant + cell.constant + restConstant
-            for (row, nu) in zip(rows, prices) { bound -= nu * row.limit }
-            for z in master.y { bound -= 0.5 * z * z }
-            var found = center
-            for (i, one) in model.assets.enumerated() {
-                let own = model.kappa * setting.split.own[i]
-                let tangent = root * spread[i] + rest[i]
-                let least = one.least(
-                    choicePrices(prices, asset: i), newOrders[i],
-                    slope: one.stepWeight * (tangent + own * one.deviation),
-                    curvature: own * one.stepWeight * one.stepWeight, from: one.lowest, to: one.highest)
-                bound += least.value + tangent * one.deviation + 0.5 * own * one.deviation * one.deviation
-                found[i] = least.k
+                multipliers: zip(fixed.prices, scales).map { $0 / $1 }, center: fixed.center,
+                barrier: 0.05 * size / Double(max(1, columns.k.count)))
+            solved.solve(tolerance: size * 1e-4)
+            fixed.center = solved.means
+            fixed.prices = zip(solved.multipliers, scales).map { $0 * $1 }
+            for i in 0..<n where sides[i] == nil {
+                var weights = (sold: 0.0, none: 0.0, bought: 0.0)
+                for j in columns.starts[i]..<columns.starts[i + 1] {
+                    let k = columns.k[j]
+                    if k < 0 { weights.sold += solved.x[j] } else if k > 0 { weights.bought += solved.x[j] } else {
+                        weights.none += solved.x[j]
+                    }
+                }
+                let most = max(weights.sold, weights.none, weights.bought)
+                guard most > threshold else { continue }
+                sides[i] = most == weights.none ? 0 : (most == weights.sold ? -1 : 1)
             }
-            let relaxed = master.objective + restConstant + setting.constant + cell.constant + ownConstant + restLinear(rest)
-            let isBetter = bound > value
-            if isBetter {
-                value = bound
-                multipliers = prices
-                choice = found
-                means = center
-                heaviest = heaviest(columns, master.x)
-            }
-            if value >= cutoff { return }
-            let deviations = zip(model.assets, center).map { $0.deviation + $0.stepWeight * $1 }
-            let moved = zip(deviations, tangentAt).reduce(0) { max($0, ($1.0 - $1.1).magnitude) }
-            if relaxed - bound <= 3e-5 * max(1, value.magnitude), moved < 1e-4 || setting.split.own.isEmpty { return }
-            tangentAt = deviations
-            kept = support(columns, master.x)
-            for i in 0..<n {
-                let k = found[i]
-                kept[i] += [k, k - 1, k + 1, k - 3, k + 3, k - 9, k + 9].filter { model.assets[i].allows($0) }
-            }
+            master = solved
         }
+        guard let master else { return start }
+        return zip(master.means, model.assets).map { mean, one in
+            let whole = mean.rounded()
+            return one.allows(whole) ? whole : (mean > 0 ? one.leastTrade : -one.leastTrade)
+        }
+    }
+
+    /// A choice with the gains of the lots that it was made with.
+    private struct Choice: Hashable {
+        var k: Double
+        var short: Double
+        var long: Double
     }
 
     /// Terms of the objective that no choice changes: the own risk before trades.
@@ -141,10 +221,17 @@ struct CellBound {
         return sum
     }
 
-    private func restLinear(_ rest: [Double]) -> Double {
-        var sum = 0.0
+    /// The linear part below the rest's risk, before trades.
+    private func restConstant(_ rest: [Double]) -> Double {
+        var sum = -0.5 * Vector.dot(rest, tangentAt)
         for (i, one) in model.assets.enumerated() { sum += rest[i] * one.deviation }
         return sum
+    }
+
+    /// Steps within which the first choices lie; pricing finds those beyond.
+    private func window(_ one: OneAsset) -> Double {
+        let width = 2 * (one.deviation.magnitude / one.stepWeight + max(0, -one.lowest)) + 2 * one.leastTrade + 24
+        return width.isFinite ? width.rounded() : one.highest
     }
 
     private func orders(_ prices: [Double]) -> [LotOrder] {
@@ -172,7 +259,7 @@ struct CellBound {
     }
 
     private func makeColumns(
-        _ orders: [LotOrder], center: [Double], kept: [[Double]], rest: [Double], isFirst: Bool
+        _ orders: [LotOrder], rest: [Double], isFirst: Bool, sides: [Double?] = []
     ) -> HullMaster.Columns {
         var columns = HullMaster.Columns()
         var plain = ChoicePrices()
@@ -182,11 +269,15 @@ struct CellBound {
         for (i, one) in model.assets.enumerated() {
             samples.removeAll(keepingCapacity: true)
             if isFirst {
-                Relaxation.sample(one, orders[i], low: one.lowest, high: one.highest, around: center[i], &samples)
+                let reach = window(one)
+                Relaxation.sample(
+                    one, orders[i], low: max(one.lowest, -reach), high: min(one.highest, reach), around: center[i],
+                    &samples)
             } else {
-                samples += kept[i]
+                samples += near[i]
                 let middle = center[i].rounded()
-                for k in [0, one.leastTrade, -one.leastTrade, middle, middle - 1, middle + 1] where one.allows(k) {
+                for k in [0, one.leastTrade, -one.leastTrade, middle, middle - 1, middle + 1]
+                where (sides.isEmpty || sides[i] == nil) && one.allows(k) {
                     samples.append(k)
                 }
                 samples.sort()
@@ -199,11 +290,23 @@ struct CellBound {
             let own = model.kappa * setting.split.own[i]
             let slope = one.stepWeight * (own * one.deviation + rest[i])
             let curvature = own * one.stepWeight * one.stepWeight
+            var seen = Set(kept[i])
+            var choices = kept[i]
             for k in samples {
-                columns.k.append(k)
-                columns.cost.append(one.price(k, plain, orders[i]) + k * (slope + 0.5 * curvature * k))
-                let cost = one.cost(k)
                 let gains = k < 0 ? orders[i].gains(-k) : (0, 0)
+                let choice = Choice(k: k, short: gains.0, long: gains.1)
+                if seen.insert(choice).inserted { choices.append(choice) }
+            }
+            for choice in choices {
+                let k = choice.k
+                let gains = (choice.short, choice.long)
+                let cost = one.cost(k)
+                columns.k.append(k)
+                columns.short.append(choice.short)
+                columns.long.append(choice.long)
+                columns.cost.append(
+                    cost + (k == 0 ? 0 : one.ticket) + plain.short * choice.short + plain.long * choice.long
+                        + k * (one.drift + slope + 0.5 * curvature * k))
                 for (row, scale) in zip(rows, scales) {
                     var part =
                         row.cost * cost + row.absolute * one.stepValue * k.magnitude + row.short * gains.0
@@ -217,15 +320,21 @@ struct CellBound {
         return columns
     }
 
-    private func support(_ columns: HullMaster.Columns, _ x: [Double]) -> [[Double]] {
+    /// The choices of each asset that cost least at the prices of a solved master.
+    private func cheapest(_ columns: HullMaster.Columns, _ master: HullMaster) -> [[Choice]] {
         (0..<model.count).map { i in
-            (columns.starts[i]..<columns.starts[i + 1]).filter { x[$0] > 1e-5 }.map { columns.k[$0] }
+            (columns.starts[i]..<columns.starts[i + 1]).sorted { master.reducedCosts[$0] < master.reducedCosts[$1] }
+                .prefix(10).map { Choice(k: columns.k[$0], short: columns.short[$0], long: columns.long[$0]) }
         }
     }
 
-    private func heaviest(_ columns: HullMaster.Columns, _ x: [Double]) -> [Double] {
+    /// Whole steps near the relaxation: the mean of each asset's choices where all are trades of one side, else the heaviest.
+    private func rounded(_ columns: HullMaster.Columns, _ x: [Double], _ means: [Double]) -> [Double] {
         (0..<model.count).map { i in
             let range = columns.starts[i]..<columns.starts[i + 1]
+            let held = range.filter { x[$0] > 1e-3 }.map { columns.k[$0] }
+            let mean = means[i].rounded()
+            if held.allSatisfy({ $0 > 0 }) || held.allSatisfy({ $0 < 0 }), model.assets[i].allows(mean) { return mean }
             return range.max { x[$0] < x[$1] }.map { columns.k[$0] } ?? 0
         }
     }

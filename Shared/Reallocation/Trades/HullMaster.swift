@@ -14,6 +14,9 @@ struct HullMaster {
         var starts: [Int] = [0]
         var k: [Double] = []
         var cost: [Double] = []
+        /// Gains of each choice, by side.
+        var short: [Double] = []
+        var long: [Double] = []
         /// What each choice adds to the rows, a choice's rows side by side.
         var rows: [Double] = []
     }
@@ -33,6 +36,7 @@ struct HullMaster {
     /// What each asset's best choice costs at the prices of the rows and the factors.
     private(set) var best: [Double]
     private var t: [Double]
+    private var missing: (y: [Double], rows: [Double], size: Double) = ([], [], 0)
     private var slack: [Double]
     private var excess: [Double]
 
@@ -41,7 +45,7 @@ struct HullMaster {
 
     init(
         _ columns: Columns, loadings: [Double], factors: Int, exposure: [Double], limits: [Double], penalties: [Double],
-        multipliers start: [Double], startWeights: [Double]?
+        multipliers start: [Double], center: [Double], barrier: Double
     ) {
         self.columns = columns
         self.loadings = loadings
@@ -51,36 +55,30 @@ struct HullMaster {
         self.penalties = penalties
         let n = columns.starts.count - 1
         x = columns.k.map { _ in 0 }
-        for i in 0..<n {
-            let range = columns.starts[i]..<columns.starts[i + 1]
-            let even = 1 / Double(range.count)
-            var sum = 0.0
-            for j in range {
-                x[j] = startWeights.map { 0.9 * $0[j] + 0.1 * even } ?? even
-                sum += x[j]
-            }
-            for j in range { x[j] /= sum }
-        }
-        multipliers = zip(start, penalties).map { min(max($0, 1e-4 * $1), 0.5 * $1) }
-        y = exposure
-        best = [Double](repeating: 0, count: n)
         t = x
+        best = [Double](repeating: 0, count: n)
+        multipliers = zip(start, penalties).map { min(max($0, 1e-3 * $1), 0.7 * $1) }
         slack = limits
         excess = limits
-        y = sums(x).y
-        let rows = sums(x).rows
-        for q in limits.indices {
-            let room = limits[q] - rows[q]
-            let least = 1e-2 * max(1e-3, max(limits[q].magnitude, rows[q].magnitude))
-            slack[q] = max(room, least)
-            excess[q] = rows[q] + slack[q] - limits[q]
-            if excess[q] < 1e-12 {
-                slack[q] += least
-                excess[q] = rows[q] + slack[q] - limits[q]
-            }
+        y = exposure
+        for i in 0..<n where center[i] != 0 {
+            for f in 0..<factors { y[f] += loadings[i * factors + f] * center[i] }
         }
-        var spread = 0.0
-        for i in 0..<n {
+        // As far from the boundary as the equations are from being met.
+        var barrier = barrier
+        for _ in 0..<5 {
+            begin(at: barrier)
+            let needed = residuals().size / Double(max(1, x.count))
+            guard needed > 2 * barrier else { break }
+            barrier = needed
+        }
+    }
+
+    /// Weights, slacks and excesses with which all products of a variable and its price are the same.
+    private mutating func begin(at barrier: Double) {
+        slack = multipliers.map { barrier / $0 }
+        excess = zip(multipliers, penalties).map { barrier / ($1 - $0) }
+        for i in 0..<assets {
             let range = columns.starts[i]..<columns.starts[i + 1]
             let slope = slope(i)
             var least = Double.infinity
@@ -88,16 +86,25 @@ struct HullMaster {
                 t[j] = price(j, slope)
                 least = min(least, t[j])
             }
-            best[i] = least
-            for j in range {
-                t[j] -= least
-                spread += t[j] * x[j]
+            var margin = barrier
+            for _ in 0..<30 {
+                var (sum, fall) = (0.0, 0.0)
+                for j in range {
+                    let part = barrier / (t[j] - least + margin)
+                    sum += part
+                    fall += part * part / barrier
+                }
+                guard sum > 1 + 1e-9 else { break }
+                margin += (sum - 1) / fall
             }
-        }
-        let margin = max(spread / Double(max(1, n)) * 0.05, 1e-9)
-        for i in 0..<n {
-            best[i] -= margin
-            for j in columns.starts[i]..<columns.starts[i + 1] { t[j] += margin }
+            best[i] = least - margin
+            var sum = 0.0
+            for j in range {
+                t[j] -= best[i]
+                x[j] = barrier / t[j]
+                sum += x[j]
+            }
+            for j in range { x[j] /= sum }
         }
     }
 
@@ -136,6 +143,9 @@ struct HullMaster {
         for q in limits.indices { sum += penalties[q] * excess[q] }
         return sum
     }
+
+    /// What each choice costs beyond the best of its asset.
+    var reducedCosts: [Double] { t }
 
     /// Mean steps of each asset.
     var means: [Double] {
@@ -176,10 +186,12 @@ struct HullMaster {
     @discardableResult
     mutating func solve(tolerance: Double, iterations: Int = 40) -> Bool {
         let pairs = Double(x.count + 2 * m)
+        var isSolved = false
         for _ in 0..<iterations {
             let gap = complementarity
-            if gap <= tolerance { return true }
-            guard let reduced = reduce() else { return false }
+            missing = residuals()
+            isSolved = gap <= tolerance && missing.size <= tolerance
+            guard !isSolved, let reduced = reduce() else { return isSolved }
             let mu = gap / pairs
             let affine = direction(reduced, target: 0, correction: nil)
             let reach = step(affine)
@@ -191,7 +203,18 @@ struct HullMaster {
             guard length > 1e-8 else { return false }
             move(full, length)
         }
-        return complementarity <= tolerance
+        return isSolved
+    }
+
+    /// What the equations of exposures and rows lack, and what that is worth at the present prices.
+    private func residuals() -> (y: [Double], rows: [Double], size: Double) {
+        let (sumY, sumRows) = sums(x)
+        let y = zip(sumY, self.y).map { $0 - $1 }
+        let rows = (0..<m).map { limits[$0] - sumRows[$0] - slack[$0] + excess[$0] }
+        var size = 0.0
+        for f in 0..<factors { size += (y[f] * (self.y[f].magnitude + y[f].magnitude)).magnitude }
+        for q in 0..<m { size += (rows[q] * multipliers[q]).magnitude }
+        return (y, rows, size)
     }
 
     private func reduce() -> Reduced? {
@@ -253,11 +276,11 @@ struct HullMaster {
 
     private func direction(_ reduced: Reduced, target: Double, correction: Direction?) -> Direction {
         let n = assets
-        var right = [Double](repeating: 0, count: factors + m)
+        var right = missing.y + missing.rows.map { -$0 }
         var q0 = x
-        for j in x.indices {
-            q0[j] = (target - x[j] * t[j] - (correction.map { $0.x[j] * $0.t[j] } ?? 0)) / t[j]
-        }
+        for j in x.indices { q0[j] = target - x[j] * t[j] }
+        if let correction { for j in x.indices { q0[j] -= correction.x[j] * correction.t[j] } }
+        for j in x.indices { q0[j] /= t[j] }
         var shift = [Double](repeating: 0, count: n)
         for i in 0..<n {
             let at = i * (m + 1)

@@ -81,17 +81,25 @@ struct RiskSplit {
         var left = (0..<n).map { sigma[$0, $0] - own[$0] }
         let end = 1e-7 * (0..<n).reduce(0) { $0 + sigma[$1, $1] }
         var columns: [[Double]] = []
+        // Columns in a row that explain little beyond their own asset: the rest has no factors left.
+        var alone = 0
         while columns.count < most, left.reduce(0, { $0 + max(0, $1) }) > end {
             guard let pivot = left.indices.max(by: { left[$0] < left[$1] }), left[pivot] > 0 else { break }
             var column = sigma.column(pivot)
             column[pivot] -= own[pivot]
             for earlier in columns { Vector.axpy(-earlier[pivot], earlier, &column) }
-            let root = left[pivot].squareRoot()
+            let before = left[pivot]
+            let root = before.squareRoot()
             for i in 0..<n {
                 column[i] /= root
                 left[i] -= column[i] * column[i]
             }
             columns.append(column)
+            alone = Vector.dot(column, column) < 3 * before ? alone + 1 : 0
+            if alone == 4 {
+                columns.removeLast(4)
+                break
+            }
         }
         factors = columns.count
         loadings = [Double](repeating: 0, count: n * factors)

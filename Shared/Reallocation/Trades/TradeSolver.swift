@@ -4,6 +4,9 @@ import WireFormat
 
 /// Solves the trade problem: relaxation for the bound, local search for the trades, branch and bound where it is small.
 public enum TradeSolver {
+    /// Most assets that branch and bound is for; beyond, the relaxation over columns of choices bounds the search.
+    static let mostExact = 60
+
     /// How much work may be done.
     public struct Effort: Sendable {
         /// Most nodes of the branch and bound; zero leaves it out.
@@ -28,7 +31,7 @@ public enum TradeSolver {
     public static func solve(
         _ problem: TradeProblem, effort: Effort = Effort()
     ) throws(TradeProblemError) -> TradeSolution? {
-        let model = try TradeModel(problem)
+        trace("\(stamp()) start"); let model = try TradeModel(problem); trace("\(stamp()) model")
         guard model.assets.allSatisfy({ $0.lowest <= $0.highest }) else { return nil }
         var search = BranchAndBound(model, effort: effort)
         search.run()
@@ -112,23 +115,45 @@ struct BranchAndBound {
     }
 
     /// For many assets: the bound of each cell of the tax over the hulls of all choices, and the search from where it led.
+    ///
+    /// The cell with the least bound is always the next to be worked on: it is the one that holds the bound of the whole down.
     private mutating func runLarge() {
         let setting = CellBound.Setting(model)
-        let idle = model.tax.marginal(0, 0)
-        let cells = relaxations.map { $0.cell }.sorted { a, _ in a.short == idle.short && a.long == idle.long }
-        var prices: [Double] = []
+        trace("\(stamp()) split \(setting.split.factors)")
         var bounds: [CellBound] = []
-        for cell in cells {
-            var bound = CellBound(setting, cell, multipliers: prices)
-            bound.improve(cutoff: cutoff)
-            if prices.isEmpty { prices = Array(bound.multipliers.prefix(model.rows.count)) }
-            if bound.value < cutoff {
-                let guide = Array(bound.multipliers.prefix(model.rows.count))
-                offer(bound.heaviest, guide: guide, pairs: 16, enumerates: false)
-            }
+        for relaxation in relaxations {
+            var bound = CellBound(
+                setting, relaxation.cell, multipliers: bounds.first.map { Array($0.multipliers.prefix(model.rows.count)) } ?? [])
+            bound.improve()
             bounds.append(bound)
         }
+        trace("\(stamp()) first rounds")
+        var searched: Set<Int> = []
+        for _ in 0..<(Self.mostRounds * bounds.count) {
+            let open = bounds.indices.filter { !bounds[$0].isDone && bounds[$0].rounds < Self.mostRounds }
+            guard let least = bounds.map({ $0.value }).min(), least < cutoff - 1e-4 * (incumbent?.objective.magnitude ?? 0),
+                let at = open.min(by: { bounds[$0].value < bounds[$1].value }), bounds[at].value < cutoff, !isOverTime
+            else { break }
+            bounds[at].improve()
+            trace("\(stamp()) cell \(at) round \(bounds[at].rounds) \(bounds[at].value) done \(bounds[at].isDone)")
+            if bounds[at].isDone || bounds[at].rounds == Self.mostRounds {
+                search(bounds[at])
+                searched.insert(at)
+            }
+        }
+        if searched.isEmpty, let at = bounds.indices.min(by: { bounds[$0].value < bounds[$1].value }) { search(bounds[at]) }
         lowerBound = bounds.map { $0.value }.min() ?? -.infinity
+    }
+
+    private static let mostRounds = 7
+
+    /// Looks for trades from where a cell's relaxation ended.
+    private mutating func search(_ bound: CellBound) {
+        let guide = Array(bound.multipliers.prefix(model.rows.count))
+        offer(bound.start, guide: guide, pairs: 16, enumerates: false)
+        trace("\(stamp()) offer \(incumbent?.objective ?? 0)")
+        offer(bound.dive(), guide: guide, pairs: 16, enumerates: false)
+        trace("\(stamp()) dive \(incumbent?.objective ?? 0)")
     }
     private var isOverTime: Bool { effort.deadline.interruption != nil }
 
@@ -137,7 +162,7 @@ struct BranchAndBound {
         // Tiny steps (tokens) make no difference that is worth a node.
         let isFine = model.assets.contains { $0.highest - $0.lowest > 1e6 }
         let limit = min(effort.nodes(assets: n), isFine ? 100 : .max)
-        if n > 60 {
+        if n > TradeSolver.mostExact {
             runLarge()
             return
         }

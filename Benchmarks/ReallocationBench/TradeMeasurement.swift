@@ -18,7 +18,8 @@ enum TradeMeasurement {
                 let spent = processorSeconds() - before
                 ReallocationBench.say([
                     "problem": JSONValue(index), "assets": JSONValue(n), "whole": .bool(isWhole),
-                    "ms": JSONValue((seconds * 10_000).rounded() / 10), "cpu_ms": JSONValue((spent * 10_000).rounded() / 10),
+                    "ms": JSONValue((seconds * 10_000).rounded() / 10),
+                    "cpu_ms": JSONValue((spent * 10_000).rounded() / 10),
                     "objective": JSONValue(solution?.objective),
                     "bound": JSONValue(solution?.lowerBound), "gap": JSONValue(solution?.gap),
                     "trades": JSONValue(solution?.shares.filter { $0 != 0 }.count),
@@ -46,7 +47,8 @@ enum TradeMeasurement {
             "problem": JSONValue(index), "value": JSONValue(problem.value.double),
             "kappa": JSONValue(problem.riskAversion * problem.horizonYears * problem.value.double),
             "cash": JSONValue(problem.cash.double), "floor": JSONValue(problem.limits.cashFloor.double),
-            "turnover": JSONValue(problem.limits.turnover?.double), "max_trades": JSONValue(problem.limits.maximumTrades),
+            "turnover": JSONValue(problem.limits.turnover?.double),
+            "max_trades": JSONValue(problem.limits.maximumTrades),
             "per_share": JSONValue(problem.costs.commission.perShare.double),
             "impact": JSONValue(problem.costs.impactCoefficient),
             "rates": .array([problem.tax.rates.short, problem.tax.rates.long].map { JSONValue($0.double) }),
@@ -57,7 +59,8 @@ enum TradeMeasurement {
             "assets": .array(
                 problem.assets.map { asset in
                     [
-                        "price": JSONValue(asset.quote.price.double), "spread": JSONValue(asset.quote.halfSpread.double),
+                        "price": JSONValue(asset.quote.price.double),
+                        "spread": JSONValue(asset.quote.halfSpread.double),
                         "volume": JSONValue(asset.quote.dailyVolume?.double),
                         "volatility": JSONValue(asset.quote.dailyVolatility), "target": JSONValue(asset.target.double),
                         "lots": .array(

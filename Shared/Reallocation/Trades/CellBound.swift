@@ -56,6 +56,10 @@ struct CellBound {
     private var tangentAt: [Double]
     private var kept: [[Choice]]
     private var near: [[Double]]
+    /// Exposures, deviations and effective rates of the tax that made the best bound.
+    private var bestExposures: [Double] = []
+    private var bestTangentAt: [Double] = []
+    private var bestRates = (short: 0.0, long: 0.0)
 
     private var model: TradeModel { setting.model }
 
@@ -88,7 +92,7 @@ struct CellBound {
     /// One round: the master program over the choices known so far, the bound at its prices, and the choices that it lacks.
     mutating func improve() {
         let n = model.count
-        let isFirst = rounds == 0
+        let isFirst = kept.allSatisfy { $0.isEmpty }
         rounds += 1
         let rest = setting.split.rest(model.covariance, tangentAt).map { $0 * model.kappa }
         let columns = makeColumns(orders(prices), rest: rest, isFirst: isFirst)
@@ -98,7 +102,7 @@ struct CellBound {
             limits: zip(rows, scales).map { $0.limit * $1 }, penalties: penalties,
             multipliers: zip(prices, scales).map { $0 / $1 }, center: center,
             barrier: (isFirst ? 1 : 0.05) * size / Double(max(1, columns.k.count)))
-        master.solve(tolerance: size * (isFirst ? 1e-3 : 3e-5))
+        master.solve(tolerance: size * (isFirst ? 3e-3 : 3e-5))
         for q in penalties.indices where master.multipliers[q] > 0.9 * penalties[q] { penalties[q] *= 8 }
         prices = zip(master.multipliers, scales).map { $0 * $1 }
         center = master.means
@@ -109,13 +113,17 @@ struct CellBound {
             value = bound
             multipliers = prices
             means = center
+            bestExposures = master.y
+            bestTangentAt = tangentAt
+            bestRates = rates(prices)
             start = rounded(columns, master.x, center)
         }
         let deviations = zip(model.assets, center).map { $0.deviation + $0.stepWeight * $1 }
         let moved = zip(deviations, tangentAt).reduce(0) { max($0, ($1.0 - $1.1).magnitude) }
         isDone =
             (relaxed - bound <= 1e-4 * max(1, value.magnitude) && moved < 1e-4)
-            || (rounds > 2 && value - before < 5e-5 * max(1, value.magnitude) && relaxed - value < 5e-4 * value.magnitude)
+            || (rounds > 2 && value - before < 5e-5 * max(1, value.magnitude)
+                && relaxed - value < 5e-4 * value.magnitude)
         tangentAt = deviations
         kept = cheapest(columns, master)
         for i in 0..<n {
@@ -159,7 +167,7 @@ struct CellBound {
         let rest = setting.split.rest(model.covariance, tangentAt).map { $0 * model.kappa }
         let size = max(1, value.magnitude)
         var master: HullMaster?
-        for threshold in [0.9, 0.6, 0, 0] {
+        for threshold in [0.75, 0, 0] {
             for i in 0..<n {
                 guard let side = sides[i] else { continue }
                 fixed.kept[i].removeAll { $0.k * side < 0 || ($0.k == 0) != (side == 0) }
@@ -167,7 +175,9 @@ struct CellBound {
                 let mean = fixed.center[i]
                 if side != 0, mean * side > 0 {
                     let width = max(mean.magnitude, 8)
-                    let around = [0, 1 / width, -1 / width, 0.03, -0.03, 0.2, -0.2].map { (mean + $0 * width).rounded() }
+                    let around = [0, 1 / width, -1 / width, 0.03, -0.03, 0.2, -0.2].map {
+                        (mean + $0 * width).rounded()
+                    }
                     fixed.near[i] += around.filter { $0 * side > 0 && model.assets[i].allows($0) }
                 }
                 if fixed.kept[i].isEmpty, fixed.near[i].isEmpty {
@@ -181,14 +191,18 @@ struct CellBound {
                 limits: zip(rows, scales).map { $0.limit * $1 }, penalties: penalties,
                 multipliers: zip(fixed.prices, scales).map { $0 / $1 }, center: fixed.center,
                 barrier: 0.05 * size / Double(max(1, columns.k.count)))
-            solved.solve(tolerance: size * 1e-4)
+            solved.solve(tolerance: size * 3e-4)
             fixed.center = solved.means
             fixed.prices = zip(solved.multipliers, scales).map { $0 * $1 }
             for i in 0..<n where sides[i] == nil {
                 var weights = (sold: 0.0, none: 0.0, bought: 0.0)
                 for j in columns.starts[i]..<columns.starts[i + 1] {
                     let k = columns.k[j]
-                    if k < 0 { weights.sold += solved.x[j] } else if k > 0 { weights.bought += solved.x[j] } else {
+                    if k < 0 {
+                        weights.sold += solved.x[j]
+                    } else if k > 0 {
+                        weights.bought += solved.x[j]
+                    } else {
                         weights.none += solved.x[j]
                     }
                 }
@@ -234,13 +248,64 @@ struct CellBound {
         return width.isFinite ? width.rounded() : one.highest
     }
 
-    private func orders(_ prices: [Double]) -> [LotOrder] {
+    /// What a gain costs at the margin under prices of the rows.
+    private func rates(_ prices: [Double]) -> (short: Double, long: Double) {
         var (short, long) = (cell.short, cell.long)
         for (row, nu) in zip(rows, prices) {
             short += nu * row.short
             long += nu * row.long
         }
+        return (short, long)
+    }
+
+    private func orders(_ prices: [Double]) -> [LotOrder] {
+        let (short, long) = rates(prices)
         return model.assets.map { $0.order(short: short, long: long) }
+    }
+
+    /// Takes over what another cell has found: where prices of this cell's rows can make the same rates, the other's exposures give a
+    /// bound at once. Cells whose optimum lies on their common border need no work of their own then.
+    mutating func adopt(_ other: CellBound) {
+        guard !other.bestExposures.isEmpty else { return }
+        let places = rows.indices.filter { rows[$0].name == "tax" }
+        let wanted = (short: other.bestRates.short - cell.short, long: other.bestRates.long - cell.long)
+        var found: [(place: Int, nu: Double)]?
+        if wanted.short.magnitude + wanted.long.magnitude < 1e-12 { found = [] }
+        for (index, p) in places.enumerated() where found == nil {
+            for q in [p] + places.dropFirst(index + 1) where found == nil {
+                let (a, b) = (rows[p], p == q ? TradeModel.Row(name: "", limit: 0) : rows[q])
+                let determinant = a.short * b.long - a.long * b.short
+                if p == q {
+                    // One row alone has to reach both rates.
+                    let nu = a.short != 0 ? wanted.short / a.short : wanted.long / a.long
+                    let misses = (nu * a.short - wanted.short).magnitude + (nu * a.long - wanted.long).magnitude
+                    if nu >= 0, misses < 1e-9 { found = [(p, nu)] }
+                } else if determinant != 0 {
+                    let first = (wanted.short * b.long - wanted.long * b.short) / determinant
+                    let second = (a.short * wanted.long - a.long * wanted.short) / determinant
+                    if first >= 0, second >= 0 { found = [(p, first), (q, second)] }
+                }
+            }
+        }
+        guard let found else { return }
+        var trial = self
+        trial.prices = rows.indices.map { $0 < model.rows.count ? other.multipliers[$0] : 0 }
+        for (place, nu) in found { trial.prices[place] = nu }
+        trial.tangentAt = other.bestTangentAt
+        trial.center = other.means
+        let rest = setting.split.rest(model.covariance, trial.tangentAt).map { $0 * model.kappa }
+        let bound = trial.price(other.bestExposures, rest).bound
+        guard bound > value else { return }
+        trial.value = bound
+        trial.multipliers = trial.prices
+        trial.means = other.means
+        trial.start = other.start
+        trial.kept = other.kept
+        trial.near = other.near
+        trial.bestExposures = other.bestExposures
+        trial.bestTangentAt = other.bestTangentAt
+        trial.bestRates = other.bestRates
+        self = trial
     }
 
     private func choicePrices(_ multipliers: [Double], asset: Int) -> ChoicePrices {

@@ -122,15 +122,17 @@ struct HullMaster {
 
     /// y0 + sum beta k x, and the rows' totals.
     private func sums(_ x: [Double]) -> (y: [Double], rows: [Double]) {
+        let (m, factors) = (self.m, self.factors)
+        let (k, values, starts, loadings) = (columns.k, columns.rows, columns.starts, self.loadings)
         var y = exposure
         var rows = [Double](repeating: 0, count: m)
         for i in 0..<assets {
-            var k = 0.0
-            for j in columns.starts[i]..<columns.starts[i + 1] where x[j] != 0 {
-                k += columns.k[j] * x[j]
-                for q in 0..<m { rows[q] += columns.rows[j * m + q] * x[j] }
+            var sum = 0.0
+            for j in starts[i]..<starts[i + 1] {
+                sum += k[j] * x[j]
+                for q in 0..<m { rows[q] += values[j * m + q] * x[j] }
             }
-            if k != 0 { for f in 0..<factors { y[f] += loadings[i * factors + f] * k } }
+            if sum != 0 { for f in 0..<factors { y[f] += loadings[i * factors + f] * sum } }
         }
         return (y, rows)
     }
@@ -168,8 +170,6 @@ struct HullMaster {
         var weight: [Double]
         var mean: [Double]
         var factor: Cholesky
-        /// H of each asset times nothing yet: first row, of k with k and the rows.
-        var cross: [Double]
     }
 
     private struct Direction {
@@ -218,48 +218,59 @@ struct HullMaster {
     }
 
     private func reduce() -> Reduced? {
+        let (m, factors, n) = (self.m, self.factors, assets)
+        let (k, rows, starts, loadings) = (columns.k, columns.rows, columns.starts, self.loadings)
         let width = factors + m
-        let n = assets
+        var theta = x
+        for j in theta.indices { theta[j] /= t[j] }
         var weight = [Double](repeating: 0, count: n)
         var mean = [Double](repeating: 0, count: n * (m + 1))
-        var cross = mean
-        var scaled = Matrix(rows: factors, columns: n)
-        var system = Matrix(rows: width, columns: width)
+        var scaled = [Double](repeating: 0, count: n * factors)
+        var coupling = [Double](repeating: 0, count: factors * m)
         var block = [Double](repeating: 0, count: m * m)
         var deviation = [Double](repeating: 0, count: m)
+        var cross = deviation
         for i in 0..<n {
-            let range = columns.starts[i]..<columns.starts[i + 1]
+            let range = starts[i]..<starts[i + 1]
             let at = i * (m + 1)
+            var (total, meanK) = (0.0, 0.0)
             for j in range {
-                let theta = x[j] / t[j]
-                weight[i] += theta
-                mean[at] += theta * columns.k[j]
-                for q in 0..<m { mean[at + 1 + q] += theta * columns.rows[j * m + q] }
+                total += theta[j]
+                meanK += theta[j] * k[j]
+                for q in 0..<m { mean[at + 1 + q] += theta[j] * rows[j * m + q] }
             }
-            guard weight[i] > 0, weight[i].isFinite else { return nil }
-            for q in 0...m { mean[at + q] /= weight[i] }
+            guard total > 0, total.isFinite else { return nil }
+            meanK /= total
+            weight[i] = total
+            mean[at] = meanK
+            for q in 0..<m {
+                mean[at + 1 + q] /= total
+                cross[q] = 0
+            }
             var own = 0.0
             for j in range {
-                let theta = x[j] / t[j]
-                let k = columns.k[j] - mean[at]
-                own += theta * k * k
+                let pull = theta[j] * (k[j] - meanK)
+                own += pull * (k[j] - meanK)
                 for q in 0..<m {
-                    deviation[q] = columns.rows[j * m + q] - mean[at + 1 + q]
-                    cross[at + 1 + q] += theta * k * deviation[q]
-                    for p in 0...q { block[q * m + p] += theta * deviation[q] * deviation[p] }
+                    let apart = rows[j * m + q] - mean[at + 1 + q]
+                    deviation[q] = apart
+                    cross[q] += pull * apart
+                    let times = theta[j] * apart
+                    for p in 0...q { block[q * m + p] += times * deviation[p] }
                 }
             }
-            cross[at] = own
             let root = own.squareRoot()
             for f in 0..<factors {
                 let loading = loadings[i * factors + f]
-                scaled[f, i] = root * loading
-                for q in 0..<m { system[factors + q, f] += loading * cross[at + 1 + q] }
+                scaled[i * factors + f] = root * loading
+                for q in 0..<m { coupling[f * m + q] += loading * cross[q] }
             }
         }
+        var system = Matrix(rows: width, columns: width)
+        for f in 0..<factors { for q in 0..<m { system[factors + q, f] = coupling[f * m + q] } }
         if factors > 0 {
             var gram = Matrix(rows: factors, columns: factors)
-            gram.syrk(scaled)
+            gram.syrk(Matrix(rows: factors, columns: n, columnMajor: scaled))
             for f in 0..<factors {
                 for g in 0...f { system[f, g] = gram[f, g] }
                 system[f, f] += 1
@@ -271,64 +282,69 @@ struct HullMaster {
                 slack[q] / multipliers[q] + excess[q] / (penalties[q] - multipliers[q])
         }
         guard let factor = try? Cholesky(factorising: system) else { return nil }
-        return Reduced(weight: weight, mean: mean, factor: factor, cross: cross)
+        return Reduced(weight: weight, mean: mean, factor: factor)
     }
 
     private func direction(_ reduced: Reduced, target: Double, correction: Direction?) -> Direction {
-        let n = assets
+        let (m, factors, n) = (self.m, self.factors, assets)
+        let (k, rows, starts, loadings, mean) = (columns.k, columns.rows, columns.starts, self.loadings, reduced.mean)
         var right = missing.y + missing.rows.map { -$0 }
-        var q0 = x
-        for j in x.indices { q0[j] = target - x[j] * t[j] }
-        if let correction { for j in x.indices { q0[j] -= correction.x[j] * correction.t[j] } }
-        for j in x.indices { q0[j] /= t[j] }
+        var free = x
+        for j in free.indices { free[j] = target - free[j] * t[j] }
+        if let correction {
+            let (dx, dt) = (correction.x, correction.t)
+            for j in free.indices { free[j] -= dx[j] * dt[j] }
+        }
+        for j in free.indices { free[j] /= t[j] }
         var shift = [Double](repeating: 0, count: n)
         for i in 0..<n {
             let at = i * (m + 1)
-            var k = 0.0
-            for j in columns.starts[i]..<columns.starts[i + 1] {
-                shift[i] += q0[j]
-                k += q0[j] * (columns.k[j] - reduced.mean[at])
-                for q in 0..<m {
-                    right[factors + q] += q0[j] * (columns.rows[j * m + q] - reduced.mean[at + 1 + q])
-                }
+            var (total, moved) = (0.0, 0.0)
+            for j in starts[i]..<starts[i + 1] {
+                total += free[j]
+                moved += free[j] * (k[j] - mean[at])
+                for q in 0..<m { right[factors + q] += free[j] * (rows[j * m + q] - mean[at + 1 + q]) }
             }
-            for f in 0..<factors { right[f] += loadings[i * factors + f] * k }
+            shift[i] = total
+            for f in 0..<factors { right[f] += loadings[i * factors + f] * moved }
         }
         var slackTarget = [Double](repeating: 0, count: m)
         var excessTarget = slackTarget
         for q in 0..<m {
             let other = penalties[q] - multipliers[q]
-            slackTarget[q] =
-                target - slack[q] * multipliers[q] - (correction.map { $0.slack[q] * $0.multipliers[q] } ?? 0)
-            excessTarget[q] = target - excess[q] * other + (correction.map { $0.excess[q] * $0.multipliers[q] } ?? 0)
+            slackTarget[q] = target - slack[q] * multipliers[q]
+            excessTarget[q] = target - excess[q] * other
+            if let correction {
+                slackTarget[q] -= correction.slack[q] * correction.multipliers[q]
+                excessTarget[q] += correction.excess[q] * correction.multipliers[q]
+            }
             right[factors + q] += slackTarget[q] / multipliers[q] - excessTarget[q] / other
         }
         let solution = reduced.factor.solve(right)
-        let dy = Array(solution.prefix(factors))
         let dnu = Array(solution.suffix(m))
-        var direction = Direction(
-            x: q0, t: q0, best: shift, y: dy, multipliers: dnu, slack: slackTarget, excess: excessTarget)
+        var (dx, dt, best) = (free, free, shift)
         for i in 0..<n {
             var slope = 0.0
-            for f in 0..<factors { slope += loadings[i * factors + f] * dy[f] }
+            for f in 0..<factors { slope += loadings[i * factors + f] * solution[f] }
             let at = i * (m + 1)
-            var average = slope * reduced.mean[at]
-            for q in 0..<m { average += dnu[q] * reduced.mean[at + 1 + q] }
+            var average = slope * mean[at]
+            for q in 0..<m { average += dnu[q] * mean[at + 1 + q] }
             let change = average - shift[i] / reduced.weight[i]
-            direction.best[i] = change
-            for j in columns.starts[i]..<columns.starts[i + 1] {
-                var dt = slope * columns.k[j] - change
-                for q in 0..<m { dt += dnu[q] * columns.rows[j * m + q] }
-                direction.t[j] = dt
-                direction.x[j] = q0[j] - x[j] / t[j] * dt
+            best[i] = change
+            for j in starts[i]..<starts[i + 1] {
+                var rise = slope * k[j] - change
+                for q in 0..<m { rise += dnu[q] * rows[j * m + q] }
+                dt[j] = rise
             }
         }
+        for j in dx.indices { dx[j] -= x[j] / t[j] * dt[j] }
+        var (ds, de) = (slackTarget, excessTarget)
         for q in 0..<m {
-            let other = penalties[q] - multipliers[q]
-            direction.slack[q] = (slackTarget[q] - slack[q] * dnu[q]) / multipliers[q]
-            direction.excess[q] = (excessTarget[q] + excess[q] * dnu[q]) / other
+            ds[q] = (slackTarget[q] - slack[q] * dnu[q]) / multipliers[q]
+            de[q] = (excessTarget[q] + excess[q] * dnu[q]) / (penalties[q] - multipliers[q])
         }
-        return direction
+        return Direction(
+            x: dx, t: dt, best: best, y: Array(solution.prefix(factors)), multipliers: dnu, slack: ds, excess: de)
     }
 
     private func step(_ d: Direction) -> Double {

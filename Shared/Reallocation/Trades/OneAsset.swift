@@ -103,7 +103,9 @@ final class OneAsset: Sendable {
     let longSteps: Double
 
     init(
-        stepValue: Double, stepWeight: Double, deviation: Double, lowest: Double, highest: Double, leastTrade: Double, buying: [CostSegment], selling: [CostSegment], impact: Double, ticket: Double, shortLots: [Lot], longLots: [Lot], drift: Double, prescribed: LotOrder?
+        stepValue: Double, stepWeight: Double, deviation: Double, lowest: Double, highest: Double, leastTrade: Double,
+        buying: [CostSegment], selling: [CostSegment], impact: Double, ticket: Double, shortLots: [Lot],
+        longLots: [Lot], drift: Double, prescribed: LotOrder?
     ) {
         self.stepValue = stepValue
         self.stepWeight = stepWeight

@@ -31,7 +31,7 @@ public enum TradeSolver {
     public static func solve(
         _ problem: TradeProblem, effort: Effort = Effort()
     ) throws(TradeProblemError) -> TradeSolution? {
-        trace("\(stamp()) start"); let model = try TradeModel(problem); trace("\(stamp()) model")
+        let model = try TradeModel(problem)
         guard model.assets.allSatisfy({ $0.lowest <= $0.highest }) else { return nil }
         var search = BranchAndBound(model, effort: effort)
         search.run()
@@ -64,7 +64,6 @@ struct BranchAndBound {
     let model: TradeModel
     let effort: TradeSolver.Effort
     private var relaxations: [Relaxation]
-    private let corners: [(short: Double, long: Double, price: Double)]
     /// No trades within the assets' limits have a greater objective: a bound above it proves that there are none.
     private let ceiling: Double
     private(set) var incumbent: Incumbent?
@@ -91,8 +90,6 @@ struct BranchAndBound {
             for (gain, size) in longs { if gain < 0 { long.0 += gain * size } else { long.1 += gain * size } }
         }
         let cells = model.tax.cells(short: short.0...short.1, long: long.0...long.1)
-        corners =
-            model.tax.mode == .nettedYear ? model.tax.corners(short: short.0...short.1, long: long.0...long.1) : []
         ceiling = Self.ceiling(model, short: short.1, long: long.1)
         relaxations = cells.map { Relaxation(model, $0) }
     }
@@ -118,30 +115,31 @@ struct BranchAndBound {
     ///
     /// The cell with the least bound is always the next to be worked on: it is the one that holds the bound of the whole down.
     private mutating func runLarge() {
+        // Doing nothing always competes.
+        offer(model.assets.map { _ in 0 }, guide: [], pairs: 0, enumerates: false, fixed: true)
         let setting = CellBound.Setting(model)
-        trace("\(stamp()) split \(setting.split.factors)")
-        var bounds: [CellBound] = []
-        for relaxation in relaxations {
-            var bound = CellBound(
-                setting, relaxation.cell, multipliers: bounds.first.map { Array($0.multipliers.prefix(model.rows.count)) } ?? [])
-            bound.improve()
-            bounds.append(bound)
-        }
-        trace("\(stamp()) first rounds")
-        var searched: Set<Int> = []
-        for _ in 0..<(Self.mostRounds * bounds.count) {
+        let idle = model.tax.marginal(0, 0)
+        var bounds = relaxations.map { CellBound(setting, $0.cell, multipliers: []) }
+        let first = relaxations.firstIndex { $0.cell.short == idle.short && $0.cell.long == idle.long } ?? 0
+        guard bounds.indices.contains(first) else { return }
+        bounds[first].improve()
+        var hasSearched = false
+        while !isOverTime {
+            for at in bounds.indices where bounds[at].rounds == 0 {
+                for other in bounds.indices where bounds[other].rounds > 0 { bounds[at].adopt(bounds[other]) }
+            }
             let open = bounds.indices.filter { !bounds[$0].isDone && bounds[$0].rounds < Self.mostRounds }
-            guard let least = bounds.map({ $0.value }).min(), least < cutoff - 1e-4 * (incumbent?.objective.magnitude ?? 0),
-                let at = open.min(by: { bounds[$0].value < bounds[$1].value }), bounds[at].value < cutoff, !isOverTime
+            guard let at = open.min(by: { bounds[$0].value < bounds[$1].value }),
+                bounds[at].value < cutoff - 1e-4 * (incumbent?.objective.magnitude ?? 0),
+                bounds[at].value <= (bounds.map { $0.value }.min() ?? 0)
             else { break }
             bounds[at].improve()
-            trace("\(stamp()) cell \(at) round \(bounds[at].rounds) \(bounds[at].value) done \(bounds[at].isDone)")
             if bounds[at].isDone || bounds[at].rounds == Self.mostRounds {
                 search(bounds[at])
-                searched.insert(at)
+                hasSearched = true
             }
         }
-        if searched.isEmpty, let at = bounds.indices.min(by: { bounds[$0].value < bounds[$1].value }) { search(bounds[at]) }
+        if !hasSearched, let at = bounds.indices.min(by: { bounds[$0].value < bounds[$1].value }) { search(bounds[at]) }
         lowerBound = bounds.map { $0.value }.min() ?? -.infinity
     }
 
@@ -151,9 +149,7 @@ struct BranchAndBound {
     private mutating func search(_ bound: CellBound) {
         let guide = Array(bound.multipliers.prefix(model.rows.count))
         offer(bound.start, guide: guide, pairs: 16, enumerates: false)
-        trace("\(stamp()) offer \(incumbent?.objective ?? 0)")
         offer(bound.dive(), guide: guide, pairs: 16, enumerates: false)
-        trace("\(stamp()) dive \(incumbent?.objective ?? 0)")
     }
     private var isOverTime: Bool { effort.deadline.interruption != nil }
 

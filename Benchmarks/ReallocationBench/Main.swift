@@ -19,8 +19,9 @@ struct ReallocationBench {
         case "trades":
             try TradeMeasurement.run(
                 assets: number(1, 500), problems: number(2, 20), file: arguments.count > 3 ? arguments[3] : nil)
+        case "faults": FaultScripts.run(scripts: number(1, 100_000), first: number(2, 0))
         default:
-            throw Problem(JSONPointer(["command"]), .unknownValue, "Known: trades.")
+            throw Problem(JSONPointer(["command"]), .unknownValue, "Known: trades, faults.")
         }
     }
 

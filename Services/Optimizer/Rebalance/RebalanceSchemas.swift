@@ -33,8 +33,44 @@ enum RebalanceSchemas {
             Schema.closed(
                 "Where to trade.", required: ["venue"],
                 [
-                    ("venue", Schema.oneOf(["paper"], "The embedded paper broker.")),
+                    ("venue", Schema.text("paper, or a venue of this installation: alpaca, jupiter.", length: 0...32)),
                     ("seed", Schema.integer("Of the paper broker.", 0...2_147_483_647)),
+                    (
+                        "limits",
+                        Schema.closed(
+                            "What the execution may do at most.",
+                            [
+                                ("order", amount), ("plan", amount), ("day", amount), ("collar", share),
+                                ("attempts", Schema.integer("How often a leg is sent.", 1...20)),
+                                ("reprice_step", share),
+                                (
+                                    "order_seconds",
+                                    Schema.number("Then it is taken back.", Interval(lower: 0, upper: 86_400))
+                                ),
+                            ])
+                    ),
+                ])
+        ),
+        (
+            "PlanCancellation",
+            Schema.closed("Why.", [("reason", Schema.text("For the record.", length: 0...1000))])
+        ),
+        (
+            "TradingHalt",
+            Schema.closed(
+                "The kill switch.", required: ["on"],
+                [
+                    ("on", Schema.flag("Whether nothing is traded.")),
+                    ("reason", Schema.text("For the record.", length: 0...1000)),
+                ])
+        ),
+        (
+            "TradingHaltState",
+            Schema.object(
+                "The kill switch.", required: ["on"],
+                [
+                    ("on", Schema.flag("Whether nothing is traded.")), ("reason", Schema.said("Why.")),
+                    ("actor", Schema.said("Who.")), ("at", Schema.said("When.", format: "date-time")),
                 ])
         ),
         ("PlanRejection", Schema.closed("Why not.", [("reason", Schema.text("For the record.", length: 0...1000))])),
@@ -249,6 +285,7 @@ enum RebalanceSchemas {
             ("plan_id", Schema.said("The plan.")), ("state", Schema.said("Where it stands.")),
             ("venue", Schema.said("Where it was traded.")),
             ("orders", Schema.list(of: anything, "As the venue has them.")),
+            ("unfilled", Schema.list(of: anything, "What was not traded, and why.")),
             ("cash", saidDecimal), ("positions", anything), ("shortfall", anything),
             ("differences", Schema.list(of: Schema.said("A sentence."), "Between the books and the venue.")),
         ])
@@ -289,6 +326,20 @@ enum RebalanceSchemas {
             tag: "rebalance",
             body: Operations.json("PlanExecution", []), success: ("200", "What became of it.", "ExecutionReport"),
             problems: body + ["404", "409"]),
+        "cancelPlan": Operations.Description(
+            summary: "End an execution: nothing new is sent, open orders are taken back", tag: "rebalance",
+            body: Operations.json("PlanCancellation", []), success: ("200", "How far it is.", "ExecutionReport"),
+            problems: body + ["404", "409"]),
+        "getExecution": Operations.Description(
+            summary: "How far an execution is, or its report", tag: "rebalance",
+            success: ("200", "Orders, books and shortfall so far.", "ExecutionReport"), problems: ["404"]),
+        "getKillSwitch": Operations.Description(
+            summary: "Whether trading is halted", tag: "rebalance", success: ("200", "The switch.", "TradingHaltState"),
+            problems: []),
+        "putKillSwitch": Operations.Description(
+            summary: "Halt all trading of the tenant, or resume it", tag: "rebalance",
+            body: Operations.json("TradingHalt", []), success: ("200", "The switch.", "TradingHaltState"),
+            problems: body),
         "rejectPlan": Operations.Description(
             summary: "Reject a plan", tag: "rebalance", body: Operations.json("PlanRejection", []),
             success: ("200", "Rejected.", "PlanDecision"), problems: body + ["404", "409"]),

@@ -210,8 +210,8 @@ let package = Package(
             "Optimizer",
             [
                 "Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver",
-                "LinearAlgebra", "HTTPFetch",
-                hummingbird, httpTypes, nioCore, nioEmbedded,
+                "LinearAlgebra", "HTTPFetch", "Reallocation",
+                hummingbird, httpTypes, nioCore, nioEmbedded, crypto,
             ]),
         tests("CommandLineTool", ["CommandLineTool", "ServiceKit", "WireFormat", arguments]),
         tests("EndToEnd", ["PostgresClient", "WireFormat", "HTTPFetch", logging]),

@@ -15,7 +15,7 @@ enum OptimizerService {
         let readiness = ReadinessChecks()
         let pool = try configuration.databasePool(application: "ballast optimizer", logger: logger)
         let threads = try configuration.value(OptimizerOptions.solverThreads)
-        var optimizer = Optimizer(
+        let optimizer = Optimizer(
             pool: pool, solverThreads: threads > 0 ? threads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1),
             cacheBytes: try configuration.value(OptimizerOptions.cacheMegabytes) << 20,
             webhookHosts: try configuration.value(OptimizerOptions.webhookHosts),

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import PostgresClient
 import Reallocation
 import ServiceKit
@@ -163,9 +164,13 @@ final class Executor: Sendable {
                     run.prepared[clientID] = detail
                 }
             } catch let error as VenueError {
-                // Nothing was sent yet: the leg is over, and the next may go on.
-                try await write(.rejected(clientID: clientID, reason: error.description), run)
-                return
+                // Nothing was sent yet: it is tried again for as long as an order may wait, then the leg is over.
+                let since = run.waits[clientID] ?? .now
+                run.waits[clientID] = since
+                guard error.isFinal || (ContinuousClock.now - since) / .seconds(1) >= run.orderSeconds else {
+                    return try await pause(run, error)
+                }
+                return try await write(.rejected(clientID: clientID, reason: error.description), run)
             }
         }
         try await failpoint("execution.before_submit")
@@ -235,20 +240,25 @@ final class Executor: Sendable {
         var next = run.book
         let fills = next.fills.count
         next.apply(event)
-        let holdings =
-            next.fills.count > fills ? run.sheet.holdings(after: next, on: UTCTimestamp.now.date) : nil
+        var holdings: (after: Holdings, asset: String)?
+        if case .fill(let clientID, _, _, _) = event, next.fills.count > fills, let order = run.order(clientID) {
+            holdings = (run.sheet.holdings(after: next, on: UTCTimestamp.now.date), order.asset)
+        }
         try await append(event.json, run, holdings: holdings)
         // The book in memory applies it itself: it also knows what is fresh.
         run.book.apply(event)
         try await failpoint("execution.after_event")
     }
 
-    private func append(_ entry: JSONValue, _ run: Run, holdings: Holdings? = nil) async throws {
+    private func append(_ entry: JSONValue, _ run: Run, holdings: (after: Holdings, asset: String)? = nil) async throws
+    {
         let (planID, owner, portfolio, seq) = (planID, owner, run.record.portfolioID, run.length + 1)
         try await optimizer.pool.transaction(.app(tenant)) { connection in
             guard try await ExecutionStore.hold(planID, owner: owner, on: connection) else { throw ExecutionLost() }
             try await ExecutionStore.append(entry, at: seq, of: planID, on: connection)
-            if let holdings { try await HoldingStore.replace(holdings, of: portfolio, on: connection) }
+            if let holdings {
+                try await HoldingStore.replace(holdings.asset, in: holdings.after, of: portfolio, on: connection)
+            }
         }
         run.length = seq
     }

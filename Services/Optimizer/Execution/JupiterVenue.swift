@@ -82,7 +82,9 @@ struct JupiterVenue: TradingVenue {
     // MARK: Order
 
     private func tokens(_ order: VenueOrder) throws(VenueError) -> (asset: Token, cash: Token) {
-        guard let asset = settings.tokens[order.asset] else { throw VenueError("\(order.asset) has no mint") }
+        guard let asset = settings.tokens[order.asset] else {
+            throw VenueError("\(order.asset) has no mint", isFinal: true)
+        }
         guard let cash = settings.tokens[settings.cash] else { throw VenueError("\(settings.cash) has no mint") }
         return (asset, cash)
     }
@@ -130,7 +132,7 @@ struct JupiterVenue: TradingVenue {
             : FixedDecimal(Int(clamping: asked)) * FixedDecimal(Int(clamping: wanted))
                 / FixedDecimal(Int(clamping: purse))
         let doubts = made.objections(asked: asked, ownPriceOut: least.roundedDown(to: 1), tolerance: 0)
-        guard doubts.isEmpty else { throw VenueError("not signed: " + doubts.joined(separator: "; ")) }
+        guard doubts.isEmpty else { throw VenueError("not signed: " + doubts.joined(separator: "; "), isFinal: true) }
         guard let text = made.transaction, let bytes = Data(base64Encoded: text) else {
             throw VenueError("the order cannot be built: \(made.errorMessage ?? "no transaction")")
         }
@@ -138,14 +140,16 @@ struct JupiterVenue: TradingVenue {
         do {
             transaction = try SolanaTransaction(Array(bytes))
         } catch {
-            throw VenueError("not signed: \(error)")
+            throw VenueError("not signed: \(error)", isFinal: true)
         }
         let objections = SwapGuard(wallet: wallet).objections(to: transaction)
-        guard objections.isEmpty else { throw VenueError("not signed: " + objections.joined(separator: "; ")) }
+        guard objections.isEmpty else {
+            throw VenueError("not signed: " + objections.joined(separator: "; "), isFinal: true)
+        }
         do {
             try transaction.sign(Array(try key.signature(for: transaction.message)), by: wallet)
         } catch {
-            throw VenueError("not signed: \(error)")
+            throw VenueError("not signed: \(error)", isFinal: true)
         }
         guard let lastValid = made.lastValidBlockHeight else {
             throw VenueError("not signed: the order does not say until when it is valid")

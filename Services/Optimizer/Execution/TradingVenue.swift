@@ -43,8 +43,13 @@ struct VenueAccount: Sendable, Equatable {
 /// Why a venue could not be asked; nothing is known then.
 struct VenueError: Error, CustomStringConvertible {
     var description: String
+    /// Whether asking again would be of no use.
+    var isFinal: Bool
 
-    init(_ description: String) { self.description = description }
+    init(_ description: String, isFinal: Bool = false) {
+        self.description = description
+        self.isFinal = isFinal
+    }
 }
 
 /// A place to trade. What it has not said is unknown, never refused.

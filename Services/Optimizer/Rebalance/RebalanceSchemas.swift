@@ -156,6 +156,34 @@ enum RebalanceSchemas {
                         ("cooldown_days", Schema.integer("Days.", 0...36_500)),
                         ("last_rebalanced", RequestSchemas.date),
                         ("target_changed", Schema.flag("Whether the target is new.")),
+                        ("no_trade_region", Schema.flag("Fires where a first step of some trade pays its cost.")),
+                    ])
+            ),
+            (
+                "harvest",
+                Schema.closed(
+                    "Look for losses worth taking.",
+                    [
+                        ("floor", amount), ("discount_rate", Schema.number("Annual.", Interval(lower: 0, upper: 1))),
+                        ("deferral_years", Schema.number("Years.", Interval(lower: 0, upper: 100))),
+                        ("days", Schema.integer("For which the substitute is held.", 1...366)),
+                        ("identical", Schema.list(of: names, "Sets that the law takes for the same.", count: 0...1000)),
+                        ("substitutes", names),
+                    ])
+            ),
+            (
+                "look_ahead",
+                Schema.closed(
+                    "Plan several periods and make the first.",
+                    [
+                        ("periods", Schema.integer("Of the horizon.", 1...24)),
+                        (
+                            "forecasts",
+                            Schema.list(
+                                of: ["type": "object"],
+                                "Annual returns beyond cash by asset, a period after the other.",
+                                count: 0...24)
+                        ),
                     ])
             ),
             ("risk_aversion", Schema.number("lambda.", Interval(lower: 0, upper: 1e6, lowerOpen: true), standard: 4)),
@@ -276,6 +304,8 @@ enum RebalanceSchemas {
             ("relaxed", Schema.list(of: anything, "Limits that had to give.")),
             ("alternatives", Schema.list(of: anything, "With fewer trades.")),
             ("buy_blocks", Schema.list(of: anything, "What not to buy, and until when.")),
+            ("harvest", Schema.list(of: anything, "Losses worth taking.")),
+            ("look_ahead", Schema.list(of: anything, "Weights after each period.")),
             ("warnings", Schema.list(of: anything, "What was assumed.")), ("summary", Schema.said("A page of text.")),
         ])
 

@@ -171,6 +171,10 @@ let package = Package(
         .executableTarget(
             name: "HelloBench", dependencies: [hummingbird, logging], path: "Benchmarks/HelloBench",
             swiftSettings: house),
+        // What the benchmarks of reallocation drive.
+        .executableTarget(
+            name: "ReallocationBench", dependencies: ["Reallocation", "LinearAlgebra", "WireFormat"],
+            path: "Benchmarks/ReallocationBench", swiftSettings: house),
 
         // Tests.
         .target(
@@ -210,8 +214,8 @@ let package = Package(
             "Optimizer",
             [
                 "Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver",
-                "LinearAlgebra", "HTTPFetch",
-                hummingbird, httpTypes, nioCore, nioEmbedded,
+                "LinearAlgebra", "HTTPFetch", "Reallocation",
+                hummingbird, httpTypes, nioCore, nioEmbedded, crypto,
             ]),
         tests("CommandLineTool", ["CommandLineTool", "ServiceKit", "WireFormat", arguments]),
         tests("EndToEnd", ["PostgresClient", "WireFormat", "HTTPFetch", logging]),

@@ -8,14 +8,16 @@ import WireFormat
 struct RebalanceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rebalance",
-        abstract: "Plan, show, confirm or reject a reallocation.",
+        abstract: "Plan, show, confirm, reject, execute, watch or cancel a reallocation.",
         discussion: """
-            A plan moves holdings to their target at the least cost, tax and risk. Nothing is traded by these commands: a plan
-            has to be confirmed by its hash, which names exactly this plan, before it expires.
+            A plan moves holdings to their target at the least cost, tax and risk. Nothing is traded before a plan is confirmed by
+            its hash, which names exactly this plan, and executed.
 
             Exit codes: 0 done, 1 refused, 2 not reached, 64 wrong use.
             """,
-        subcommands: [Plan.self, Show.self, Confirm.self, Reject.self])
+        subcommands: [
+            Plan.self, Show.self, Confirm.self, Reject.self, Execute.self, Watch.self, Cancel.self, Halt.self,
+        ])
 
     struct Plan: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -111,11 +113,11 @@ struct RebalanceCommand: AsyncParsableCommand {
 
     // MARK: Calls
 
-    private static func escaped(_ id: String) -> String {
+    static func escaped(_ id: String) -> String {
         id.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: "-_"))) ?? id
     }
 
-    private static func send(
+    static func send(
         _ method: HTTPRequest.Method, _ path: String, body: [UInt8]? = nil, headers more: [HTTPHeader] = []
     ) async throws -> JSONValue {
         let configuration = Configuration()

@@ -34,13 +34,19 @@ struct Optimizer: Sendable {
     let workerWake = WakeSignal()
     /// Wakes the fan-out: prices may have changed.
     let fanOutWake = WakeSignal()
+    /// Wakes the runner of executions: one has been opened.
+    let executionWake = WakeSignal()
+    /// Where plans are traded.
+    let trading: TradingDesk
 
     init(
         pool: PostgresPool, solverThreads: Int, cacheBytes: Int = 128 << 20,
-        webhookHosts: WebhookHosts = WebhookHosts(""), drain: DrainState = DrainState(),
+        webhookHosts: WebhookHosts = WebhookHosts(""), trading: TradingDesk = TradingDesk(),
+        drain: DrainState = DrainState(),
         registry: PrometheusRegistry, logger: Logger
     ) {
         self.pool = pool
+        self.trading = trading
         let event = Event(registry: registry)
         self.event = event
         solver = SolverPool(threads: solverThreads)

@@ -19,5 +19,5 @@ enum OptimizerOptions {
             Options.optimizerPort.row, Options.optimizerOpsPort.row, Options.realtimeURL.row, solverThreads.row,
             cacheMegabytes.row, webhookHosts.row, Options.corsOrigins.row, Options.keyRateLimit.row,
             Options.tenantRateLimit.row,
-        ]
+        ] + TradingOptions.rows
 }

@@ -18,7 +18,8 @@ enum OptimizerService {
         let optimizer = Optimizer(
             pool: pool, solverThreads: threads > 0 ? threads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1),
             cacheBytes: try configuration.value(OptimizerOptions.cacheMegabytes) << 20,
-            webhookHosts: try configuration.value(OptimizerOptions.webhookHosts), drain: readiness.drain,
+            webhookHosts: try configuration.value(OptimizerOptions.webhookHosts),
+            trading: try configuration.tradingDesk(), drain: readiness.drain,
             registry: registry, logger: logger)
         let tokens = try await configuration.tokenVerifier()
         let authenticator = Authenticator(keys: APIKeys(pool), tokens: tokens?.verifier)
@@ -57,7 +58,7 @@ enum OptimizerService {
             services: [
                 pool, ops, CredentialWatcher(authenticator, pool: pool, logger: logger),
                 AuditHeads(pool, logger: logger), optimizer.jobHub, Worker(optimizer: optimizer),
-                JobRunner(optimizer: optimizer), sender, listener, server,
+                JobRunner(optimizer: optimizer), ExecutionRunner(optimizer: optimizer), sender, listener, server,
             ] + tokenKeyServices(tokens, logger: logger),
             drain: readiness.drain, lag: .seconds(try configuration.value(Options.drainSeconds)), logger: logger)
         optimizer.solver.stop()

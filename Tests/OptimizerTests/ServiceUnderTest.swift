@@ -20,11 +20,14 @@ struct ServiceUnderTest: Sendable {
     let key: String
     let registry = PrometheusRegistry()
 
-    init(access: (Routes.Access) -> Routes.Access = { $0 }) async throws {
+    init(
+        trading: TradingDesk = TradingDesk(), access: (Routes.Access) -> Routes.Access = { $0 }
+    ) async throws {
         database = try await TestDatabase.create()
         admin = try database.adminPool()
         let pool = try database.pool(size: 8)
-        optimizer = Optimizer(pool: pool, solverThreads: 2, registry: registry, logger: TestPostgres.logger)
+        optimizer = Optimizer(
+            pool: pool, solverThreads: 2, trading: trading, registry: registry, logger: TestPostgres.logger)
         let keys = APIKeys(pool)
         key = try await keys.create(
             name: "test", scopes: [.dataRead, .optimize, .rebalancePlan, .rebalanceConfirm, .rebalanceExecute]
@@ -38,9 +41,10 @@ struct ServiceUnderTest: Sendable {
 
     /// Runs `body` on a fresh service and ends it afterwards.
     static func with(
-        access: (Routes.Access) -> Routes.Access = { $0 }, _ body: (ServiceUnderTest) async throws -> Void
+        trading: TradingDesk = TradingDesk(), access: (Routes.Access) -> Routes.Access = { $0 },
+        _ body: (ServiceUnderTest) async throws -> Void
     ) async throws {
-        let service = try await ServiceUnderTest(access: access)
+        let service = try await ServiceUnderTest(trading: trading, access: access)
         do {
             try await body(service)
             await service.close()

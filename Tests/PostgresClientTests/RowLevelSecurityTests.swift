@@ -111,6 +111,11 @@ import Testing
             VALUES (\(tenant), \(name), 1, 'test', 'CONFIRMED', \(hash), \(hash))
             """,
             "INSERT INTO ballast.rebalance_execution_event (tenant_id, plan_id, seq, event) VALUES (\(tenant), \(name), 1, '{}')",
+            """
+            INSERT INTO ballast.rebalance_execution (tenant_id, plan_id, portfolio_id, venue, settings, before, actor, request_id)
+            VALUES (\(tenant), \(name), '', 'paper', '{}', '{}', 'test', '')
+            """,
+            "INSERT INTO ballast.trading_halt (tenant_id, reason, actor) VALUES (\(tenant), 'test', 'test')",
         ])
     }
 }

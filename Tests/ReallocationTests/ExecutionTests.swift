@@ -141,6 +141,9 @@ struct ExecutionTests {
                     case .duplicate: write(.unanswered(clientID: clientID))
                     }
                 }
+            case .cancel(let clientID):
+                _ = venue.cancel(clientID)
+                book.noteAsked(clientID)
             case .lookup(let clientID): if random.chance(0.8) { adopt(clientID) }
             case .await(let clientID):
                 mail += venue.trade(clientID)

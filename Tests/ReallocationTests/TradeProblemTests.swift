@@ -77,6 +77,53 @@ struct TradeProblemTests {
         }
         #expect(worst <= 1e-6)
     }
+
+    @Test("a hundred names with four lots each: near the bound, and better than doing nothing", arguments: 0..<4)
+    func manyNames(seed: Int) throws {
+        var random = RandomTrades(seed: UInt64(seed))
+        var problem = try random.large(100)
+        if seed % 2 == 1 { problem.limits.turnover = dec("0.03") }
+        if seed == 2 { problem.limits.maximumTrades = 25 }
+        let solution = try #require(try TradeSolver.solve(problem))
+        #expect(solution.lowerBound <= solution.objective)
+        #expect(solution.gap <= 0.02)
+        #expect(solution.objective < (try #require(solution.idleObjective)))
+        #expect(solution.shares.filter { $0 != 0 }.count <= problem.limits.maximumTrades ?? 100)
+    }
+
+    @Test("the bound of many names is below what branch and bound finds for a part of them")
+    func boundHolds() throws {
+        // Seventy names of which all but ten may not trade: the large method's bound against the exact one's optimum.
+        var random = RandomTrades(seed: 5)
+        var problem = try random.large(70)
+        for i in 10..<70 { (problem.assets[i].canBuy, problem.assets[i].canSell) = (false, false) }
+        let large = try #require(try TradeSolver.solve(problem))
+        var fixed = problem
+        // The same risk for the ten that trade: what cannot move enters through expected returns and cash.
+        let sigma = problem.covariance
+        let value = problem.value.double
+        let kappa = problem.riskAversion * problem.horizonYears
+        let deviations = problem.assets.map {
+            ($0.quote.price * $0.held).double / value - $0.target.double
+        }
+        fixed.assets = Array(problem.assets.prefix(10))
+        fixed.covariance = Matrix(rows: 10, columns: 10)
+        for i in 0..<10 {
+            for j in 0..<10 { fixed.covariance[i, j] = sigma[i, j] }
+            let pull = (10..<70).reduce(0.0) { $0 + sigma[i, $1] * deviations[$1] }
+            fixed.assets[i].expectedReturn -= kappa * pull
+        }
+        // Cash stands for the names that stay, so that weights keep their meaning.
+        let rest = problem.assets.dropFirst(10).map { $0.quote.price * $0.held }.reduce(0, +)
+        fixed.cash = problem.cash + rest
+        fixed.limits.cashFloor = problem.limits.cashFloor + rest
+        let exact = try #require(try TradeSolver.solve(fixed))
+        let improvement = try #require(exact.idleObjective) - exact.objective
+        let idle = try #require(large.idleObjective)
+        #expect(large.lowerBound <= idle - improvement + 1e-6 * idle.magnitude)
+        #expect(
+            large.objective >= idle - (try #require(exact.idleObjective) - exact.lowerBound) - 1e-6 * idle.magnitude)
+    }
 }
 
 /// Seeded trade problems.

@@ -22,5 +22,13 @@ enum RebalanceRoutes {
         Routes.Line(operation: "executePlan", method: .post, path: "/api/rebalance/{plan}/execute") {
             ExecutePlan(optimizer: $0)
         },
+        Routes.Line(operation: "cancelPlan", method: .post, path: "/api/rebalance/{plan}/cancel") {
+            CancelPlan(optimizer: $0)
+        },
+        Routes.Line(operation: "getExecution", method: .get, path: "/api/rebalance/{plan}/execution") {
+            GetExecution(optimizer: $0)
+        },
+        Routes.Line(operation: "getKillSwitch", method: .get, path: "/api/trading/halt") { GetHalt(optimizer: $0) },
+        Routes.Line(operation: "putKillSwitch", method: .put, path: "/api/trading/halt") { PutHalt(optimizer: $0) },
     ]
 }

@@ -33,8 +33,44 @@ enum RebalanceSchemas {
             Schema.closed(
                 "Where to trade.", required: ["venue"],
                 [
-                    ("venue", Schema.oneOf(["paper"], "The embedded paper broker.")),
+                    ("venue", Schema.text("paper, or a venue of this installation: alpaca, jupiter.", length: 0...32)),
                     ("seed", Schema.integer("Of the paper broker.", 0...2_147_483_647)),
+                    (
+                        "limits",
+                        Schema.closed(
+                            "What the execution may do at most.",
+                            [
+                                ("order", amount), ("plan", amount), ("day", amount), ("collar", share),
+                                ("attempts", Schema.integer("How often a leg is sent.", 1...20)),
+                                ("reprice_step", share),
+                                (
+                                    "order_seconds",
+                                    Schema.number("Then it is taken back.", Interval(lower: 0, upper: 86_400))
+                                ),
+                            ])
+                    ),
+                ])
+        ),
+        (
+            "PlanCancellation",
+            Schema.closed("Why.", [("reason", Schema.text("For the record.", length: 0...1000))])
+        ),
+        (
+            "TradingHalt",
+            Schema.closed(
+                "The kill switch.", required: ["on"],
+                [
+                    ("on", Schema.flag("Whether nothing is traded.")),
+                    ("reason", Schema.text("For the record.", length: 0...1000)),
+                ])
+        ),
+        (
+            "TradingHaltState",
+            Schema.object(
+                "The kill switch.", required: ["on"],
+                [
+                    ("on", Schema.flag("Whether nothing is traded.")), ("reason", Schema.said("Why.")),
+                    ("actor", Schema.said("Who.")), ("at", Schema.said("When.", format: "date-time")),
                 ])
         ),
         ("PlanRejection", Schema.closed("Why not.", [("reason", Schema.text("For the record.", length: 0...1000))])),
@@ -120,6 +156,34 @@ enum RebalanceSchemas {
                         ("cooldown_days", Schema.integer("Days.", 0...36_500)),
                         ("last_rebalanced", RequestSchemas.date),
                         ("target_changed", Schema.flag("Whether the target is new.")),
+                        ("no_trade_region", Schema.flag("Fires where a first step of some trade pays its cost.")),
+                    ])
+            ),
+            (
+                "harvest",
+                Schema.closed(
+                    "Look for losses worth taking.",
+                    [
+                        ("floor", amount), ("discount_rate", Schema.number("Annual.", Interval(lower: 0, upper: 1))),
+                        ("deferral_years", Schema.number("Years.", Interval(lower: 0, upper: 100))),
+                        ("days", Schema.integer("For which the substitute is held.", 1...366)),
+                        ("identical", Schema.list(of: names, "Sets that the law takes for the same.", count: 0...1000)),
+                        ("substitutes", names),
+                    ])
+            ),
+            (
+                "look_ahead",
+                Schema.closed(
+                    "Plan several periods and make the first.",
+                    [
+                        ("periods", Schema.integer("Of the horizon.", 1...24)),
+                        (
+                            "forecasts",
+                            Schema.list(
+                                of: ["type": "object"],
+                                "Annual returns beyond cash by asset, a period after the other.",
+                                count: 0...24)
+                        ),
                     ])
             ),
             ("risk_aversion", Schema.number("lambda.", Interval(lower: 0, upper: 1e6, lowerOpen: true), standard: 4)),
@@ -240,6 +304,8 @@ enum RebalanceSchemas {
             ("relaxed", Schema.list(of: anything, "Limits that had to give.")),
             ("alternatives", Schema.list(of: anything, "With fewer trades.")),
             ("buy_blocks", Schema.list(of: anything, "What not to buy, and until when.")),
+            ("harvest", Schema.list(of: anything, "Losses worth taking.")),
+            ("look_ahead", Schema.list(of: anything, "Weights after each period.")),
             ("warnings", Schema.list(of: anything, "What was assumed.")), ("summary", Schema.said("A page of text.")),
         ])
 
@@ -249,6 +315,7 @@ enum RebalanceSchemas {
             ("plan_id", Schema.said("The plan.")), ("state", Schema.said("Where it stands.")),
             ("venue", Schema.said("Where it was traded.")),
             ("orders", Schema.list(of: anything, "As the venue has them.")),
+            ("unfilled", Schema.list(of: anything, "What was not traded, and why.")),
             ("cash", saidDecimal), ("positions", anything), ("shortfall", anything),
             ("differences", Schema.list(of: Schema.said("A sentence."), "Between the books and the venue.")),
         ])
@@ -289,6 +356,20 @@ enum RebalanceSchemas {
             tag: "rebalance",
             body: Operations.json("PlanExecution", []), success: ("200", "What became of it.", "ExecutionReport"),
             problems: body + ["404", "409"]),
+        "cancelPlan": Operations.Description(
+            summary: "End an execution: nothing new is sent, open orders are taken back", tag: "rebalance",
+            body: Operations.json("PlanCancellation", []), success: ("200", "How far it is.", "ExecutionReport"),
+            problems: body + ["404", "409"]),
+        "getExecution": Operations.Description(
+            summary: "How far an execution is, or its report", tag: "rebalance",
+            success: ("200", "Orders, books and shortfall so far.", "ExecutionReport"), problems: ["404"]),
+        "getKillSwitch": Operations.Description(
+            summary: "Whether trading is halted", tag: "rebalance", success: ("200", "The switch.", "TradingHaltState"),
+            problems: []),
+        "putKillSwitch": Operations.Description(
+            summary: "Halt all trading of the tenant, or resume it", tag: "rebalance",
+            body: Operations.json("TradingHalt", []), success: ("200", "The switch.", "TradingHaltState"),
+            problems: body),
         "rejectPlan": Operations.Description(
             summary: "Reject a plan", tag: "rebalance", body: Operations.json("PlanRejection", []),
             success: ("200", "Rejected.", "PlanDecision"), problems: body + ["404", "409"]),

@@ -52,6 +52,24 @@ enum HoldingStore {
     static func replace(_ holdings: Holdings, of id: String, on connection: PostgresConnection) async throws {
         _ = try await connection.execute(
             "DELETE FROM ballast.holding WHERE tenant_id = ballast.current_tenant() AND portfolio_id = \(id)")
+        try await insert(holdings, of: id, on: connection)
+    }
+
+    /// Replaces cash and the position in one asset: what a fill changes.
+    static func replace(
+        _ asset: String, in holdings: Holdings, of id: String, on connection: PostgresConnection
+    ) async throws {
+        var part = holdings
+        part.positions = holdings.positions.filter { $0.asset == asset }
+        _ = try await connection.execute(
+            """
+            DELETE FROM ballast.holding WHERE tenant_id = ballast.current_tenant() AND portfolio_id = \(id)
+                AND asset_symbol = ANY (\([cashPrefix + holdings.currency, asset]))
+            """)
+        try await insert(part, of: id, on: connection)
+    }
+
+    private static func insert(_ holdings: Holdings, of id: String, on connection: PostgresConnection) async throws {
         let lots = holdings.positions.flatMap { position in position.lots.map { (position.asset, $0) } }
         let assets = [cashPrefix + holdings.currency] + holdings.positions.map { $0.asset }
         let quantities = [numeric(holdings.cash)] + holdings.positions.map { $0.quantity.flatMap { numeric($0) } }

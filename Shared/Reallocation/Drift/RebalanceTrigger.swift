@@ -1,3 +1,4 @@
+public import LinearAlgebra
 import RealModule
 public import WireFormat
 
@@ -12,6 +13,7 @@ public struct RebalanceTrigger: Sendable, Equatable {
         case maxRelative = "max_relative"
         case trackingError = "tracking_error"
         case calendar, cashFlow = "cash_flow", targetChanged = "target_changed"
+        case noTradeRegion = "no_trade_region"
     }
 
     public var thresholds: RebalanceSettings.Thresholds
@@ -22,12 +24,13 @@ public struct RebalanceTrigger: Sendable, Equatable {
     public var isEmpty: Bool {
         let set = thresholds
         return set.halfL1 == nil && set.maxAbsolute == nil && set.maxRelative == nil && set.trackingError == nil
-            && set.calendarDays == nil && set.cashFlow == nil
+            && set.calendarDays == nil && set.cashFlow == nil && !set.noTradeRegion
     }
 
     /// The state of each rule that is set. `trackingError` may be unknown; a rule about it then doesn't fire.
     public func evaluate(
-        _ drift: WeightDrift, trackingError measured: Double?, cash: String, daysSinceLast: Int?, isTargetChanged: Bool
+        _ drift: WeightDrift, trackingError measured: Double?, cash: String, daysSinceLast: Int?, isTargetChanged: Bool,
+        leavesRegion: Bool = false
     ) -> [(rule: Rule, fired: Bool)] {
         var rules: [(rule: Rule, fired: Bool)] = []
         if let halfL1 = thresholds.halfL1 { rules.append((.halfL1, drift.exceeds(halfL1: halfL1))) }
@@ -47,6 +50,7 @@ public struct RebalanceTrigger: Sendable, Equatable {
             let gap = drift.gaps.first { $0.asset == cash }.map { ($0.held - $0.wanted).magnitude } ?? 0
             rules.append((.cashFlow, gap > cashFlow * drift.total))
         }
+        if thresholds.noTradeRegion { rules.append((.noTradeRegion, leavesRegion)) }
         if isTargetChanged { rules.append((.targetChanged, true)) }
         if let cooldownDays = thresholds.cooldownDays, let daysSinceLast, daysSinceLast < cooldownDays {
             rules = rules.map { ($0.rule, $0.fired && $0.rule == .targetChanged) }
@@ -70,5 +74,21 @@ public enum NoTradeRegion {
     ) -> Double? {
         guard cost >= 0, deviationVariance >= 0, riskAversion > 0, variance > 0 else { return nil }
         return Double.root(3 * cost * deviationVariance / (2 * riskAversion * variance), 3)
+    }
+
+    /// Whether any asset is so far out that a first step of its trade pays its proportional cost at once.
+    ///
+    ///     |lambda H (Sigma d)_i - H alpha_i| > c_i
+    ///
+    /// is the subgradient of the trade problem at no trade: where it holds for none, doing nothing is best as long as costs are
+    /// proportional and tax plays no part. Source: Moallemi and Saglam (2017), Dynamic portfolio choice with linear rebalancing rules.
+    public static func isLeft(
+        deviations: [Double], covariance: Matrix, riskAversion: Double, horizonYears: Double, expectedReturns: [Double],
+        costs: [Double]
+    ) -> Bool {
+        let pull = covariance.symmetricMultiplied(by: deviations)
+        return pull.indices.contains { i in
+            (riskAversion * horizonYears * pull[i] - horizonYears * expectedReturns[i]).magnitude > costs[i]
+        }
     }
 }

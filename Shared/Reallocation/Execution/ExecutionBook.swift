@@ -24,6 +24,8 @@ public struct ExecutionBook: Sendable {
         case record(ExecutionEvent)
         /// Send the order; its intent is in the log.
         case submit(clientID: String, leg: Int, quantity: FixedDecimal)
+        /// Ask the venue to take an order back; that it was asked for is in the log.
+        case cancel(clientID: String)
         /// Ask the venue for an order by its client id.
         case lookup(clientID: String)
         /// Wait for fills, or ask for the order again.
@@ -43,6 +45,7 @@ public struct ExecutionBook: Sendable {
     public let cashFloor: FixedDecimal
     public let minimumTrade: FixedDecimal
     public let lotSize: FixedDecimal
+    public let limits: ExecutionLimits
     /// Makes the client id of a leg's attempt.
     private let identify: @Sendable (_ leg: Int, _ attempt: Int) -> String
 
@@ -54,13 +57,19 @@ public struct ExecutionBook: Sendable {
     public private(set) var fills: Set<String> = []
     public private(set) var duplicates = 0
     public private(set) var halt: String?
-    private var skipped: Set<Int> = []
+    /// Why nothing new is sent any more; nil while it is.
+    public private(set) var stop: String?
+    /// Why a leg was not sent, by its number.
+    public private(set) var skips: [Int: String] = [:]
     /// Intents written since the process started: those may be sent without a lookup.
     private var fresh: Set<String> = []
+    /// Orders that the venue was asked to take back since the process started.
+    private var asked: Set<String> = []
 
     public init(
         legs: [ExecutionLeg], cash: FixedDecimal, positions: [String: FixedDecimal], commission: CommissionSchedule,
         cashFloor: FixedDecimal = 0, minimumTrade: FixedDecimal = 0, lotSize: FixedDecimal = 1,
+        limits: ExecutionLimits = ExecutionLimits(),
         identify: @escaping @Sendable (_ leg: Int, _ attempt: Int) -> String
     ) {
         self.legs = legs
@@ -70,6 +79,7 @@ public struct ExecutionBook: Sendable {
         self.cashFloor = cashFloor
         self.minimumTrade = minimumTrade
         self.lotSize = lotSize
+        self.limits = limits
         self.identify = identify
         for leg in legs { for lot in leg.lots { lots[lot.id] = lot.quantity } }
     }
@@ -78,6 +88,7 @@ public struct ExecutionBook: Sendable {
     public mutating func replay(_ events: [ExecutionEvent]) {
         for event in events { apply(event) }
         fresh = []
+        asked = []
     }
 
     // MARK: Events
@@ -125,7 +136,15 @@ public struct ExecutionBook: Sendable {
                     ? unexpected("the order \(clientID) has more fills than the venue says") : .duplicate
             }
             orders[at].state = orders[at].filled == orders[at].quantity ? .filled : .closed
-        case .skipped(let leg, _): return skipped.insert(leg).inserted ? .applied : repeated()
+        case .skipped(let leg, let reason):
+            guard skips[leg] == nil else { return repeated() }
+            skips[leg] = reason
+        case .stopped(let reason):
+            guard stop == nil else { return repeated() }
+            stop = reason
+        case .cancelRequested(let clientID, _):
+            guard let at = index(clientID), [.accepted, .partial].contains(orders[at].state) else { return repeated() }
+            orders[at].state = .pendingCancel
         case .halted(let reason): halt = halt ?? reason
         }
         return .applied
@@ -159,7 +178,7 @@ public struct ExecutionBook: Sendable {
         }
         if orders[at].filled == orders[at].quantity {
             orders[at].state = .filled
-        } else if !orders[at].state.isTerminal {
+        } else if !orders[at].state.isTerminal, orders[at].state != .pendingCancel {
             orders[at].state = .partial
         }
         return .applied
@@ -180,11 +199,15 @@ public struct ExecutionBook: Sendable {
 
     // MARK: Decisions
 
+    /// Notes that the venue has been asked to take an order back: it is not asked twice without a restart.
+    public mutating func noteAsked(_ clientID: String) { asked.insert(clientID) }
+
     /// The next step: legs in their order, each only after the one before has ended and is known to have.
     public func next() -> Action {
         if halt != nil { return .finished }
-        for leg in legs.indices where !skipped.contains(leg) {
-            guard let order = orders.last(where: { $0.leg == leg }) else { return open(leg) }
+        if stop != nil { return orders.first { !$0.state.isTerminal }.map { closing($0) } ?? .finished }
+        for leg in legs.indices where skips[leg] == nil {
+            guard let order = orders.last(where: { $0.leg == leg }) else { return open(leg, attempt: 1) }
             switch order.state {
             case .intent:
                 // Written before a crash, or by this process just now: only the latter is certainly not sent.
@@ -194,28 +217,63 @@ public struct ExecutionBook: Sendable {
             case .unknown: return .lookup(clientID: order.clientID)
             case .absent: return .submit(clientID: order.clientID, leg: leg, quantity: order.quantity)
             case .accepted, .partial: return .await(clientID: order.clientID)
+            case .pendingCancel: return closing(order)
+            case .closed where order.attempt < limits.attempts: return open(leg, attempt: order.attempt + 1)
             case .filled, .closed, .rejected: continue
             }
         }
         return .finished
     }
 
-    private func open(_ leg: Int) -> Action {
-        let wanted = legs[leg]
-        let quantity = wanted.isSale ? wanted.quantity : min(wanted.quantity, affordable(wanted))
-        guard quantity > 0, wanted.limitPrice * quantity >= minimumTrade || quantity == wanted.quantity else {
-            return .record(.skipped(leg: leg, reason: "cash covers \(quantity) of \(wanted.quantity)"))
+    /// How an order that is not wanted any more comes to its end.
+    private func closing(_ order: Order) -> Action {
+        switch order.state {
+        case .intent where fresh.contains(order.clientID), .absent:
+            // Never sent, or known not to have arrived: there is nothing to take back.
+            return .record(.closed(clientID: order.clientID, filled: order.filled))
+        case .intent, .unknown: return .lookup(clientID: order.clientID)
+        case .accepted, .partial:
+            return .record(.cancelRequested(clientID: order.clientID, reason: stop ?? "not wanted any more"))
+        default:
+            return asked.contains(order.clientID)
+                ? .await(clientID: order.clientID) : .cancel(clientID: order.clientID)
         }
-        return .record(.intent(leg: leg, attempt: 1, clientID: identify(leg, 1), quantity: quantity))
+    }
+
+    /// Shares of a leg that all its orders have filled.
+    public func filled(_ leg: Int) -> FixedDecimal {
+        orders.filter { $0.leg == leg }.map { $0.filled }.reduce(.zero, +)
+    }
+
+    /// Value of all orders at their limit prices, those that ended short counted by what was filled.
+    public var spent: FixedDecimal {
+        orders.map { order in
+            let price = limits.limitPrice(legs[order.leg], attempt: order.attempt)
+            return price * (order.state.isTerminal ? order.filled : order.quantity)
+        }.reduce(.zero, +)
+    }
+
+    private func open(_ leg: Int, attempt: Int) -> Action {
+        let wanted = legs[leg]
+        let rest = wanted.quantity - filled(leg)
+        let price = limits.limitPrice(wanted, attempt: attempt)
+        let quantity = wanted.isSale ? rest : min(rest, affordable(rest, price))
+        guard quantity > 0, price * quantity >= minimumTrade || quantity == wanted.quantity else {
+            return .record(.skipped(leg: leg, reason: "cash covers \(quantity) of \(rest)"))
+        }
+        if let reason = limits.refusal(wanted, price: price, quantity: quantity, spent: spent) {
+            return .record(.skipped(leg: leg, reason: reason))
+        }
+        return .record(.intent(leg: leg, attempt: attempt, clientID: identify(leg, attempt), quantity: quantity))
     }
 
     /// The most whole lots that cash covers at the limit price with their commission.
-    private func affordable(_ leg: ExecutionLeg) -> FixedDecimal {
+    private func affordable(_ wanted: FixedDecimal, _ price: FixedDecimal) -> FixedDecimal {
         let purse = cash - cashFloor
-        guard purse > 0, leg.limitPrice > 0 else { return 0 }
-        var quantity = min(leg.quantity, purse / leg.limitPrice).roundedDown(to: lotSize)
+        guard purse > 0, price > 0 else { return 0 }
+        var quantity = min(wanted, purse / price).roundedDown(to: lotSize)
         for _ in 0..<1000 where quantity > 0 {
-            let value = leg.limitPrice * quantity
+            let value = price * quantity
             if value + commission.commission(shares: quantity, value: value) <= purse { return quantity }
             quantity -= lotSize
         }
@@ -238,7 +296,7 @@ public struct ExecutionBook: Sendable {
     /// Everything in the books as one text: equal books, equal bytes.
     public var json: JSONValue {
         [
-            "cash": JSONValue(cash), "halt": JSONValue(halt),
+            "cash": JSONValue(cash), "halt": JSONValue(halt), "stop": JSONValue(stop),
             "positions": .object(
                 JSONObject(positions.sorted { $0.key < $1.key }.map { ($0.key, JSONValue($0.value)) })),
             "lots": .object(JSONObject(lots.sorted { $0.key < $1.key }.map { ($0.key, JSONValue($0.value)) })),

@@ -16,6 +16,10 @@ public enum ExecutionEvent: Sendable, Equatable {
     /// A leg that is not sent: too little cash, or too small a trade.
     case skipped(leg: Int, reason: String)
     case halted(reason: String)
+    /// A person or the kill switch ended it: nothing new is sent, what is open is taken back.
+    case stopped(reason: String)
+    /// Written before the venue is asked to take an order back.
+    case cancelRequested(clientID: String, reason: String)
 
     /// One line of the log. Equal events, equal bytes.
     public var json: JSONValue {
@@ -37,6 +41,41 @@ public enum ExecutionEvent: Sendable, Equatable {
         case .closed(let id, let filled): ["event": "closed", "id": .string(id), "filled": JSONValue(filled)]
         case .skipped(let leg, let reason): ["event": "skipped", "leg": JSONValue(leg), "reason": .string(reason)]
         case .halted(let reason): ["event": "halted", "reason": .string(reason)]
+        case .stopped(let reason): ["event": "stopped", "reason": .string(reason)]
+        case .cancelRequested(let id, let reason):
+            ["event": "cancel_requested", "id": .string(id), "reason": .string(reason)]
+        }
+    }
+
+    /// Reads a line of the log; nil for one that this version did not write.
+    public init?(json: JSONValue) {
+        let id = json["id"]?.stringValue
+        let reason = json["reason"]?.stringValue ?? ""
+        func decimal(_ name: String) -> FixedDecimal? { json[name]?.stringValue.flatMap { FixedDecimal($0) } }
+        switch (json["event"]?.stringValue, id) {
+        case ("intent", let id?):
+            guard let leg = json["leg"]?.intValue, let attempt = json["attempt"]?.intValue,
+                let quantity = decimal("quantity")
+            else { return nil }
+            self = .intent(leg: leg, attempt: attempt, clientID: id, quantity: quantity)
+        case ("accepted", let id?): self = .accepted(clientID: id)
+        case ("rejected", let id?): self = .rejected(clientID: id, reason: reason)
+        case ("unanswered", let id?): self = .unanswered(clientID: id)
+        case ("absent", let id?): self = .absent(clientID: id)
+        case ("fill", let id?):
+            guard let fill = json["fill"]?.stringValue, let quantity = decimal("quantity"), let price = decimal("price")
+            else { return nil }
+            self = .fill(clientID: id, fillID: fill, quantity: quantity, price: price)
+        case ("closed", let id?):
+            guard let filled = decimal("filled") else { return nil }
+            self = .closed(clientID: id, filled: filled)
+        case ("cancel_requested", let id?): self = .cancelRequested(clientID: id, reason: reason)
+        case ("skipped", _):
+            guard let leg = json["leg"]?.intValue else { return nil }
+            self = .skipped(leg: leg, reason: reason)
+        case ("halted", _): self = .halted(reason: reason)
+        case ("stopped", _): self = .stopped(reason: reason)
+        default: return nil
         }
     }
 }
@@ -48,6 +87,8 @@ public enum OrderState: String, Sendable, CaseIterable {
     case absent = "ABSENT"
     case accepted = "ACCEPTED"
     case partial = "PARTIAL"
+    /// The venue has been asked to take it back; it may still fill.
+    case pendingCancel = "PENDING_CANCEL"
     case filled = "FILLED"
     case closed = "CLOSED"
     case rejected = "REJECTED"
@@ -64,16 +105,19 @@ public struct ExecutionLeg: Sendable, Equatable {
     public var limitPrice: FixedDecimal
     /// Lots of a sale, in the order in which fills consume them.
     public var lots: [(id: String, quantity: FixedDecimal)]
+    /// The price of the decision, which a collar is measured from; nil where there is none.
+    public var reference: FixedDecimal?
 
     public init(
         asset: String, isSale: Bool, quantity: FixedDecimal, limitPrice: FixedDecimal,
-        lots: [(id: String, quantity: FixedDecimal)] = []
+        lots: [(id: String, quantity: FixedDecimal)] = [], reference: FixedDecimal? = nil
     ) {
         self.asset = asset
         self.isSale = isSale
         self.quantity = quantity
         self.limitPrice = limitPrice
         self.lots = lots
+        self.reference = reference
     }
 
     public static func == (a: ExecutionLeg, b: ExecutionLeg) -> Bool {

@@ -41,7 +41,10 @@ public struct PaperVenue: Sendable {
         var filledValue: FixedDecimal
         var commission: FixedDecimal
         public var isRejected: Bool
-        public var isClosed: Bool { isRejected || filled == quantity }
+        /// Nil for an order that takes any price.
+        public var limit: FixedDecimal?
+        public var isCanceled = false
+        public var isClosed: Bool { isRejected || isCanceled || filled == quantity }
     }
 
     public enum Answer: Sendable, Equatable {
@@ -79,7 +82,9 @@ public struct PaperVenue: Sendable {
         return Double((z ^ (z >> 31)) >> 11) * 0x1p-53
     }
 
-    public mutating func submit(clientID: String, asset: String, isSale: Bool, quantity: FixedDecimal) -> Answer {
+    public mutating func submit(
+        clientID: String, asset: String, isSale: Bool, quantity: FixedDecimal, limit: FixedDecimal? = nil
+    ) -> Answer {
         guard orders[clientID] == nil else { return .duplicate }
         guard quotes[asset] != nil else { return .rejected("no such asset") }
         guard quantity > 0 else { return .rejected("nothing to trade") }
@@ -87,8 +92,7 @@ public struct PaperVenue: Sendable {
         let isRejected = uniform() < settings.rejectShare
         orders[clientID] = Order(
             clientID: clientID, asset: asset, isSale: isSale, quantity: quantity, filled: 0, filledValue: 0,
-            commission: 0,
-            isRejected: isRejected)
+            commission: 0, isRejected: isRejected, limit: limit)
         return isRejected ? .rejected("refused by the venue") : .accepted
     }
 
@@ -98,10 +102,55 @@ public struct PaperVenue: Sendable {
     /// Fills of an order so far, oldest first.
     public func fills(of clientID: String) -> [Fill] { fills.filter { $0.clientID == clientID } }
 
+    /// Takes over what a log says that this broker did before: orders that it accepted or refused, and their fills.
+    public mutating func restore(_ log: [ExecutionEvent], legs: [ExecutionLeg]) {
+        var intents: [String: (leg: Int, quantity: FixedDecimal)] = [:]
+        for event in log {
+            switch event {
+            case .intent(let leg, _, let clientID, let quantity): intents[clientID] = (leg, quantity)
+            case .accepted(let clientID), .rejected(let clientID, _):
+                guard orders[clientID] == nil, let intent = intents[clientID], legs.indices.contains(intent.leg) else {
+                    continue
+                }
+                var isRejected = false
+                if case .rejected = event { isRejected = true }
+                orders[clientID] = Order(
+                    clientID: clientID, asset: legs[intent.leg].asset, isSale: legs[intent.leg].isSale,
+                    quantity: intent.quantity, filled: 0, filledValue: 0, commission: 0, isRejected: isRejected)
+            case .fill(let clientID, let fillID, let quantity, let price):
+                guard let order = orders[clientID], !fills.contains(where: { $0.fillID == fillID }) else { continue }
+                book(order, quantity, price, fillID: fillID)
+            case .closed(let clientID, _):
+                if orders[clientID]?.isClosed == false { orders[clientID]?.isCanceled = true }
+            default: continue
+            }
+        }
+    }
+
+    private mutating func book(
+        _ order: Order, _ part: FixedDecimal, _ price: FixedDecimal, fillID: String
+    ) {
+        var order = order
+        order.filled += part
+        order.filledValue += price * part
+        let due = settings.commission.commission(shares: order.filled, value: order.filledValue)
+        cash += (order.isSale ? price * part : -(price * part)) - (due - order.commission)
+        order.commission = due
+        positions[order.asset, default: 0] += order.isSale ? -part : part
+        fills.append(Fill(clientID: order.clientID, fillID: fillID, quantity: part, price: price))
+        orders[order.clientID] = order
+    }
+
+    /// Takes an order back; false where there is none that is open.
+    public mutating func cancel(_ clientID: String) -> Bool {
+        guard orders[clientID]?.isClosed == false else { return false }
+        orders[clientID]?.isCanceled = true
+        return true
+    }
+
     /// Lets time pass for one order: fills it, or a part of it.
     public mutating func trade(_ clientID: String) -> [Fill] {
-        guard var order = orders[clientID], !order.isClosed, let quote = quotes[order.asset] else { return [] }
-        var made: [Fill] = []
+        guard let order = orders[clientID], !order.isClosed, let quote = quotes[order.asset] else { return [] }
         let rest = order.quantity - order.filled
         var part = rest
         if uniform() < settings.partialShare, rest > 1 {
@@ -114,16 +163,9 @@ public struct PaperVenue: Sendable {
         let impact = FixedDecimal(average * (0.5 + uniform()), places: 8)
         let edge = quote.halfSpread + impact
         let price = order.isSale ? quote.price - edge : quote.price + edge
-        order.filled += part
-        order.filledValue += price * part
-        let due = settings.commission.commission(shares: order.filled, value: order.filledValue)
-        cash += (order.isSale ? price * part : -(price * part)) - (due - order.commission)
-        order.commission = due
-        positions[order.asset, default: 0] += order.isSale ? -part : part
-        let fill = Fill(clientID: clientID, fillID: "\(clientID)-\(fills.count + 1)", quantity: part, price: price)
-        fills.append(fill)
-        made.append(fill)
-        orders[clientID] = order
-        return made
+        // A price beyond the order's limit fills nothing this time.
+        if let limit = order.limit, order.isSale ? price < limit : price > limit { return [] }
+        book(order, part, price, fillID: "\(clientID)-\(fills.count + 1)")
+        return Array(fills.suffix(1))
     }
 }

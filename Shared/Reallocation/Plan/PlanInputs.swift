@@ -9,6 +9,8 @@ struct PlanInputs: Sendable {
     var warnings: [PortfolioWarning]
     /// Assets that may not be bought, with the first day on which they may again.
     var washBlocks: [(asset: String, until: CalendarDate)] = []
+    /// Weights of the periods that were looked ahead; nil without.
+    var lookAhead: [[(asset: String, weight: Double)]]?
 
     init(_ request: RebalanceRequest) throws(Problem) {
         self.request = request
@@ -109,6 +111,7 @@ struct PlanInputs: Sendable {
             date: request.asOf, cash: request.cash, assets: assets, covariance: covariance,
             riskAversion: settings.riskAversion, horizonYears: settings.horizonYears, costs: Self.costs(settings.costs),
             tax: tax, limits: limits)
+        try lookAhead(names)
         if constraints.participation != nil {
             for asset in assets where asset.quote.dailyVolume == nil {
                 warnings.append(
@@ -178,6 +181,69 @@ struct PlanInputs: Sendable {
             mode: mode, rates: rates, realisedShort: tax.realisedShort, realisedLong: tax.realisedLong,
             carryShort: tax.carryShort, carryLong: tax.carryLong, carryValueShort: tax.carryValueShort,
             carryValueLong: tax.carryValueLong, method: method, holdingPeriod: regime.holdingPeriod, washSale: washSale)
+    }
+
+    /// Assets times periods that are looked ahead at most: the program grows with their square.
+    private static let mostAhead = 600
+
+    /// Puts the weights after the first period in the target's place.
+    private mutating func lookAhead(_ names: [String]) throws(Problem) {
+        guard let settings = request.settings.lookAhead else { return }
+        let place = JSONPointer(["settings", "look_ahead"])
+        guard names.count * settings.periods <= Self.mostAhead else {
+            throw Problem(
+                .tooLargeProblem,
+                "\(names.count) assets over \(settings.periods) periods; at most \(Self.mostAhead) of both together.")
+        }
+        let known = Set(names)
+        for (index, period) in settings.forecasts.enumerated() {
+            for name in period.keys.sorted() where !known.contains(name) {
+                throw Problem(
+                    place.appending("forecasts").appending(index).appending(name), .unknownValue,
+                    "\(Problem.echo(name)) is neither held nor wanted.")
+            }
+        }
+        let total = problem.value.double
+        let start = problem.assets.map { ($0.quote.price * $0.held).double / total }
+        let target = problem.assets.map { $0.target.double }
+        let ahead = LookAhead(
+            start: start, target: target, covariance: problem.covariance, riskAversion: problem.riskAversion,
+            period: problem.horizonYears / Double(settings.periods),
+            forecasts: settings.forecasts.isEmpty
+                ? [problem.assets.map { $0.expectedReturn }]
+                : settings.forecasts.map { period in names.map { period[$0] ?? 0 } },
+            costs: proportionalCosts,
+            lowest: problem.assets.map {
+                $0.canSell ? $0.lowestWeight?.double ?? 0 : ($0.quote.price * $0.held).double / total
+            },
+            highest: zip(problem.assets, start).map { $0.canBuy ? $0.highestWeight?.double ?? 1 : $1 },
+            cashFloor: problem.limits.cashFloor.double / total)
+        guard let weights = ahead.weights(periods: settings.periods), let first = weights.first else {
+            throw Problem(.unverified, "The periods ahead could not be planned.")
+        }
+        lookAhead = weights.map { period in zip(names, period).map { (asset: $0, weight: $1) } }
+        for index in problem.assets.indices {
+            problem.assets[index].target = FixedDecimal(max(0, first[index]), places: 10)
+            // The forecasts are in the weights: they count once.
+            problem.assets[index].expectedReturn = 0
+        }
+    }
+
+    /// One-way cost of a unit of value by asset: half the spread, and what commissions take by value and by share.
+    private var proportionalCosts: [Double] {
+        problem.assets.map { asset in
+            let commission = problem.costs.commission
+            return ((asset.quote.halfSpread + commission.perShare) / asset.quote.price + commission.rate).double
+        }
+    }
+
+    /// Whether the portfolio has left the region in which no trade pays.
+    var leavesRegion: Bool {
+        let total = problem.value.double
+        return NoTradeRegion.isLeft(
+            deviations: problem.assets.map { ($0.quote.price * $0.held).double / total - $0.target.double },
+            covariance: problem.covariance, riskAversion: problem.riskAversion, horizonYears: problem.horizonYears,
+            expectedReturns: problem.assets.map { $0.expectedReturn }, costs: proportionalCosts)
     }
 
     var trigger: RebalanceTrigger { RebalanceTrigger(request.settings.thresholds ?? .init()) }

@@ -45,6 +45,11 @@ extension ReallocationPlan {
             ),
             ("warnings", .array(warnings.map { $0.json })),
         ])
+        if let harvest { object["harvest"] = .array(harvest.map { $0.json }) }
+        if let lookAhead {
+            object["look_ahead"] = .array(
+                lookAhead.map { period in .object(JSONObject(period.map { ($0.asset, JSONValue($0.weight)) })) })
+        }
         object["summary"] = .string(summary)
         return .object(object)
     }

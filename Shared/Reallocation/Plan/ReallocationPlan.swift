@@ -68,5 +68,9 @@ public struct ReallocationPlan: Sendable {
     public var relaxed: [RelaxedLimit]
     public var alternatives: [Alternative]
     public var washBlocks: [(asset: String, until: CalendarDate)]
+    /// Losses worth taking, the most valuable first; nil where they were not looked for.
+    public var harvest: [HarvestCandidate]?
+    /// Weights after each period that was looked ahead; the first took the target's place. Nil without.
+    public var lookAhead: [[(asset: String, weight: Double)]]?
     public var warnings: [PortfolioWarning]
 }

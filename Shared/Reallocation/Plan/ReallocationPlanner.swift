@@ -19,7 +19,8 @@ public enum ReallocationPlanner {
             daysSinceLast: request.settings.thresholds?.lastRebalanced.map {
                 request.asOf.daysSinceEpoch - $0.daysSinceEpoch
             },
-            isTargetChanged: request.settings.thresholds?.targetChanged ?? false)
+            isTargetChanged: request.settings.thresholds?.targetChanged ?? false,
+            leavesRegion: inputs.leavesRegion)
         let isNeeded = inputs.trigger.isEmpty && rules.isEmpty || rules.contains { $0.fired }
         var draft = Draft(inputs: inputs, rules: rules, isNeeded: isNeeded, idle: idle)
         guard isNeeded else { return draft.finished(.notNeeded) }
@@ -200,7 +201,9 @@ struct Draft {
             benefit: benefit, cost: cost, costWeight: weight, objective: chosen.objective,
             idleObjective: idle.objective,
             lowerBound: min(lowerBound, chosen.objective), gap: gap, relaxed: relaxed, alternatives: alternatives,
-            washBlocks: inputs.washBlocks + newBlocks, warnings: inputs.warnings)
+            washBlocks: inputs.washBlocks + newBlocks,
+            harvest: inputs.request.settings.harvest.map { Harvest.candidates(inputs.problem, HarvestSettings($0)) },
+            lookAhead: inputs.lookAhead, warnings: inputs.warnings)
     }
 
     private var gap: Double {

@@ -15,6 +15,18 @@ struct LocalSearch {
     private(set) var totalLong = 0.0
     private var rowTotals: [Double]
     private var penalties: [Double]
+    /// What is added to a row by currency of signed value, of asset after asset; by cost; by absolute value; by trade.
+    private let rowValues: [Double]
+    private let rowCosts: [Double]
+    private let rowAbsolutes: [Double]
+    private let rowCounts: [Double]
+    /// Limits with the slack that rounding needs.
+    private let rowLimits: [Double]
+    private let m: Int
+    private let variances: [Double]
+    /// The lots of each asset at the rates that the search is at.
+    private var orders: [LotOrder] = []
+    private var orderRates: (short: Double, long: Double)?
     private var pull: [Double]
     private var risk: Double
     private var linear: Double
@@ -24,6 +36,7 @@ struct LocalSearch {
     private let rates: (short: Double, long: Double)?
     /// An improvement smaller than this is none.
     private let grain: Double
+    private let isLarge: Bool
 
     /// Starts at whole steps within the assets' limits; `guide` holds prices of the model's rows, which steer the proposals.
     init(_ model: TradeModel, k start: [Double], guide: [Double], rates: (short: Double, long: Double)? = nil) {
@@ -35,7 +48,19 @@ struct LocalSearch {
         gainsLong = k
         costs = k
         rowTotals = model.rows.map { _ in 0 }
-        grain = (model.count > 60 ? 1e-6 : 1e-10) * max(1, model.idleObjective.magnitude)
+        m = model.rows.count
+        var values = [Double](repeating: 0, count: n * model.rows.count)
+        for (r, row) in model.rows.enumerated() where !row.value.isEmpty {
+            for i in 0..<n { values[i * model.rows.count + r] = row.value[i] }
+        }
+        rowValues = values
+        rowCosts = model.rows.map { $0.cost }
+        rowAbsolutes = model.rows.map { $0.absolute }
+        rowCounts = model.rows.map { $0.count }
+        rowLimits = model.rows.map { $0.limit + 1e-9 * max(1, $0.limit.magnitude) }
+        variances = (0..<n).map { model.covariance[$0, $0] }
+        isLarge = n > TradeSolver.mostExact
+        grain = (isLarge ? 1e-6 : 1e-10) * max(1, model.idleObjective.magnitude)
         self.rates = rates
         self.guide = Array(guide.prefix(model.rows.count))
         let scale = max(model.idleObjective.magnitude, 1)
@@ -50,10 +75,12 @@ struct LocalSearch {
         linear = 0
         let (short, long) = model.tax.marginal(0, 0)
         for (i, one) in model.assets.enumerated() where start[i] != 0 || !one.allows(0) {
-            let order = one.order(short: short, long: long)
+            let order = one.order(short: rates?.short ?? short, long: rates?.long ?? long)
             let to = one.allows(start[i]) ? start[i] : (one.highest < 0 ? one.highest : one.lowest)
-            apply(change(i, to, order))
+            apply(change(i, to, order), keepsPull: false)
         }
+        pull = model.covariance.symmetricMultiplied(by: zip(model.assets, k).map { $0.deviation + $0.stepWeight * $1 })
+        risk = 0.5 * model.kappa * Vector.dot(zip(model.assets, k).map { $0.deviation + $0.stepWeight * $1 }, pull)
     }
 
     /// Risk, costs, tickets, expected return and tax, in currency.
@@ -64,16 +91,15 @@ struct LocalSearch {
     var isFeasible: Bool { violation == 0 && zip(model.assets, k).allSatisfy { $0.allows($1) } }
 
     private func violation(_ totals: [Double], _ short: Double, _ long: Double) -> Double {
-        var sum = 0.0
-        for (r, row) in model.rows.enumerated() {
-            let excess = totals[r] - row.limit
-            if excess > 1e-9 * max(1, row.limit.magnitude) { sum += penalties[r] * excess }
-        }
-        if let budget = model.taxBudget {
-            let excess = model.tax.tax(short, long) - budget
-            if excess > 1e-9 * max(1, budget.magnitude) { sum += 10 * excess }
-        }
+        var sum = taxViolation(short, long)
+        for r in 0..<m where totals[r] > rowLimits[r] { sum += penalties[r] * (totals[r] - model.rows[r].limit) }
         return sum
+    }
+
+    private func taxViolation(_ short: Double, _ long: Double) -> Double {
+        guard let budget = model.taxBudget else { return 0 }
+        let excess = model.tax.tax(short, long) - budget
+        return excess > 1e-9 * max(1, budget.magnitude) ? 10 * excess : 0
     }
 
     // MARK: One change
@@ -97,52 +123,67 @@ struct LocalSearch {
 
     /// What one or two changes make of objective and penalties.
     private func merit(_ a: Change, _ b: Change? = nil) -> Double {
-        var totals = rowTotals
-        var (short, long, newLinear, newRisk) = (totalShort, totalLong, linear, risk)
-        func add(_ change: Change) {
-            let i = change.asset
-            let one = model.assets[i]
-            let step = change.k - k[i]
-            newRisk +=
-                model.kappa * one.stepWeight * step * (pull[i] + 0.5 * model.covariance[i, i] * one.stepWeight * step)
-            let isNew = (change.k != 0 ? 1.0 : 0) - (k[i] != 0 ? 1 : 0)
-            let moreCost = change.cost - costs[i]
-            newLinear += moreCost + one.ticket * isNew + one.drift * step
-            short += change.short - gainsShort[i]
-            long += change.long - gainsLong[i]
-            let value = one.stepValue * step
-            let absolute = one.stepValue * (change.k.magnitude - k[i].magnitude)
-            for (r, row) in model.rows.enumerated() {
-                if !row.value.isEmpty { totals[r] += row.value[i] * value }
-                totals[r] += row.cost * moreCost + row.absolute * absolute + row.count * isNew
-            }
-        }
-        add(a)
+        let first = effect(a)
+        var short = totalShort + a.short - gainsShort[a.asset]
+        var long = totalLong + a.long - gainsLong[a.asset]
+        var value = constant + risk + linear + first.objective
+        var second = Effect()
         if let b {
-            add(b)
-            newRisk +=
-                model.kappa * model.covariance[a.asset, b.asset] * model.assets[a.asset].stepWeight * (a.k - k[a.asset])
-                * model.assets[b.asset].stepWeight * (b.k - k[b.asset])
+            second = effect(b)
+            short += b.short - gainsShort[b.asset]
+            long += b.long - gainsLong[b.asset]
+            value +=
+                second.objective + model.kappa * model.covariance[a.asset, b.asset] * first.weight * second.weight
         }
-        return constant + newRisk + newLinear + model.tax.price(short, long) + violation(totals, short, long)
+        for r in 0..<m {
+            var total =
+                rowTotals[r] + rowValues[a.asset * m + r] * first.value + rowCosts[r] * (first.cost + second.cost)
+                + rowAbsolutes[r] * (first.absolute + second.absolute) + rowCounts[r] * (first.count + second.count)
+            if let b { total += rowValues[b.asset * m + r] * second.value }
+            if total > rowLimits[r] { value += penalties[r] * (total - model.rows[r].limit) }
+        }
+        return value + model.tax.price(short, long) + taxViolation(short, long)
     }
 
-    private mutating func apply(_ change: Change) {
+    /// What a change does: to the objective without tax, and to what the rows count.
+    private struct Effect {
+        var objective = 0.0
+        var weight = 0.0
+        var value = 0.0
+        var cost = 0.0
+        var absolute = 0.0
+        var count = 0.0
+    }
+
+    private func effect(_ change: Change) -> Effect {
         let i = change.asset
         let one = model.assets[i]
         let step = change.k - k[i]
-        risk += model.kappa * one.stepWeight * step * (pull[i] + 0.5 * model.covariance[i, i] * one.stepWeight * step)
-        Kernels.addColumn(i, of: model.covariance, times: one.stepWeight * step, to: &pull)
+        let weight = one.stepWeight * step
         let isNew = (change.k != 0 ? 1.0 : 0) - (k[i] != 0 ? 1 : 0)
-        linear += change.cost - costs[i] + one.ticket * isNew + one.drift * step
+        let cost = change.cost - costs[i]
+        return Effect(
+            objective: model.kappa * weight * (pull[i] + 0.5 * variances[i] * weight) + cost + one.ticket * isNew
+                + one.drift * step,
+            weight: weight, value: one.stepValue * step, cost: cost,
+            absolute: one.stepValue * (change.k.magnitude - k[i].magnitude), count: isNew)
+    }
+
+    private mutating func apply(_ change: Change, keepsPull: Bool = true) {
+        let i = change.asset
+        let made = effect(change)
+        let one = model.assets[i]
+        linear += made.cost + one.ticket * made.count + one.drift * (change.k - k[i])
+        if keepsPull {
+            risk += model.kappa * made.weight * (pull[i] + 0.5 * variances[i] * made.weight)
+            Kernels.addColumn(i, of: model.covariance, times: made.weight, to: &pull)
+        }
         totalShort += change.short - gainsShort[i]
         totalLong += change.long - gainsLong[i]
-        for (r, row) in model.rows.enumerated() {
-            if !row.value.isEmpty { rowTotals[r] += row.value[i] * one.stepValue * step }
+        for r in 0..<m {
             rowTotals[r] +=
-                row.cost * (change.cost - costs[i]) + row.absolute * one.stepValue
-                * (change.k.magnitude - k[i].magnitude)
-            rowTotals[r] += row.count * isNew
+                rowValues[i * m + r] * made.value + rowCosts[r] * made.cost + rowAbsolutes[r] * made.absolute
+                + rowCounts[r] * made.count
         }
         k[i] = change.k
         fromShort[i] = change.fromShort
@@ -156,15 +197,30 @@ struct LocalSearch {
 
     // MARK: Descent
 
-    /// Sweeps over single assets and pairs until neither helps.
+    /// Sweeps over single assets and pairs until neither helps; for many assets until a sweep is hardly worth its time.
     mutating func improve(sweeps: Int = 60, pairs: Int) {
+        func isEnough(_ before: Double) -> Bool { isLarge && before - merit < 1e-5 * max(1, merit.magnitude) }
         for _ in 0..<sweeps {
+            let start = merit
             var helped = false
-            for _ in 0..<12 where sweepSingles() { helped = true }
+            for _ in 0..<12 {
+                let before = merit
+                guard sweepSingles() else { break }
+                helped = true
+                if isEnough(before) { break }
+            }
             if refineLots() { helped = true }
             if sweepPairs(pairs) { helped = true }
-            if !helped { return }
+            if !helped || isEnough(start) { return }
         }
+    }
+
+    /// The lots at the rates of the margin.
+    private mutating func refreshOrders() {
+        let (short, long) = model.tax.marginal(totalShort, totalLong)
+        if let orderRates, orderRates.short == short, orderRates.long == long { return }
+        orders = model.assets.map { $0.order(short: short, long: long) }
+        orderRates = (short, long)
     }
 
     private func prices(_ i: Int, guided: Bool) -> ChoicePrices {
@@ -184,7 +240,7 @@ struct LocalSearch {
     /// The whole steps that are worth a look for an asset.
     private func proposals(_ i: Int, _ order: LotOrder) -> [Double] {
         let one = model.assets[i]
-        let variance = model.covariance[i, i]
+        let variance = variances[i]
         let slope = model.kappa * one.stepWeight * (pull[i] - variance * one.stepWeight * k[i])
         let curvature = model.kappa * variance * one.stepWeight * one.stepWeight
         var found = [0, k[i] - 1, k[i] + 1]
@@ -212,8 +268,8 @@ struct LocalSearch {
     private mutating func sweepSingles() -> Bool {
         var helped = false
         for i in k.indices where model.assets[i].highest > model.assets[i].lowest {
-            let (short, long) = model.tax.marginal(totalShort, totalLong)
-            let order = model.assets[i].order(short: short, long: long)
+            refreshOrders()
+            let order = orders[i]
             if applyBest(of: proposals(i, order).map { change(i, $0, order) }) { helped = true }
         }
         return helped
@@ -222,9 +278,9 @@ struct LocalSearch {
     /// Two assets at once: more of one for less of another, and one trade in place of another.
     private mutating func sweepPairs(_ limit: Int) -> Bool {
         guard limit > 1 else { return false }
-        let (short, long) = model.tax.marginal(totalShort, totalLong)
-        let orders = model.assets.map { $0.order(short: short, long: long) }
-        let now = merit
+        refreshOrders()
+        let orders = orders
+        var now = merit
         var ups: [(asset: Int, merit: Double)] = []
         var downs = ups
         for i in k.indices {
@@ -238,6 +294,7 @@ struct LocalSearch {
         }
         ups.sort { $0.merit < $1.merit }
         downs.sort { $0.merit < $1.merit }
+        var helped = false
         var best: (a: Change, b: Change, merit: Double)?
         func consider(_ a: Change, _ b: Change) {
             let value = merit(a, b)
@@ -257,17 +314,29 @@ struct LocalSearch {
                     }
                 }
             }
+            // With many assets each partner's best exchange is made at once; with few the best of all.
+            if isLarge, let found = best {
+                apply(found.a)
+                apply(found.b)
+                (helped, best, now) = (true, nil, merit)
+            }
         }
         // One trade given up for another.
         let traded = k.indices.filter { k[$0] != 0 && model.assets[$0].allows(0) }
-        let idle = (ups.prefix(limit) + downs.prefix(limit)).map { $0.asset }.filter { k[$0] == 0 }
-        for i in traded.prefix(4 * limit) {
+        let idle = Set((ups.prefix(limit) + downs.prefix(limit)).map { $0.asset }.filter { k[$0] == 0 }).sorted()
+        let openings = idle.map { j in proposals(j, orders[j]).map { change(j, $0, orders[j]) } }
+        for i in traded.prefix(isLarge ? 8 * limit : 4 * limit) {
             let drop = change(i, 0, orders[i])
-            for j in idle where j != i {
-                for next in proposals(j, orders[j]) { consider(drop, change(j, next, orders[j])) }
+            for (j, changes) in zip(idle, openings) where j != i && k[j] == 0 {
+                for opening in changes { consider(drop, opening) }
+            }
+            if isLarge, let found = best {
+                apply(found.a)
+                apply(found.b)
+                (helped, best, now) = (true, nil, merit)
             }
         }
-        guard let best else { return false }
+        guard let best else { return helped }
         apply(best.a)
         apply(best.b)
         return true

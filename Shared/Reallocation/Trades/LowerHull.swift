@@ -48,18 +48,6 @@ struct LowerHulls {
         return max(k[low - 1], k[low] - derivative / curvature)
     }
 
-    /// The hull at a point between its ends.
-    func value(_ asset: Int, _ at: Double) -> Double {
-        let (first, last) = (starts[asset], starts[asset + 1] - 1)
-        var (low, high) = (first, last)
-        while low < high {
-            let middle = (low + high) / 2
-            if k[middle] < at { low = middle + 1 } else { high = middle }
-        }
-        guard low > first, k[low] > at else { return y[low] }
-        return y[low - 1] + (y[low] - y[low - 1]) * (at - k[low - 1]) / (k[low] - k[low - 1])
-    }
-
     /// The vertices beside a point, and how far it lies from the first to the second.
     func around(_ asset: Int, _ at: Double) -> (below: Double, above: Double, share: Double) {
         let (first, last) = (starts[asset], starts[asset + 1] - 1)

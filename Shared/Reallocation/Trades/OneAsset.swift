@@ -14,8 +14,8 @@ struct ChoicePrices: Equatable {
 }
 
 /// Lots in the order in which a linear tax takes them.
-struct LotOrder {
-    struct Piece {
+struct LotOrder: Sendable {
+    struct Piece: Sendable {
         /// In steps, counted from the first share sold.
         var from: Double
         var to: Double
@@ -62,40 +62,68 @@ struct LotOrder {
 }
 
 /// One asset of the trade problem in binary figures: decisions are whole steps k, bought positive, sold negative.
-struct OneAsset {
+///
+/// A class because its arrays would be retained one by one with every copy in the search's innermost loops.
+final class OneAsset: Sendable {
     /// A stretch of steps on which commission and fees are a + b |k|.
-    struct CostSegment {
+    struct CostSegment: Sendable {
         var to: Double
         var a: Double
         var b: Double
     }
     /// A lot by its gain for a step and its size in steps.
-    struct Lot {
+    struct Lot: Sendable {
         var gain: Double
         var size: Double
     }
 
     /// Currency of a step, and weight of a step.
-    var stepValue: Double
-    var stepWeight: Double
+    let stepValue: Double
+    let stepWeight: Double
     /// Weight less target, before trades.
-    var deviation: Double
+    let deviation: Double
     /// Allowed steps, and the least steps of a trade.
-    var lowest: Double
-    var highest: Double
-    var leastTrade: Double
-    var buying: [CostSegment]
-    var selling: [CostSegment]
+    let lowest: Double
+    let highest: Double
+    let leastTrade: Double
+    let buying: [CostSegment]
+    let selling: [CostSegment]
     /// Impact is this times |k|^1.5.
-    var impact: Double
-    var ticket: Double
+    let impact: Double
+    let ticket: Double
     /// Lots by gain, smallest first.
-    var shortLots: [Lot]
-    var longLots: [Lot]
+    let shortLots: [Lot]
+    let longLots: [Lot]
     /// Objective for a step from expected return.
-    var drift: Double
+    let drift: Double
     /// The order that the disposal method fixes, whatever the tax; nil where the tax chooses.
-    var prescribed: LotOrder?
+    let prescribed: LotOrder?
+    /// Steps held in short-term lots, and in long-term ones.
+    let shortSteps: Double
+    let longSteps: Double
+
+    init(
+        stepValue: Double, stepWeight: Double, deviation: Double, lowest: Double, highest: Double, leastTrade: Double,
+        buying: [CostSegment], selling: [CostSegment], impact: Double, ticket: Double, shortLots: [Lot],
+        longLots: [Lot], drift: Double, prescribed: LotOrder?
+    ) {
+        self.stepValue = stepValue
+        self.stepWeight = stepWeight
+        self.deviation = deviation
+        self.lowest = lowest
+        self.highest = highest
+        self.leastTrade = leastTrade
+        self.buying = buying
+        self.selling = selling
+        self.impact = impact
+        self.ticket = ticket
+        self.shortLots = shortLots
+        self.longLots = longLots
+        self.drift = drift
+        self.prescribed = prescribed
+        shortSteps = shortLots.reduce(0) { $0 + $1.size }
+        longSteps = longLots.reduce(0) { $0 + $1.size }
+    }
 
     /// Cost paid for k steps, without ticket.
     func cost(_ k: Double) -> Double {
@@ -150,10 +178,6 @@ struct OneAsset {
         }
         return (sum(shortLots, m), sum(longLots, x - m))
     }
-
-    /// Steps held in short-term lots, and in long-term ones.
-    var shortSteps: Double { shortLots.reduce(0) { $0 + $1.size } }
-    var longSteps: Double { longLots.reduce(0) { $0 + $1.size } }
 
     /// The choice's price without the quadratic part: costs, tax, rows.
     func price(_ k: Double, _ prices: ChoicePrices, _ order: LotOrder) -> Double {

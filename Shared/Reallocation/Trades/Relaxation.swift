@@ -14,8 +14,7 @@ import LinearAlgebra
 /// duality gaps, with applications (the hulls).
 struct Relaxation {
     let model: TradeModel
-    /// The rates that are applied; a bundle changes them from solve to solve.
-    var cell: TaxCell
+    let cell: TaxCell
     let rows: [TradeModel.Row]
     private let share: Double
     /// Objective of the starting point without tax and costs, less its risk.
@@ -155,28 +154,7 @@ struct Relaxation {
         makeHulls(state, prices)
         descend(&state)
         evaluate(state, prices, &best)
-        return excess(state).rows
-    }
-
-    /// What one solve tells of the dual: a bound and how it changes with each price.
-    struct Probe {
-        var bound: Bound
-        /// The Lagrangian at the relaxed point, which is above the dual at every price: the height of a plane.
-        var height: Double
-        var excess: [Double]
-        var short: Double
-        var long: Double
-    }
-
-    /// One solve at given multipliers and rates; the point is kept in `state` for the next.
-    mutating func probe(_ state: inout Start) -> Probe {
-        var bound = Bound(value: -.infinity, k: state.k, multipliers: state.multipliers, choice: [], slack: [])
-        _ = solve(&state, &bound)
-        // The hulls are finer around the point they were made at.
-        let rows = solve(&state, &bound)
-        let totals = excess(state)
-        return Probe(
-            bound: bound, height: height(state), excess: rows, short: totals.short, long: totals.long)
+        return excess(state)
     }
 
     private mutating func makeHulls(_ state: Start, _ prices: [ChoicePrices]) {
@@ -202,7 +180,7 @@ struct Relaxation {
     }
 
     /// Places at which the choice may bend, and some around the present point, ascending and allowed.
-    private static func sample(
+    static func sample(
         _ one: OneAsset, _ order: LotOrder, low: Double, high: Double, around: Double, _ out: inout [Double]
     ) {
         if high - low <= 24 {
@@ -315,32 +293,15 @@ struct Relaxation {
         }
     }
 
-    /// kappa/2 d'Md + hulls - nu'limit at the relaxed point, the cell's constant left out.
-    private func height(_ state: Start) -> Double {
-        var value = constant
-        for (row, nu) in zip(rows, state.multipliers) where nu > 0 { value -= nu * row.limit }
-        for (i, one) in model.assets.enumerated() {
-            let variance = model.covariance[i, i]
-            let d = one.deviation + one.stepWeight * state.k[i]
-            value += 0.5 * model.kappa * d * (pull[i] - share * variance * d)
-            // The hulls leave out what the diagonal part is at k = 0.
-            value += hulls.value(i, state.k[i]) + 0.5 * model.kappa * share * variance * one.deviation * one.deviation
-        }
-        return value
-    }
-
     /// By how much each row is broken at the relaxed point, hulls taken between their vertices.
-    private func excess(_ state: Start) -> (rows: [Double], short: Double, long: Double) {
+    private func excess(_ state: Start) -> [Double] {
         var excess = rows.map { -$0.limit }
-        var (short, long) = (0.0, 0.0)
         for (i, one) in model.assets.enumerated() {
             let (below, above, share) = hulls.around(i, state.k[i])
             for (k, weight) in [(below, 1 - share), (above, share)] where weight > 0 && k != 0 {
                 let value = one.stepValue * k
                 let cost = one.cost(k)
                 let gains = k < 0 ? orders[i].gains(-k) : (0, 0)
-                short += weight * gains.0
-                long += weight * gains.1
                 for (r, row) in rows.enumerated() {
                     var part =
                         row.cost * cost + row.absolute * value.magnitude + row.short * gains.0 + row.long * gains.1
@@ -350,7 +311,7 @@ struct Relaxation {
                 }
             }
         }
-        return (excess, short, long)
+        return excess
     }
 }
 

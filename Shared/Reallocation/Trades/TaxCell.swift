@@ -72,38 +72,6 @@ struct TaxFunction {
         return s >= 0 ? (l >= 0 ? (rateShort, rateLong) : (rateShort, rateShort)) : (rateLong, rateLong)
     }
 
-    /// The corners of the function's linear pieces within a rectangle, with its values there: a linear function that is no greater at
-    /// all of them is no greater anywhere in the rectangle.
-    func corners(
-        short: ClosedRange<Double>, long: ClosedRange<Double>
-    ) -> [(short: Double, long: Double, price: Double)] {
-        // Lines a s + b l = c, in results after their carries.
-        let (s0, l0) = (netShort, netLong)
-        let edges = [
-            (1.0, 0.0, s0 + short.lowerBound), (1, 0, s0 + short.upperBound), (0, 1, l0 + long.lowerBound),
-            (0, 1, l0 + long.upperBound),
-        ]
-        let kinks =
-            mode != .nettedYear
-            ? [] : [(1.0, 0.0, 0.0), (0, 1, 0), (1, 1, 0), (1, 1, -cap), (1, 0, -cap), (0, 1, -cap)]
-        let lines = edges + kinks
-        var found: [(short: Double, long: Double, price: Double)] = []
-        for (index, p) in lines.enumerated() {
-            for q in lines.dropFirst(index + 1) {
-                let determinant = p.0 * q.1 - p.1 * q.0
-                guard determinant != 0 else { continue }
-                let s = (p.2 * q.1 - p.1 * q.2) / determinant - s0
-                let l = (p.0 * q.2 - p.2 * q.0) / determinant - l0
-                let slack = 1e-9 * (1 + s.magnitude + l.magnitude)
-                guard s >= short.lowerBound - slack, s <= short.upperBound + slack, l >= long.lowerBound - slack,
-                    l <= long.upperBound + slack
-                else { continue }
-                found.append((s, l, price(s, l)))
-            }
-        }
-        return found
-    }
-
     /// The regions of (dS, dL) on which the price is linear, or bounded below by something linear, that lie within a rectangle.
     /// The function is not convex; on each of these cells it is.
     func cells(short: ClosedRange<Double>, long: ClosedRange<Double>) -> [TaxCell] {

@@ -173,14 +173,16 @@ struct TradeModel {
             return (try? Cholesky(factorising: shifted)) != nil
         }
         guard isDefinite(0) else { throw .covarianceNotSemidefinite }
+        // For many assets the split has own variances instead.
+        if n > TradeSolver.mostExact { return 0 }
         if isDefinite(0.999_999) { return 0.999_999 }
         var (low, high) = (0.0, 1.0)
-        for _ in 0..<(n > 100 ? 5 : 14) {
+        for _ in 0..<14 {
             let middle = (low + high) / 2
             if isDefinite(middle) { low = middle } else { high = middle }
         }
-        // A little less than what rounding may have let through; half for many assets, where a well-conditioned rest is worth more.
-        return max(0, low - 1e-6) * (n > 60 ? 0.5 : 1)
+        // A little less than what rounding may have let through.
+        return max(0, low - 1e-6)
     }
 }
 

@@ -4,6 +4,9 @@ import WireFormat
 
 /// Solves the trade problem: relaxation for the bound, local search for the trades, branch and bound where it is small.
 public enum TradeSolver {
+    /// Most assets that branch and bound is for; beyond, the relaxation over columns of choices bounds the search.
+    static let mostExact = 60
+
     /// How much work may be done.
     public struct Effort: Sendable {
         /// Most nodes of the branch and bound; zero leaves it out.
@@ -61,7 +64,6 @@ struct BranchAndBound {
     let model: TradeModel
     let effort: TradeSolver.Effort
     private var relaxations: [Relaxation]
-    private let corners: [(short: Double, long: Double, price: Double)]
     /// No trades within the assets' limits have a greater objective: a bound above it proves that there are none.
     private let ceiling: Double
     private(set) var incumbent: Incumbent?
@@ -88,8 +90,6 @@ struct BranchAndBound {
             for (gain, size) in longs { if gain < 0 { long.0 += gain * size } else { long.1 += gain * size } }
         }
         let cells = model.tax.cells(short: short.0...short.1, long: long.0...long.1)
-        corners =
-            model.tax.mode == .nettedYear ? model.tax.corners(short: short.0...short.1, long: long.0...long.1) : []
         ceiling = Self.ceiling(model, short: short.1, long: long.1)
         relaxations = cells.map { Relaxation(model, $0) }
     }
@@ -111,20 +111,45 @@ struct BranchAndBound {
         return 0.5 * model.kappa * spread * spread + rest + max(0, model.tax.price(short, long)) + 1
     }
 
-    /// For many assets: one bound over all prices at once, and the search from where it led.
+    /// For many assets: the bound of each cell of the tax over the hulls of all choices, and the search from where it led.
+    ///
+    /// The cell with the least bound is always the next to be worked on: it is the one that holds the bound of the whole down.
     private mutating func runLarge() {
-        let low = model.assets.map { $0.lowest }
-        let high = model.assets.map { $0.highest }
-        var bundle = DualBundle(model, corners: corners)
-        bundle.maximise(low: low, high: high, from: model.tax.marginal(0, 0), cutoff: cutoff, solves: 22)
-        lowerBound = bundle.best.value
-        let starts = bundle.choices.map { choice in
-            (choice: choice, merit: LocalSearch(model, k: choice, guide: bundle.best.multipliers).merit)
+        // Doing nothing always competes.
+        offer(model.assets.map { _ in 0 }, guide: [], pairs: 0, enumerates: false, fixed: true)
+        let setting = CellBound.Setting(model)
+        let idle = model.tax.marginal(0, 0)
+        var bounds = relaxations.map { CellBound(setting, $0.cell, multipliers: []) }
+        let first = relaxations.firstIndex { $0.cell.short == idle.short && $0.cell.long == idle.long } ?? 0
+        guard bounds.indices.contains(first) else { return }
+        bounds[first].improve()
+        var hasSearched = false
+        while !isOverTime {
+            for at in bounds.indices where bounds[at].rounds == 0 {
+                for other in bounds.indices where bounds[other].rounds > 0 { bounds[at].adopt(bounds[other]) }
+            }
+            let open = bounds.indices.filter { !bounds[$0].isDone && bounds[$0].rounds < Self.mostRounds }
+            guard let at = open.min(by: { bounds[$0].value < bounds[$1].value }),
+                bounds[at].value < cutoff - 1e-4 * (incumbent?.objective.magnitude ?? 0),
+                bounds[at].value <= (bounds.map { $0.value }.min() ?? 0)
+            else { break }
+            bounds[at].improve()
+            if bounds[at].isDone || bounds[at].rounds == Self.mostRounds {
+                search(bounds[at])
+                hasSearched = true
+            }
         }
-        for start in starts.sorted(by: { $0.merit < $1.merit }).prefix(2) {
-            offer(
-                start.choice, guide: bundle.best.multipliers, rates: bundle.bestRates, pairs: 16, enumerates: false)
-        }
+        if !hasSearched, let at = bounds.indices.min(by: { bounds[$0].value < bounds[$1].value }) { search(bounds[at]) }
+        lowerBound = bounds.map { $0.value }.min() ?? -.infinity
+    }
+
+    private static let mostRounds = 7
+
+    /// Looks for trades from where a cell's relaxation ended.
+    private mutating func search(_ bound: CellBound) {
+        let guide = Array(bound.multipliers.prefix(model.rows.count))
+        offer(bound.start, guide: guide, pairs: 16, enumerates: false)
+        offer(bound.dive(), guide: guide, pairs: 16, enumerates: false)
     }
     private var isOverTime: Bool { effort.deadline.interruption != nil }
 
@@ -133,7 +158,7 @@ struct BranchAndBound {
         // Tiny steps (tokens) make no difference that is worth a node.
         let isFine = model.assets.contains { $0.highest - $0.lowest > 1e6 }
         let limit = min(effort.nodes(assets: n), isFine ? 100 : .max)
-        if n > 60 {
+        if n > TradeSolver.mostExact {
             runLarge()
             return
         }

@@ -124,6 +124,8 @@ public struct RebalanceSettings: Sendable, Equatable {
         public var cooldownDays: Int?
         public var lastRebalanced: CalendarDate?
         public var targetChanged = false
+        /// Whether leaving the no-trade region of costs and risk is a reason.
+        public var noTradeRegion = false
         public init() {}
     }
 
@@ -218,7 +220,28 @@ public struct RebalanceSettings: Sendable, Equatable {
         public init() {}
     }
 
+    /// How losses are looked for; nil for not at all.
+    public struct Harvest: Sendable, Equatable {
+        public var floor: FixedDecimal = 0
+        public var discountRate = 0.05
+        public var deferralYears = 10.0
+        public var days = 31
+        public var identical: [[String]] = []
+        public var substitutes: [String]?
+        public init() {}
+    }
+
+    /// Forecasts of the periods to come; nil for a plan that looks at today alone.
+    public struct LookAhead: Sendable, Equatable {
+        public var periods = 4
+        /// Annual returns beyond cash by asset, a period after the other; the last holds on.
+        public var forecasts: [[String: Double]] = []
+        public init() {}
+    }
+
     public var thresholds: Thresholds?
+    public var harvest: Harvest?
+    public var lookAhead: LookAhead?
     public var riskAversion = 4.0
     public var horizonYears = 1.0
     public var costs = Costs()

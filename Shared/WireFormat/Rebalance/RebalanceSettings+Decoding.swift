@@ -32,6 +32,8 @@ extension RebalanceSettings {
             inner.finish()
             costGate = gate
         }
+        if let inner = reader.object("harvest") { harvest = Harvest(inner) }
+        if let inner = reader.object("look_ahead") { lookAhead = LookAhead(inner) }
         relaxes = reader.bool("relax") ?? true
         alternatives = reader.bool("alternatives")
         expiresSeconds = reader.int("expires_seconds", in: 1...86_400) ?? expiresSeconds
@@ -52,6 +54,45 @@ extension RebalanceSettings.Thresholds {
         cooldownDays = reader.int("cooldown_days", in: 0...36_500)
         lastRebalanced = reader.date("last_rebalanced")
         targetChanged = reader.bool("target_changed") ?? false
+        noTradeRegion = reader.bool("no_trade_region") ?? false
+        reader.finish()
+    }
+}
+
+extension RebalanceSettings.Harvest {
+    fileprivate init(_ reader: MemberReader) {
+        floor = reader.fixed("floor", in: 0...1_000_000_000) ?? 0
+        discountRate = reader.double("discount_rate", in: Interval(lower: 0, upper: 1)) ?? discountRate
+        deferralYears = reader.double("deferral_years", in: Interval(lower: 0, upper: 100)) ?? deferralYears
+        days = reader.int("days", in: 1...366) ?? days
+        for (place, value) in reader.elements("identical", count: 0...1000) ?? [] {
+            guard let names = value.arrayValue?.compactMap({ $0.stringValue }), names.count == value.arrayValue?.count
+            else {
+                reader.faults.record(Violation(place, .wrongType, "Expected a list of names."))
+                continue
+            }
+            identical.append(names)
+        }
+        substitutes = reader.strings("substitutes", count: 0...RebalanceRequest.mostAssets)
+        reader.finish()
+    }
+}
+
+extension RebalanceSettings.LookAhead {
+    fileprivate init(_ reader: MemberReader) {
+        periods = reader.int("periods", in: 1...24) ?? periods
+        for (place, value) in reader.elements("forecasts", count: 0...24) ?? [] {
+            guard let members = value.objectValue?.members else {
+                reader.faults.record(Violation(place, .wrongType, "Expected returns by asset."))
+                continue
+            }
+            var period: [String: Double] = [:]
+            for (name, value) in members {
+                period[name] = reader.double(
+                    value, at: place.appending(name), in: Interval(lower: -10, upper: 10))
+            }
+            forecasts.append(period)
+        }
         reader.finish()
     }
 }

@@ -1,0 +1,32 @@
+import Foundation
+import Reallocation
+import WireFormat
+
+/// What the benchmarks of the reallocation library drive, without a service around it.
+///
+///     ReallocationBench trades <assets> <problems> [file for the problems]
+///     ReallocationBench faults <scripts> [first seed]
+///
+/// Each line it prints is one JSON object.
+@main
+struct ReallocationBench {
+    static func main() throws {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        func number(_ place: Int, _ standard: Int) -> Int {
+            arguments.count > place ? Int(arguments[place]) ?? standard : standard
+        }
+        switch arguments.first {
+        case "trades":
+            try TradeMeasurement.run(
+                assets: number(1, 500), problems: number(2, 20), file: arguments.count > 3 ? arguments[3] : nil)
+        case "faults": FaultScripts.run(scripts: number(1, 100_000), first: number(2, 0))
+        default:
+            throw Problem(JSONPointer(["command"]), .unknownValue, "Known: trades, faults.")
+        }
+    }
+
+    static func say(_ line: JSONValue) {
+        print(line.serialized())
+        fflush(nil)
+    }
+}

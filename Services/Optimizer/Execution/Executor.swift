@@ -1,0 +1,316 @@
+import Foundation
+import Logging
+import PostgresClient
+import Reallocation
+import ServiceKit
+import WireFormat
+
+/// Trades one plan at one venue, an event at a time: each is committed before anything follows from it, a fill together with the
+/// holdings that it makes. Any process may go on where another stopped; what the venue has not said is asked for, never assumed.
+final class Executor: Sendable {
+    private let optimizer: Optimizer
+    private let tenant: UUID
+    private let planID: String
+    /// Names this run: no other has ever had the same.
+    let owner: String
+
+    init(_ optimizer: Optimizer, tenant: UUID, plan: String) {
+        self.optimizer = optimizer
+        self.tenant = tenant
+        planID = plan
+        owner = optimizer.jobs.owner + "." + PortfolioID.make()
+    }
+
+    /// What a run needs and what it has come to.
+    private final class Run {
+        let record: ExecutionRecord
+        let sheet: TradeSheet
+        let venue: any TradingVenue
+        let orderSeconds: Double
+        var book: ExecutionBook
+        var prepared: [String: JSONValue]
+        var length: Int
+        /// When each order was first waited for.
+        var waits: [String: ContinuousClock.Instant] = [:]
+
+        init(
+            _ record: ExecutionRecord, _ sheet: TradeSheet, _ venue: any TradingVenue, _ book: ExecutionBook,
+            prepared: [String: JSONValue], length: Int, orderSeconds: Double
+        ) {
+            self.record = record
+            self.sheet = sheet
+            self.venue = venue
+            self.book = book
+            self.prepared = prepared
+            self.length = length
+            self.orderSeconds = orderSeconds
+        }
+
+        func order(_ clientID: String) -> VenueOrder? {
+            guard let order = book.orders.first(where: { $0.clientID == clientID }) else { return nil }
+            let leg = sheet.legs[order.leg]
+            return VenueOrder(
+                clientID: clientID, asset: leg.asset, isSale: leg.isSale, quantity: order.quantity,
+                limitPrice: book.limits.limitPrice(leg, attempt: order.attempt))
+        }
+    }
+
+    /// Works until the plan has ended; its report. Nil where another process has the execution.
+    func run() async throws -> JSONValue? {
+        guard let run = try await load() else { return nil }
+        do {
+            while try await step(run) {}
+            return try await finish(run)
+        } catch is ExecutionLost {
+            return nil
+        } catch {
+            let (planID, owner) = (planID, owner)
+            try? await optimizer.pool.transaction(.app(tenant)) { connection in
+                try await ExecutionStore.release(planID, owner: owner, on: connection)
+            }
+            throw error
+        }
+    }
+
+    private func load() async throws -> Run? {
+        let (planID, owner) = (planID, owner)
+        let loaded = try await optimizer.pool.transaction(.app(tenant)) { connection -> Loaded? in
+            guard try await ExecutionStore.hold(planID, owner: owner, on: connection),
+                let record = try await ExecutionStore.find(planID, on: connection),
+                let plan = try await PlanStore.find(planID, locks: false, on: connection)
+            else { return nil }
+            let request = try await PlanStore.request(of: planID, on: connection)
+            let log = try await ExecutionStore.log(of: planID, on: connection)
+            return Loaded(
+                record: record, sheet: try TradeSheet(plan, request: request, holdings: record.before),
+                events: log.events, prepared: log.prepared, length: log.length,
+                spent: try await ExecutionStore.spentToday(on: connection))
+        }
+        guard let loaded else { return nil }
+        let settings = try ExecutionSettings(json: loaded.record.settings)
+        var limits = settings.limits
+        limits.spentToday = loaded.spent
+        limits.order = [limits.order, optimizer.trading.orderLimit].compactMap { $0 }.min()
+        limits.day = [limits.day, optimizer.trading.dayLimit].compactMap { $0 }.min()
+        // What this plan has filled already is in its own books.
+        var book = loaded.sheet.book(limits)
+        book.replay(loaded.events)
+        let venue = try optimizer.trading.venue(
+            loaded.record.venue, sheet: loaded.sheet, seed: settings.seed, log: loaded.events)
+        return Run(
+            loaded.record, loaded.sheet, venue, book, prepared: loaded.prepared, length: loaded.length,
+            orderSeconds: settings.orderSeconds)
+    }
+
+    private final class Loaded: Sendable {
+        let record: ExecutionRecord
+        let sheet: TradeSheet
+        let events: [ExecutionEvent]
+        let prepared: [String: JSONValue]
+        let length: Int
+        let spent: FixedDecimal
+
+        init(
+            record: ExecutionRecord, sheet: TradeSheet, events: [ExecutionEvent], prepared: [String: JSONValue],
+            length: Int, spent: FixedDecimal
+        ) {
+            self.record = record
+            self.sheet = sheet
+            self.events = events
+            self.prepared = prepared
+            self.length = length
+            self.spent = spent
+        }
+    }
+
+    // MARK: One step
+
+    /// False where nothing is left to be done.
+    private func step(_ run: Run) async throws -> Bool {
+        try Task.checkCancellation()
+        if run.book.stop == nil, run.book.halt == nil {
+            let (planID, owner) = (planID, owner)
+            let reason = try await optimizer.pool.transaction(.app(tenant)) { connection -> String? in
+                guard try await ExecutionStore.hold(planID, owner: owner, on: connection) else { throw ExecutionLost() }
+                return try await ExecutionStore.stopReason(planID, on: connection)
+            }
+            if let reason { try await write(.stopped(reason: reason), run) }
+        }
+        switch run.book.next() {
+        case .finished: return false
+        case .record(let event): try await write(event, run)
+        case .submit(let clientID, _, _): try await submit(clientID, run)
+        case .cancel(let clientID):
+            guard let order = run.order(clientID) else { return false }
+            do {
+                try await run.venue.cancel(order)
+                run.book.noteAsked(clientID)
+            } catch {
+                try await pause(run, error)
+            }
+        case .lookup(let clientID): try await look(clientID, run, isOpen: false)
+        case .await(let clientID): try await look(clientID, run, isOpen: true)
+        }
+        return true
+    }
+
+    private func submit(_ clientID: String, _ run: Run) async throws {
+        guard let order = run.order(clientID) else { return }
+        if run.prepared[clientID] == nil {
+            do {
+                if let detail = try await run.venue.prepare(order) {
+                    let entry: JSONValue = ["event": "prepared", "id": .string(clientID), "detail": detail]
+                    try await append(entry, run)
+                    run.prepared[clientID] = detail
+                }
+            } catch let error as VenueError {
+                // Nothing was sent yet: it is tried again for as long as an order may wait, then the leg is over.
+                let since = run.waits[clientID] ?? .now
+                run.waits[clientID] = since
+                guard error.isFinal || (ContinuousClock.now - since) / .seconds(1) >= run.orderSeconds else {
+                    return try await pause(run, error)
+                }
+                return try await write(.rejected(clientID: clientID, reason: error.description), run)
+            }
+        }
+        try await failpoint("execution.before_submit")
+        let answer = await run.venue.submit(order, prepared: run.prepared[clientID])
+        try await failpoint("execution.after_submit")
+        switch answer {
+        case .accepted: try await write(.accepted(clientID: clientID), run)
+        case .rejected(let reason): try await write(.rejected(clientID: clientID, reason: reason), run)
+        case .unknown: try await write(.unanswered(clientID: clientID), run)
+        }
+    }
+
+    /// Asks the venue for an order and books what is new.
+    private func look(_ clientID: String, _ run: Run, isOpen: Bool) async throws {
+        guard let order = run.order(clientID) else { return }
+        let state: VenueOrderState?
+        do {
+            state = try await run.venue.lookup(order, prepared: run.prepared[clientID])
+        } catch {
+            return try await pause(run, error)
+        }
+        guard let state else {
+            if isOpen { return try await pause(run, VenueError("\(clientID) is not there any more")) }
+            run.prepared[clientID] = nil
+            return try await write(.absent(clientID: clientID), run)
+        }
+        if let rejection = state.rejection, state.filled == 0 {
+            return try await write(.rejected(clientID: clientID, reason: rejection), run)
+        }
+        if !isOpen { try await write(.accepted(clientID: clientID), run) }
+        var isNew = false
+        for fill in state.fills where !run.book.fills.contains(fill.id) {
+            isNew = true
+            try await write(
+                .fill(clientID: clientID, fillID: fill.id, quantity: fill.quantity, price: fill.price), run)
+        }
+        guard let booked = run.book.orders.first(where: { $0.clientID == clientID }) else { return }
+        if state.isClosed, !booked.state.isTerminal {
+            // The venue's count may be ahead of the fills that have arrived: then they are waited for.
+            if booked.filled == state.filled {
+                return try await write(.closed(clientID: clientID, filled: state.filled), run)
+            }
+            return try await pause(run, nil)
+        }
+        guard !booked.state.isTerminal, !isNew else { return }
+        let since = run.waits[clientID] ?? .now
+        run.waits[clientID] = since
+        if booked.state != .pendingCancel, (ContinuousClock.now - since) / .seconds(1) >= run.orderSeconds {
+            return try await write(.cancelRequested(clientID: clientID, reason: "not filled in time"), run)
+        }
+        try await pause(run, nil)
+    }
+
+    private func pause(_ run: Run, _ error: (any Error)?) async throws {
+        if let error {
+            optimizer.logger.warning(
+                "A venue could not be asked, trying again",
+                metadata: ["venue": "\(run.venue.name)", "plan": "\(planID)", "error": "\(error)"])
+        }
+        try await Task.sleep(for: max(run.venue.patience, error == nil ? .zero : .milliseconds(200)))
+    }
+
+    // MARK: Writing
+
+    /// Commits an event, and with a fill the holdings that it makes; only then the books in memory follow.
+    private func write(_ event: ExecutionEvent, _ run: Run) async throws {
+        var next = run.book
+        let fills = next.fills.count
+        next.apply(event)
+        var holdings: (after: Holdings, asset: String)?
+        if case .fill(let clientID, _, _, _) = event, next.fills.count > fills, let order = run.order(clientID) {
+            holdings = (run.sheet.holdings(after: next, on: UTCTimestamp.now.date), order.asset)
+        }
+        try await append(event.json, run, holdings: holdings)
+        // The book in memory applies it itself: it also knows what is fresh.
+        run.book.apply(event)
+        try await failpoint("execution.after_event")
+    }
+
+    private func append(_ entry: JSONValue, _ run: Run, holdings: (after: Holdings, asset: String)? = nil) async throws
+    {
+        let (planID, owner, portfolio, seq) = (planID, owner, run.record.portfolioID, run.length + 1)
+        try await optimizer.pool.transaction(.app(tenant)) { connection in
+            guard try await ExecutionStore.hold(planID, owner: owner, on: connection) else { throw ExecutionLost() }
+            try await ExecutionStore.append(entry, at: seq, of: planID, on: connection)
+            if let holdings {
+                try await HoldingStore.replace(holdings.asset, in: holdings.after, of: portfolio, on: connection)
+            }
+        }
+        run.length = seq
+    }
+
+    /// Verification against the venue, the plan's last states, the report: one commit.
+    private func finish(_ run: Run) async throws -> JSONValue? {
+        var account: VenueAccount?
+        if run.book.halt == nil {
+            // Without the venue's word there is no verification: it is waited for.
+            while account == nil {
+                do {
+                    account = try await run.venue.account(of: Array(run.book.positions.keys).sorted())
+                } catch {
+                    try await pause(run, error)
+                }
+            }
+        }
+        let book = run.book
+        let isWhole = run.sheet.legs.indices.allSatisfy { book.filled($0) == run.sheet.legs[$0].quantity }
+        let differences = account.map { book.differences(venueCash: $0.cash, venuePositions: $0.positions) } ?? []
+        let (planID, owner, record, sheet) = (planID, owner, run.record, run.sheet)
+        return try await optimizer.pool.transaction(.app(tenant)) { connection -> JSONValue? in
+            guard let plan = try await PlanStore.find(planID, locks: true, on: connection) else { return nil }
+            if let report = try await PlanStore.execution(of: planID, on: connection) { return report }
+            guard try await ExecutionStore.hold(planID, owner: owner, on: connection) else { throw ExecutionLost() }
+            var state = plan.state
+            func advance(_ next: String, _ reason: String) async throws {
+                try await PlanStore.move(
+                    planID, from: state, to: next, actor: record.actor, reason: reason, requestID: record.requestID,
+                    on: connection)
+                state = next
+            }
+            if let halt = book.halt {
+                try await advance("HALTED", halt)
+            } else {
+                try await advance(
+                    isWhole ? "COMPLETED" : "COMPLETED_SHORT",
+                    book.stop ?? (isWhole ? "every leg has ended" : "some legs are short"))
+                if differences.isEmpty {
+                    try await advance("VERIFIED", "books and venue agree")
+                    try await advance("RECORDED", "fills, cash, positions and lots are booked")
+                } else {
+                    try await advance("MISMATCH", differences.joined(separator: "; "))
+                }
+            }
+            let prices = try await PlanStore.quotes(of: sheet.legs.map { $0.asset }, on: connection)
+            let report = sheet.report(
+                of: book, plan: planID, venue: record.venue, state: state, differences: differences,
+                endPrices: prices.mapValues { $0.price })
+            try await PlanStore.setExecution(report, of: planID, on: connection)
+            try await ExecutionStore.end(planID, on: connection)
+            return report
+        }
+    }
+}

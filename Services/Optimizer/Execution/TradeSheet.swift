@@ -1,0 +1,184 @@
+import Reallocation
+import ServiceKit
+import WireFormat
+
+/// What a stored plan says about its trades.
+struct TradeSheet: Sendable {
+    var legs: [ExecutionLeg]
+    /// By leg: the price of the decision and the cost that was expected.
+    var decisions: [(price: FixedDecimal, cost: FixedDecimal)]
+    var quotes: [String: MarketQuote]
+    var commission: CommissionSchedule
+    var cashFloor: FixedDecimal
+    var minimumTrade: FixedDecimal
+    var lotSize: FixedDecimal
+    var before: Holdings
+    private let planID: String
+    private let planHash: [UInt8]
+
+    init(_ plan: StoredPlan, request: JSONValue, holdings: Holdings) throws(Problem) {
+        let unreadable = Problem(.internalError, "The stored plan cannot be read.")
+        guard let body = try? StrictJSON.parse(plan.body, limits: .stored) else { throw unreadable }
+        let settings = try RebalanceSettings(json: request["settings"] ?? .object(JSONObject()))
+        let (costs, limits) = (settings.costs, settings.constraints)
+        commission = CommissionSchedule(
+            perOrder: costs.perOrder, perShare: costs.perShare, rate: costs.rate, minimum: costs.minimum,
+            maximumRate: costs.maximumRate)
+        func decimal(_ value: JSONValue?) throws(Problem) -> FixedDecimal {
+            guard let read = value?.stringValue.flatMap({ FixedDecimal($0) }) else { throw unreadable }
+            return read
+        }
+        cashFloor = max(limits.cashFloor, limits.cashFloorWeight * (try decimal(body["drift"]?["portfolio_value"])))
+        minimumTrade = limits.minTrade
+        lotSize = limits.lotSize
+        legs = []
+        decisions = []
+        quotes = [:]
+        for leg in body["legs"]?.arrayValue ?? [] {
+            let asset = leg["asset"]?.stringValue ?? ""
+            let quantity = try decimal(leg["quantity"])
+            let price = try decimal(leg["price"])
+            let edge = try decimal(leg["costs"]?["spread"]) + (try decimal(leg["costs"]?["impact"]))
+            var lots: [(id: String, quantity: FixedDecimal)] = []
+            for lot in leg["lots"]?.arrayValue ?? [] {
+                lots.append((lot["id"]?.stringValue ?? "", try decimal(lot["quantity"])))
+            }
+            legs.append(
+                ExecutionLeg(
+                    asset: asset, isSale: leg["side"]?.stringValue == "sell", quantity: quantity,
+                    limitPrice: try decimal(leg["limit_price"]), lots: lots, reference: price))
+            decisions.append((price, try decimal(leg["costs"]?["total"]) - (try decimal(leg["costs"]?["ticket"]))))
+            // Spread and impact as the plan expected them, so that the broker's mean is the plan's cost.
+            quotes[asset] = MarketQuote(price: price, halfSpread: edge / quantity)
+        }
+        before = holdings
+        planID = plan.id
+        planHash = plan.hash
+    }
+
+    /// The books before anything has happened.
+    func book(_ limits: ExecutionLimits) -> ExecutionBook {
+        let cash = FixedDecimal(before.cash) ?? 0
+        return ExecutionBook(
+            legs: legs, cash: cash, positions: positions, commission: commission, cashFloor: min(cash, cashFloor),
+            minimumTrade: minimumTrade, lotSize: lotSize, limits: limits, identify: { clientID($0, $1) })
+    }
+
+    /// Deterministic, at most 48 characters: of the plan's hash, the leg and the attempt.
+    func clientID(_ leg: Int, _ attempt: Int) -> String {
+        "p"
+            + String(
+                Hex.text(SealedPlan.hash(of: [.string(Hex.text(planHash)), JSONValue(leg), JSONValue(attempt)])).prefix(
+                    40))
+    }
+
+    /// Shares held by asset.
+    var positions: [String: FixedDecimal] {
+        Dictionary(
+            before.positions.map { position in
+                let lots = position.lots.compactMap { FixedDecimal($0.quantity) }.reduce(.zero, +)
+                return (position.asset, position.quantity.flatMap { FixedDecimal($0) } ?? lots)
+            }, uniquingKeysWith: +)
+    }
+
+    /// The holdings with what was filled: lots consumed in the plan's order, purchases as new lots with their costs.
+    func holdings(after book: ExecutionBook, on day: CalendarDate) -> Holdings {
+        var after = before
+        after.cash = book.cash.description
+        var sold: Set<Int> = []
+        for order in book.orders where order.filled > 0 {
+            let leg = legs[order.leg]
+            if !after.positions.contains(where: { $0.asset == leg.asset }) {
+                after.positions.append(Holdings.Position(asset: leg.asset, quantity: nil, lots: []))
+            }
+            guard let at = after.positions.firstIndex(where: { $0.asset == leg.asset }) else { continue }
+            let hadLots = !after.positions[at].lots.isEmpty || positions[leg.asset] == nil
+            after.positions[at].quantity = book.positions[leg.asset]?.description
+            guard hadLots else { continue }
+            if leg.isSale {
+                // The leg's lots count all its orders: they are taken with the first.
+                guard !sold.contains(order.leg) else { continue }
+                sold.insert(order.leg)
+                for lot in leg.lots {
+                    guard let place = after.positions[at].lots.firstIndex(where: { $0.id == lot.id }),
+                        let held = FixedDecimal(after.positions[at].lots[place].quantity)
+                    else { continue }
+                    let sold = lot.quantity - (book.lots[lot.id] ?? lot.quantity)
+                    after.positions[at].lots[place].quantity = (held - sold).description
+                }
+                after.positions[at].lots.removeAll { $0.quantity == "0" }
+            } else {
+                let basis = (order.filledValue + order.commission) / order.filled
+                after.positions[at].lots.append(
+                    Holdings.Lot(
+                        id: "\(planID).\(order.leg + 1)" + (order.attempt > 1 ? ".\(order.attempt)" : ""),
+                        acquired: day, quantity: order.filled.description,
+                        basisPerShare: basis.description))
+            }
+        }
+        after.positions.removeAll { $0.quantity == "0" }
+        return after
+    }
+
+    /// Orders, books and the implementation shortfall: what was paid beyond the prices of the decision, and what was missed by what was
+    /// not filled, against what was expected. Source: Perold (1988), The implementation shortfall: paper versus reality.
+    func report(
+        of book: ExecutionBook, plan: String, venue: String, state: String, differences: [String],
+        endPrices: [String: FixedDecimal]
+    ) -> JSONValue {
+        var slippage = FixedDecimal.zero
+        var commissions = FixedDecimal.zero
+        var expected = FixedDecimal.zero
+        var expectedEdge = FixedDecimal.zero
+        var opportunity = FixedDecimal.zero
+        var orders: [JSONValue] = []
+        for order in book.orders {
+            let leg = legs[order.leg]
+            let decided = decisions[order.leg].price * order.filled
+            slippage += leg.isSale ? decided - order.filledValue : order.filledValue - decided
+            commissions += order.commission
+            orders.append([
+                "client_order_id": .string(order.clientID), "asset": .string(leg.asset),
+                "side": .string(leg.isSale ? "sell" : "buy"), "attempt": JSONValue(order.attempt),
+                "quantity": JSONValue(order.quantity), "filled": JSONValue(order.filled),
+                "average_price": order.filled > 0
+                    ? JSONValue((order.filledValue / order.filled).rounded(places: 8)) : .null,
+                "commission": JSONValue(order.commission.rounded(places: 8)), "state": .string(order.state.rawValue),
+            ])
+        }
+        var skipped: [JSONValue] = []
+        for leg in legs.indices {
+            let filled = book.filled(leg)
+            let missing = legs[leg].quantity - filled
+            if filled > 0 {
+                expected += decisions[leg].cost * (filled / legs[leg].quantity)
+                expectedEdge += (quotes[legs[leg].asset]?.halfSpread ?? 0) * filled
+            }
+            if missing > 0 {
+                let end = endPrices[legs[leg].asset] ?? decisions[leg].price
+                let moved = end - decisions[leg].price
+                opportunity += (legs[leg].isSale ? -moved : moved) * missing
+                skipped.append([
+                    "asset": .string(legs[leg].asset), "quantity": JSONValue(missing),
+                    "reason": .string(book.skips[leg] ?? book.stop ?? book.halt ?? "the venue did not fill it"),
+                ])
+            }
+        }
+        return [
+            "plan_id": .string(plan), "state": .string(state), "venue": .string(venue), "orders": .array(orders),
+            "unfilled": .array(skipped), "cash": JSONValue(book.cash),
+            "positions": .object(
+                JSONObject(book.positions.sorted { $0.key < $1.key }.map { ($0.key, JSONValue($0.value)) })),
+            "shortfall": [
+                "execution": JSONValue(slippage.rounded(places: 8)), "fees": JSONValue(commissions.rounded(places: 8)),
+                "opportunity": JSONValue(opportunity.rounded(places: 8)),
+                "total": JSONValue((slippage + commissions + opportunity).rounded(places: 8)),
+                "expected": JSONValue(expected.rounded(places: 8)),
+                // What spread and impact came to, as a multiple of what was expected: the next coefficient times this fits.
+                "realised_to_expected": expectedEdge > 0
+                    ? JSONValue((slippage / expectedEdge).rounded(places: 6)) : .null,
+            ],
+            "differences": JSONValue(differences),
+        ]
+    }
+}

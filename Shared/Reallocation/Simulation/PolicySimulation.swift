@@ -1,0 +1,246 @@
+public import LinearAlgebra
+public import WireFormat
+
+/// A rule of when and how a portfolio goes back to its target.
+public enum RebalancePolicy: Sendable, Equatable {
+    /// Whatever is bought stays.
+    case never
+    /// To the target each so many days, lots by the method of the tax settings.
+    case calendar(days: Int)
+    /// To the target where half the sum of deviations is above a threshold, looked at each so many days.
+    case band(halfL1: FixedDecimal, days: Int)
+    /// The trade problem with costs and tax, each so many days: as far as it pays.
+    case optimised(days: Int)
+}
+
+/// What a policy leaves after tax on a path of prices: each purchase a lot, each sale out of lots, the tax of a year paid on its first day after it,
+/// losses carried on, and everything sold and taxed at the end.
+///
+/// Between two policies on one path only the policy differs, so their after-tax values compare what costs and taxes do. Source: Bouchey,
+/// Brunel and Li (2012), Structuring tax-efficient equity portfolios, for liquidation at the end. A model with settings, not advice.
+public struct PolicySimulation: Sendable {
+    public var symbols: [String]
+    /// A day after the other, ascending, and the prices of that day in the order of the symbols.
+    public var days: [(date: CalendarDate, prices: [FixedDecimal])]
+    public var target: [FixedDecimal]
+    public var cash: FixedDecimal
+    /// Annual.
+    public var covariance: Matrix
+    public var riskAversion: Double
+    public var costs: CostModel
+    /// Rates, period and method; realised results and carries are the simulation's own.
+    public var tax: TaxSettings
+    public var halfSpread: FixedDecimal
+    public var lotSize: FixedDecimal = 1
+
+    public init(
+        symbols: [String], days: [(date: CalendarDate, prices: [FixedDecimal])], target: [FixedDecimal],
+        cash: FixedDecimal, covariance: Matrix, riskAversion: Double, costs: CostModel, tax: TaxSettings,
+        halfSpread: FixedDecimal
+    ) {
+        self.symbols = symbols
+        self.days = days
+        self.target = target
+        self.cash = cash
+        self.covariance = covariance
+        self.riskAversion = riskAversion
+        self.costs = costs
+        self.tax = tax
+        self.halfSpread = halfSpread
+    }
+
+    /// What became of it.
+    public struct Outcome: Sendable, Equatable {
+        /// Value before and after tax on all that is left, at the end.
+        public var value: FixedDecimal
+        public var valueAfterTax: FixedDecimal
+        public var costs: FixedDecimal
+        /// Paid during the path, by year; a saving is negative.
+        public var taxes: [(year: Int, tax: FixedDecimal)]
+        public var trades: Int
+        /// Half the value traded over the value held, a year, the first purchases not counted.
+        public var turnover: Double
+        /// Root mean square over the days, annual.
+        public var trackingError: Double
+
+        public static func == (a: Outcome, b: Outcome) -> Bool {
+            a.value == b.value && a.valueAfterTax == b.valueAfterTax && a.costs == b.costs && a.trades == b.trades
+                && a.turnover == b.turnover && a.trackingError == b.trackingError
+                && a.taxes.elementsEqual(b.taxes) { $0 == $1 }
+        }
+    }
+
+    private struct Account {
+        var cash: FixedDecimal
+        var lots: [[TaxLot]]
+        var realisedShort: FixedDecimal = 0
+        var realisedLong: FixedDecimal = 0
+        var carryShort: FixedDecimal = 0
+        var carryLong: FixedDecimal = 0
+        var costs: FixedDecimal = 0
+        var traded: FixedDecimal = 0
+        var trades = 0
+        var taxes: [(year: Int, tax: FixedDecimal)] = []
+        var lotCount = 0
+    }
+
+    /// Runs a policy; nil where sizes do not fit together or there is no day.
+    public func run(_ policy: RebalancePolicy) throws(TradeProblemError) -> Outcome? {
+        let n = symbols.count
+        guard n > 0, target.count == n, covariance.rows == n, let first = days.first, let last = days.last,
+            days.allSatisfy({ $0.prices.count == n && $0.prices.allSatisfy { $0 > 0 } })
+        else { return nil }
+        var account = Account(cash: cash, lots: Array(repeating: [], count: n))
+        try trade(&account, first, optimised: false)
+        account.traded = 0
+        var lastTrade = first.date
+        var year = first.date.year
+        var squares = 0.0
+        for day in days.dropFirst() {
+            if day.date.year != year {
+                close(&account, year)
+                year = day.date.year
+            }
+            let problem = problem(account, day)
+            let deviations = problem.assets.map {
+                ($0.quote.price * $0.held).double / max(problem.value.double, 1e-9) - $0.target.double
+            }
+            squares += max(0, Vector.dot(deviations, covariance.symmetricMultiplied(by: deviations)))
+            let age = day.date.daysSinceEpoch - lastTrade.daysSinceEpoch
+            switch policy {
+            case .never: continue
+            case .calendar(let days) where age >= days: try trade(&account, day, optimised: false)
+            case .band(let halfL1, let days) where age >= days:
+                var values: [String: FixedDecimal] = ["": account.cash]
+                var wanted: [String: FixedDecimal] = ["": 1 - target.reduce(0, +)]
+                for (asset, weight) in zip(problem.assets, target) {
+                    values[asset.symbol] = asset.quote.price * asset.held
+                    wanted[asset.symbol] = weight
+                }
+                guard WeightDrift(values: values, target: wanted).exceeds(halfL1: halfL1) else { continue }
+                try trade(&account, day, optimised: false)
+            case .optimised(let days) where age >= days: try trade(&account, day, optimised: true)
+            default: continue
+            }
+            lastTrade = day.date
+        }
+        return outcome(account, last, year: year, squares: squares)
+    }
+
+    private func problem(_ account: Account, _ day: (date: CalendarDate, prices: [FixedDecimal])) -> TradeProblem {
+        var settings = tax
+        settings.realisedShort = account.realisedShort
+        settings.realisedLong = account.realisedLong
+        settings.carryShort = account.carryShort
+        settings.carryLong = account.carryLong
+        var limits = TradeLimits()
+        limits.lotSize = lotSize
+        return TradeProblem(
+            date: day.date, cash: account.cash,
+            assets: symbols.indices.map {
+                TradeAsset(
+                    symbol: symbols[$0],
+                    quote: MarketQuote(price: day.prices[$0], halfSpread: halfSpread * day.prices[$0]),
+                    lots: account.lots[$0], target: target[$0])
+            }, covariance: covariance, riskAversion: riskAversion, horizonYears: 1, costs: costs, tax: settings,
+            limits: limits)
+    }
+
+    private func trade(
+        _ account: inout Account, _ day: (date: CalendarDate, prices: [FixedDecimal]), optimised: Bool
+    ) throws(TradeProblemError) {
+        let problem = problem(account, day)
+        guard problem.value > 0 else { return }
+        let costing: PlanCosting
+        if optimised {
+            guard let solution = try TradeSolver.solve(problem, effort: TradeSolver.Effort(nodes: 40)) else { return }
+            costing = PlanCosting(problem, shares: solution.shares, fromShort: solution.fromShortLots)
+        } else {
+            // A little less than everything, for the costs.
+            let total = problem.value * (1 - FixedDecimal(1) / 200)
+            var plain = problem
+            if plain.tax.method == .minimumTax || plain.tax.method == .minimumTaxByRate { plain.tax.method = .hifo }
+            let shares = problem.assets.map { asset -> FixedDecimal in
+                let wanted = (asset.target * total / asset.quote.price).roundedDown(to: lotSize)
+                let sellable = problem.sellableLots(asset).map { $0.quantity }.reduce(.zero, +)
+                return max(wanted - asset.held, -sellable)
+            }
+            costing = PlanCosting(plain, shares: shares, fromShort: shares.map { _ in 0 })
+            guard costing.cashAfter >= 0 else { return }
+        }
+        for trade in costing.trades {
+            if trade.shares < 0 {
+                for sale in trade.lots {
+                    guard let at = account.lots[trade.asset].firstIndex(where: { $0.id == sale.lot.id }) else {
+                        continue
+                    }
+                    account.lots[trade.asset][at].quantity -= sale.quantity
+                }
+                account.lots[trade.asset].removeAll { $0.quantity <= 0 }
+            } else {
+                account.lotCount += 1
+                account.lots[trade.asset].append(
+                    TaxLot(
+                        id: "s\(account.lotCount)", acquired: day.date, quantity: trade.shares,
+                        basisPerShare: day.prices[trade.asset] + trade.cost.paid / trade.shares))
+            }
+        }
+        account.cash = costing.cashAfter
+        account.realisedShort += costing.gainShort
+        account.realisedLong += costing.gainLong
+        account.costs += costing.costs.paid
+        account.traded += costing.costs.value
+        account.trades += costing.trades.count
+    }
+
+    /// Pays the tax of a year and carries what is left of its losses.
+    private func close(_ account: inout Account, _ year: Int) {
+        let (tax, short, long) = due(account, short: 0, long: 0)
+        account.taxes.append((year, tax))
+        account.cash -= tax
+        (account.carryShort, account.carryLong) = (short, long)
+        (account.realisedShort, account.realisedLong) = (0, 0)
+    }
+
+    private func due(
+        _ account: Account, short: FixedDecimal, long: FixedDecimal
+    ) -> (tax: FixedDecimal, carryShort: FixedDecimal, carryLong: FixedDecimal) {
+        switch tax.mode {
+        case .none: return (0, 0, 0)
+        case .lotRates:
+            return (
+                tax.rates.short * (account.realisedShort + short) + tax.rates.long * (account.realisedLong + long), 0, 0
+            )
+        case .nettedYear:
+            let year = TaxYear(
+                realisedShort: account.realisedShort + short, realisedLong: account.realisedLong + long,
+                carryShort: account.carryShort, carryLong: account.carryLong, rates: tax.rates)
+            return (year.tax, year.carryOutShort, year.carryOutLong)
+        }
+    }
+
+    private func outcome(
+        _ account: Account, _ last: (date: CalendarDate, prices: [FixedDecimal]), year: Int, squares: Double
+    ) -> Outcome {
+        var (short, long) = (FixedDecimal.zero, FixedDecimal.zero)
+        var value = account.cash
+        for (lots, price) in zip(account.lots, last.prices) {
+            for lot in lots {
+                value += price * lot.quantity
+                let gain = (price - lot.basisPerShare) * lot.quantity
+                switch tax.holdingPeriod.term(acquired: lot.acquired, sold: last.date) {
+                case .short: short += gain
+                case .long: long += gain
+                }
+            }
+        }
+        let final = due(account, short: short, long: long).tax
+        let years = Double(last.date.daysSinceEpoch - (days.first?.date.daysSinceEpoch ?? 0)) / 365.25
+        let held = (cash.double + value.double) / 2
+        return Outcome(
+            value: value, valueAfterTax: value - final, costs: account.costs, taxes: account.taxes,
+            trades: account.trades,
+            turnover: years > 0 && held > 0 ? account.traded.double / 2 / held / years : 0,
+            trackingError: days.count > 1 ? (squares / Double(days.count - 1)).squareRoot() : 0)
+    }
+}

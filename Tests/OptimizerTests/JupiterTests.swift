@@ -1,0 +1,268 @@
+import Crypto
+import Foundation
+import HTTPFetch
+import Reallocation
+import ServiceKit
+import Synchronization
+import TestSupport
+import Testing
+import WireFormat
+
+@testable import Optimizer
+
+/// Jupiter's Swap API and a Solana node on a loopback port: orders are built, signatures are checked, a signature lands once however often it
+/// is sent, and answers get lost before and after.
+private final class JupiterFake: Sendable {
+    struct Faults: Sendable {
+        var lostAfter = 0.0
+        var lostBefore = 0.0
+        /// Sent, and never landing.
+        var drops = false
+        /// The transaction gives an approval away.
+        var isHostile = false
+        /// What comes out, against the price.
+        var rate = 1.0
+    }
+
+    struct State {
+        var random: SplitMix64
+        var faults: Faults
+        var wallet: [UInt8]
+        var orders = 0
+        /// By request: signature's message and the swap.
+        var open: [String: (message: [UInt8], input: String, inAmount: UInt64, output: String, outAmount: UInt64)] = [:]
+        var landed: [String: (seen: Int, meta: JSONValue)] = [:]
+        var executions = 0
+        var height: UInt64 = 1000
+        var balances: [String: Int64]
+        var badSignatures = 0
+    }
+
+    static let asset = Base58.text([UInt8](repeating: 21, count: 32))
+    static let cash = Base58.text([UInt8](repeating: 22, count: 32))
+    private let box: Box
+    let server: LoopbackServer
+
+    private final class Box: Sendable {
+        let state: Mutex<State>
+        init(_ state: State) { self.state = Mutex(state) }
+    }
+
+    init(seed: UInt64, wallet: [UInt8], faults: Faults = Faults()) throws {
+        let first = State(
+            random: SplitMix64(seed: seed), faults: faults, wallet: wallet,
+            balances: [Self.asset: 10_000_000_000, Self.cash: 1_000_000_000])
+        let box = Box(first)
+        self.box = box
+        server = try LoopbackServer { request in box.state.withLock { Self.answer(request, &$0) } }
+    }
+
+    func read<T: Sendable>(_ body: (State) -> T) -> T { box.state.withLock { body($0) } }
+
+    private static func answer(_ request: LoopbackServer.Request, _ state: inout State) -> LoopbackServer.Reply {
+        let parts = request.target.split(separator: "?", maxSplits: 1).map(String.init)
+        switch parts[0] {
+        case "/swap/order": return order(parts.last ?? "", &state)
+        case "/swap/execute":
+            if state.random.chance(state.faults.lostBefore) { return .init(504, "") }
+            let body = try? StrictJSON.parse(request.body)
+            let reply = execute(body, &state)
+            return state.random.chance(state.faults.lostAfter) ? .init(504, "") : reply
+        default:
+            let body = try? StrictJSON.parse(request.body)
+            let result = rpc(body?["method"]?.stringValue ?? "", body?["params"] ?? [], &state)
+            return .init(200, (["jsonrpc": "2.0", "id": 1, "result": result] as JSONValue).serialized())
+        }
+    }
+
+    private static func order(_ query: String, _ state: inout State) -> LoopbackServer.Reply {
+        var fields: [String: String] = [:]
+        for pair in query.split(separator: "&") {
+            let sides = pair.split(separator: "=").map(String.init)
+            if sides.count == 2 { fields[sides[0]] = sides[1] }
+        }
+        guard let input = fields["inputMint"], let output = fields["outputMint"],
+            let amount = fields["amount"].flatMap({ UInt64($0) }), fields["taker"] == Base58.text(state.wallet)
+        else { return .init(400, "{}") }
+        // One whole asset (9 decimals) is 20 of the cash (6 decimals).
+        let exact = input == asset ? Double(amount) / 1e9 * 20 * 1e6 : Double(amount) / 1e6 / 20 * 1e9
+        let out = UInt64(exact * state.faults.rate)
+        state.orders += 1
+        let keys = [
+            state.wallet, [UInt8](repeating: 8, count: 32), Base58.bytes(SwapGuard.jupiter) ?? [],
+            Base58.bytes(SwapGuard.token) ?? [],
+        ]
+        var instructions = [
+            SolanaMessages.Instruction(program: 2, accounts: [0, 1], data: [UInt8(state.orders % 250)])
+        ]
+        if state.faults.isHostile { instructions.append(.init(program: 3, accounts: [1, 0], data: [4])) }
+        let wire = SolanaMessages.wire(
+            keys: keys, blockhash: [UInt8](repeating: UInt8(state.orders % 250), count: 32), instructions)
+        let id = "r\(state.orders)"
+        state.open[id] = ((try? SolanaTransaction(wire).message) ?? [], input, amount, output, out)
+        return .init(
+            200,
+            ([
+                "requestId": .string(id), "transaction": .string(Data(wire).base64EncodedString()),
+                "inAmount": .string(String(amount)), "outAmount": .string(String(out)),
+                "otherAmountThreshold": .string(String(out)),
+                "lastValidBlockHeight": .string(String(state.height + 20)),
+            ] as JSONValue).serialized())
+    }
+
+    private static func execute(_ body: JSONValue?, _ state: inout State) -> LoopbackServer.Reply {
+        guard let id = body?["requestId"]?.stringValue, let open = state.open[id],
+            let wire = body?["signedTransaction"]?.stringValue.flatMap({ Data(base64Encoded: $0) }),
+            let transaction = try? SolanaTransaction(Array(wire)),
+            let key = try? Curve25519.Signing.PublicKey(rawRepresentation: state.wallet),
+            transaction.message == open.message,
+            key.isValidSignature(transaction.signatures[0], for: transaction.message)
+        else {
+            state.badSignatures += 1
+            return .init(400, "{}")
+        }
+        state.executions += 1
+        if state.landed[transaction.id] == nil, !state.faults.drops {
+            let before = state.balances
+            state.balances[open.input, default: 0] -= Int64(open.inAmount)
+            state.balances[open.output, default: 0] += Int64(open.outAmount)
+            func list(_ balances: [String: Int64]) -> JSONValue {
+                .array(
+                    balances.sorted { $0.key < $1.key }.map {
+                        [
+                            "mint": .string($0.key), "owner": .string(Base58.text(state.wallet)),
+                            "uiTokenAmount": ["amount": .string(String($0.value))],
+                        ]
+                    })
+            }
+            state.landed[transaction.id] = (
+                0, ["err": .null, "preTokenBalances": list(before), "postTokenBalances": list(state.balances)]
+            )
+        }
+        return .init(
+            200,
+            ([
+                "status": "Success", "signature": .string(transaction.id),
+                "totalInputAmount": .string(String(open.inAmount)),
+                "totalOutputAmount": .string(String(open.outAmount)),
+            ] as JSONValue).serialized())
+    }
+
+    private static func rpc(_ method: String, _ parameters: JSONValue, _ state: inout State) -> JSONValue {
+        state.height += 5
+        switch method {
+        case "getSignatureStatuses":
+            let signature = parameters[0]?[0]?.stringValue ?? ""
+            guard let landed = state.landed[signature] else { return ["value": [.null]] }
+            state.landed[signature]?.seen += 1
+            let word = ["processed", "confirmed", "finalized"][min(2, landed.seen)]
+            return ["value": [["confirmationStatus": .string(word), "err": .null]]]
+        case "getBlockHeight": return JSONValue(Int(state.height))
+        case "getTransaction":
+            return ["meta": state.landed[parameters[0]?.stringValue ?? ""]?.meta ?? .null]
+        case "getTokenAccountsByOwner":
+            let mint = parameters[1]?["mint"]?.stringValue ?? ""
+            let amount = String(state.balances[mint] ?? 0)
+            return [
+                "value": [["account": ["data": ["parsed": ["info": ["tokenAmount": ["amount": .string(amount)]]]]]]]
+            ]
+        default: return .null
+        }
+    }
+}
+
+@Suite("Jupiter")
+struct JupiterTests {
+    private let key = Curve25519.Signing.PrivateKey()
+
+    private func venue(_ fake: JupiterFake) -> JupiterVenue {
+        JupiterVenue(
+            .init(
+                api: fake.server.url + "/swap", rpc: fake.server.url + "/rpc", apiKey: nil,
+                tokens: [
+                    "TOK": .init(mint: JupiterFake.asset, decimals: 9),
+                    "USDC": .init(mint: JupiterFake.cash, decimals: 6),
+                ], cash: "USDC", slippageBPS: 50, patience: .milliseconds(1)), key: key, client: HTTPClient())
+    }
+
+    private var wallet: [UInt8] { Array(key.publicKey.rawRepresentation) }
+
+    private func order(isSale: Bool, quantity: FixedDecimal = 2, limit: String) -> VenueOrder {
+        VenueOrder(clientID: "p1", asset: "TOK", isSale: isSale, quantity: quantity, limitPrice: dec(limit))
+    }
+
+    /// Looks until the order has ended.
+    private func end(_ venue: JupiterVenue, _ order: VenueOrder, _ prepared: JSONValue?) async throws -> VenueOrderState
+    {
+        for _ in 0..<200 {
+            if let state = try await venue.lookup(order, prepared: prepared), state.isClosed { return state }
+        }
+        throw VenueError("it does not end")
+    }
+
+    @Test("a swap is signed, sent until it has landed, and booked once by what moved", arguments: [true, false], 0..<5)
+    func swap(isSale: Bool, seed: Int) async throws {
+        var faults = JupiterFake.Faults()
+        (faults.lostAfter, faults.lostBefore) = (0.4, 0.4)
+        let fake = try JupiterFake(seed: UInt64(seed), wallet: wallet, faults: faults)
+        let venue = venue(fake)
+        let order = order(isSale: isSale, limit: isSale ? "19.9" : "20.1")
+        let prepared = try await venue.prepare(order)
+        _ = await venue.submit(order, prepared: prepared)
+        let state = try await end(venue, order, prepared)
+        let fill = try #require(state.fills.first)
+        #expect(state.fills.count == 1 && fill.quantity <= 2 && fill.quantity > dec("1.99"))
+        #expect((fill.price - 20).magnitude < dec("0.001"))
+        let account = try await venue.account(of: ["TOK"])
+        #expect(account.positions["TOK"] == (isSale ? 10 - fill.quantity : 10 + fill.quantity))
+        #expect((account.cash - 1000 - (isSale ? 1 : -1) * fill.price * fill.quantity).magnitude < dec("0.00001"))
+        // However often it was sent, it landed once.
+        #expect(fake.read { $0.landed.count } == 1 && fake.read { $0.badSignatures } == 0)
+    }
+
+    @Test("a swap that never lands is over only once its blockhash has expired")
+    func expires() async throws {
+        var faults = JupiterFake.Faults()
+        faults.drops = true
+        let fake = try JupiterFake(seed: 1, wallet: wallet, faults: faults)
+        let venue = venue(fake)
+        let order = order(isSale: true, limit: "19.9")
+        let prepared = try await venue.prepare(order)
+        _ = await venue.submit(order, prepared: prepared)
+        let first = try #require(try await venue.lookup(order, prepared: prepared))
+        #expect(!first.isClosed)
+        let state = try await end(venue, order, prepared)
+        #expect(state.filled == 0 && state.fills.isEmpty && fake.read { $0.executions } > 1)
+        #expect(try await venue.lookup(order, prepared: nil) == nil)
+    }
+
+    @Test("what gives tokens away, or brings less than the limit price, is never signed")
+    func refuses() async throws {
+        var faults = JupiterFake.Faults()
+        faults.isHostile = true
+        let hostile = try JupiterFake(seed: 1, wallet: wallet, faults: faults)
+        await #expect(throws: VenueError.self) {
+            try await self.venue(hostile).prepare(self.order(isSale: true, limit: "19.9"))
+        }
+        var poor = JupiterFake.Faults()
+        poor.rate = 0.9
+        let fake = try JupiterFake(seed: 1, wallet: wallet, faults: poor)
+        for isSale in [true, false] {
+            await #expect(throws: VenueError.self) {
+                try await self.venue(fake).prepare(self.order(isSale: isSale, limit: isSale ? "19.9" : "20.1"))
+            }
+        }
+        #expect(fake.read { $0.executions } == 0)
+    }
+
+    @Test("a key file is read, and refused where its halves do not fit")
+    func keys() throws {
+        let bytes = Array(key.rawRepresentation) + wallet
+        let read = try Configuration.solanaKey(.array(bytes.map { JSONValue(Int($0)) }))
+        #expect(read.rawRepresentation == key.rawRepresentation)
+        var wrong = bytes
+        wrong[63] ^= 1
+        #expect(throws: (any Error).self) { try Configuration.solanaKey(.array(wrong.map { JSONValue(Int($0)) })) }
+        #expect(throws: (any Error).self) { try Configuration.solanaKey([1, 2, 3]) }
+    }
+}

@@ -118,7 +118,9 @@ enum AnswerSchemas {
                 [("low", ["type": "number"]), ("median", ["type": "number"]), ("high", ["type": "number"])]),
             "Of Resampled: by asset, quantiles of the samples' weights.")
         let ofModel = Schema.map(
-            of: figure, "Per period, of models that have some: worst_return and worst_risk of WorstCase.")
+            of: figure,
+            "Per period, of models that have some: worst_return and worst_risk of WorstCase, the moments of MVSK, the factors' contributions of FactorRiskParity."
+        )
         return Schema.object(
             "The answer of an optimisation.", required: members.map { $0.0 },
             members + [("model_figures", ofModel), ("weight_bands", bands)])

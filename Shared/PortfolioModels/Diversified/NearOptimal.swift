@@ -51,14 +51,16 @@ struct NearOptimal: Sendable {
         }
     }
 
+    /// - Parameter spread: how far towards equal weights the solve starts.
     /// - Throws: `OPT-202`, `SYS-201`.
-    func solve(from start: [Double], width: Double?, regularisation: Double) throws(Problem) -> Solution {
+    func solve(from start: [Double], spread: Double, width: Double?, regularisation: Double) throws(Problem) -> Solution
+    {
         let model = base.model
         let n = start.count
         let typical = 1 / Double(n)
         var built = MeanRiskProgram(
             model: model, covariance: base.covariance, set: base.constraints,
-            point: start.map { 0.9 * $0 + 0.1 * typical }, ratioScale: nil,
+            point: start.map { (1 - spread) * $0 + spread * typical }, ratioScale: nil,
             ordering: width.map { .near(returns: model.panel.portfolioReturns(start), width: $0) } ?? .unknown)
         built.addLimits(base.parameters)
         let wanted = ceiling
@@ -218,15 +220,21 @@ extension ModelDispatch {
         let isOrdered = type(of: solved.meanRisk.measure).needsOrdering
         var best: OptimizationResult?
         var start = solved.weights
-        let attempts: [(width: Double?, regularisation: Double)] =
+        // A path that starts well inside the ceiling spares some measures what one from far outside costs them.
+        let attempts: [(spread: Double, width: Double?, regularisation: Double)] =
             isOrdered
-            ? [(nil, 1e-14), (0.05, 1e-14), (0.02, 1e-14), (0.02, 1e-14), (0.05, 1e-14), (0.1, 1e-14), (0.3, 1e-14)]
-            : [(nil, 1e-14), (nil, 1e-12), (nil, 1e-16), (nil, 1e-10)]
+            ? [nil, 0.05, 0.02, 0.02, 0.05, 0.1, 0.3].map { (0.1, $0, 1e-14) }
+            : [
+                (0.1, nil, 1e-14), (0.01, nil, 1e-14), (0.5, nil, 1e-14), (0.001, nil, 1e-14), (1, nil, 1e-14),
+                (0.03, nil, 1e-14), (0.2, nil, 1e-14), (1e-4, nil, 1e-14), (0.7, nil, 1e-14), (0.1, nil, 1e-12),
+                (0.01, nil, 1e-10), (0.1, nil, 1e-16),
+            ]
         for attempt in attempts {
             let found: NearOptimal.Solution
             do {
                 found = try problem.solve(
-                    from: start, width: attempt.width, regularisation: attempt.regularisation)
+                    from: start, spread: attempt.spread, width: attempt.width,
+                    regularisation: attempt.regularisation)
             } catch {
                 guard error.code == ProblemCode.unstable.rawValue else { throw error }
                 continue

@@ -69,6 +69,8 @@ struct FactorRiskParity {
         var weights: [Double]
         var risk: Double
         var contributions: [Double]
+        /// By factor, adding up to the risk.
+        var byFactor: [Double]
         var gap: Double
         var found: RiskBudgeting.Solution
         var proof: FactorRiskParityProof
@@ -109,7 +111,7 @@ struct FactorRiskParity {
             weights: weights)
         return Solved(
             weights: weights, risk: slope.risk, contributions: zip(weights, slope.slope).map { $0 * $1 },
-            gap: solved.gap, found: solved.found,
+            byFactor: solved.contributions.map { $0 * slope.risk / solved.risk }, gap: solved.gap, found: solved.found,
             proof: FactorRiskParityProof(mimicking: mimicking, exposures: solved.weights, evidence: solved.evidence))
     }
 

@@ -104,6 +104,9 @@ extension ModelDispatch {
         answer.solution.iterations = solved.found.iterations
         answer.riskContributions = solved.contributions
         answer.proof = solved.proof
+        answer.modelFigures = zip(mimicking.factors, solved.byFactor).map {
+            .init("factor_risk_contribution.\($0)", $1)
+        }
         return answer
     }
 

@@ -260,6 +260,11 @@ struct RiskBudgetingTests {
         request.riskBudget = [.init("F", 0.7), .init("G", 0.3)]
         let found = try PortfolioOptimization.run(request, panel: panel)
         #expect(Verification.faults(request, panel: panel, result: found) == [])
+        for (factor, share) in [("F", 0.7), ("G", 0.3)] {
+            let own = try #require(
+                found.modelFigures.first { $0.name == "factor_risk_contribution.\(factor)" }?.value)
+            #expect(abs(own / found.solution.risk - share) < 1e-9, "\(measure) \(factor)")
+        }
         // Exposures times the risk's change with them: e_k = (B'w)_k, dw = M de.
         let exposures = (0..<2).map { k in zip(found.weights, loadings).reduce(0) { $0 + $1.0 * $1.1[k] } }
         #expect(exposures.allSatisfy { $0 > 0 })

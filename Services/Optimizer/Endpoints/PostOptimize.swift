@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import ServiceKit
+import Synchronization
 import WireFormat
 
 /// `POST /api/portfolio/optimize`: decode -> admit -> load -> solve and verify -> record -> respond.
@@ -41,15 +42,28 @@ struct PostOptimize: Endpoint {
             request: wanted, isStrict: isStrict, principal: principal, requestID: context.requestID, lane: .request,
             start: start, limit: timeout, cost: cost)
         let optimizer = optimizer
-        if mark == nil, !wanted.isPure { mark = try await optimizer.watch.mark(for: principal.tenant) }
-        let seen = mark
+        let seen = SeenMark(mark)
+        let asks = mark == nil && !wanted.isPure
         return try await watchingClient(of: context.channel) {
-            let answer = try await optimizer.respond(to: call)
-            optimizer.replies[key] = CachedReply(answer, mark: seen)
+            // The database is asked for those who are let in alone: refusing the others has to be cheap.
+            let answer = try await optimizer.respond(
+                to: call,
+                admitted: {
+                    guard asks else { return }
+                    let mark = try await optimizer.watch.mark(for: principal.tenant)
+                    seen.value.withLock { $0 = mark }
+                })
+            optimizer.replies[key] = CachedReply(answer, mark: seen.value.withLock { $0 })
             var response = Response(json: answer.json)
             response.headers[.cacheControl] = "no-store"
             return response
         }
+    }
+
+    /// What the tenant saw before its data were loaded.
+    private final class SeenMark: Sendable {
+        let value: Mutex<DataWatch.Mark?>
+        init(_ mark: DataWatch.Mark?) { value = Mutex(mark) }
     }
 
     /// The reply to an earlier call with the same bytes, while nothing that it was made from has changed.

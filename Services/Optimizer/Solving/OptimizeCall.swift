@@ -22,9 +22,12 @@ struct OptimizeCall: Sendable {
 
 extension Optimizer {
     /// Admit -> load -> solve and verify -> record. Cancelling the task ends it, and its solve unless others wait for the same.
-    /// - Parameter progress: told when a phase begins: loading, solving, storing.
+    /// - Parameters:
+    ///   - admitted: runs once the call is let in, before anything is loaded: what a refused call shall not cost.
+    ///   - progress: told when a phase begins: loading, solving, storing.
     func respond(
-        to call: OptimizeCall, progress: @escaping @Sendable (String) -> Void = { _ in }
+        to call: OptimizeCall, admitted: @escaping @Sendable () async throws -> Void = {},
+        progress: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> OptimizeResponse {
         try await withTimeLimit(call.limit) {
             let waited = SolverWait()
@@ -33,6 +36,7 @@ extension Optimizer {
             let ticket = try await gate.enter(
                 tenant: call.principal.tenant, cost: call.cost, deadline: call.start + call.limit)
             defer { gate.leave(ticket, solverWait: waited.value) }
+            try await admitted()
             return try await answered(call, progress, waited)
         }
     }

@@ -1,5 +1,6 @@
 import Foundation
 import HTTPFetch
+import HTTPTypes
 import PostgresClient
 import Reallocation
 import ServiceKit

@@ -171,6 +171,8 @@ private final class JupiterFake: Sendable {
     }
 }
 
+private func dec(_ text: String) -> FixedDecimal { FixedDecimal(text) ?? 0 }
+
 @Suite("Jupiter")
 struct JupiterTests {
     private let key = Curve25519.Signing.PrivateKey()

@@ -166,14 +166,14 @@ struct PolicySimulationTests {
         #expect(try taxed.run(.calendar(days: 28)) == often)
     }
 
-    @Test("over seeded paths the optimised policy costs less than the calendar for what it trades")
+    @Test("over seeded paths the optimised policy leaves more after tax than the calendar, mostly")
     func optimised() throws {
+        // It may trade more where that takes losses: costs alone say nothing.
         var better = 0
         for seed in UInt64(0)..<6 {
             let simulation = try simulation(seed: seed, tax: netted)
             let calendar = try #require(try simulation.run(.calendar(days: 28)))
             let optimised = try #require(try simulation.run(.optimised(days: 28)))
-            #expect(optimised.costs <= calendar.costs)
             if optimised.valueAfterTax >= calendar.valueAfterTax { better += 1 }
         }
         #expect(better >= 3)

@@ -50,6 +50,7 @@ struct MeanRisk: Sendable {
     /// - Throws: `OPT-101` infeasible, `OPT-203` ratio undefined, `OPT-201/202` not solved, `SYS-201` deadline.
     func solve(_ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double) throws(Problem) -> Solution
     {
+        if let found = try solveWithoutFixed(objective, rate, riskAversion) { return found }
         let reduced = AssetReduction(
             whole: self, objective: objective, riskFreeRate: rate, riskAversion: riskAversion
         ) { (part: MeanRisk) throws(Problem) -> Solution in
@@ -57,6 +58,24 @@ struct MeanRisk: Sendable {
         }
         if let found = try reduced.solve() { return found }
         return try solveWhole(objective, riskFreeRate: rate, riskAversion: riskAversion)
+    }
+
+    /// The solution where assets that can only be at zero take no part; nil where there are none, or where the rest has to speak for
+    /// itself. As equality rows they would cost digits.
+    private func solveWithoutFixed(
+        _ objective: ObjectiveName, _ rate: Double, _ aversion: Double
+    ) throws(Problem) -> Solution? {
+        let (lower, upper, needed) = (constraints.lower, constraints.upper, needed)
+        let open = lower.indices.filter { lower[$0] != 0 || upper[$0] != 0 || needed[$0] }
+        guard !open.isEmpty, open.count < lower.count else { return nil }
+        do {
+            return try restricted(to: open, lower: lower, upper: upper)
+                .solve(objective, riskFreeRate: rate, riskAversion: aversion).expanded(open, count: lower.count)
+        } catch {
+            // The whole set explains its conflicts.
+            guard error.code != ProblemCode.deadline.rawValue else { throw error }
+            return nil
+        }
     }
 
     /// The same with all assets in the program.

@@ -40,7 +40,8 @@ enum Operations {
             success["content"] = .object(
                 JSONObject([(description.mediaType, ["schema": Schema.reference(schema)])]))
         } else if description.mediaType != "application/json" {
-            success["content"] = .object(JSONObject([(description.mediaType, ["schema": ["type": "string"]])]))
+            // Of a stream of events the schema is that of an event.
+            success["content"] = .object(JSONObject([(description.mediaType, ["schema": ["type": "object"]])]))
         } else if line.operation == "getOpenAPI" {
             success["content"] = ["application/json": ["schema": ["type": "object"]]]
         }

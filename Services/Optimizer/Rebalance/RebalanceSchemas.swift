@@ -180,8 +180,9 @@ enum RebalanceSchemas {
                         (
                             "forecasts",
                             Schema.list(
-                                of: ["type": "object"],
-                                "Annual returns beyond cash by asset, a period after the other.",
+                                of: Schema.map(
+                                    of: Schema.number("Annual, beyond cash.", Interval(lower: -10, upper: 10)),
+                                    "By asset."), "A period after the other.",
                                 count: 0...24)
                         ),
                     ])

@@ -296,8 +296,8 @@ enum AnswerSchemas {
                             "A fault.", required: ["pointer", "code", "detail"],
                             [
                                 ("pointer", Schema.said("JSON pointer.")), ("code", Schema.said("A stable word.")),
-                                ("detail", Schema.said("For people.")), ("limit", ["type": "number"]),
-                                ("value", ["type": "number"]),
+                                ("detail", Schema.said("For people.")), ("limit", Schema.nullable(["type": "number"])),
+                                ("value", Schema.nullable(["type": "number"])),
                             ]), "Every fault, at most \(Problem.mostErrors).")
                 ),
                 ("conflict", Schema.list(of: ["type": "string"], "Constraints that cannot all hold.")),

@@ -211,7 +211,7 @@ enum Operations {
             parameters: [
                 header(
                     "Last-Event-ID", "The id of the last event that was received.",
-                    Schema.text("A number.", pattern: "^[0-9]{1,9}$"))
+                    Schema.text("A number; empty begins anew.", pattern: "^[0-9]{0,9}$"))
             ],
             success: ("200", "Events: progress, then one of done, failed, cancelled with the whole job.", nil),
             mediaType: "text/event-stream", problems: ["400", "404"]),

@@ -16,14 +16,7 @@ struct BacktestCommand: AsyncParsableCommand {
             Exit codes: 0 done, 1 refused or failed, 2 not reached, 64 wrong use.
             """)
 
-    @Argument(help: ArgumentHelp("A file with the request, or - for standard input.", valueName: "request.json"))
-    var file: String
-
-    @Flag(name: .long, help: "Print the answer as it came.")
-    var json = false
-
-    @Flag(name: .long, help: "Take every warning for an error (Prefer: handling=strict).")
-    var strict = false
+    @OptionGroup var input: RequestOptions
 
     @Option(name: .long, help: ArgumentHelp("Most seconds to wait for the answer.", valueName: "seconds"))
     var timeout: Int = 3600
@@ -34,13 +27,13 @@ struct BacktestCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await runCommand {
-            let body = try OptimizeCommand.read(file)
+            let body = try input.body()
             let service = try ServiceCall()
             let start = ContinuousClock.now
             var answer = try await service.send(
-                .post, "/api/portfolio/backtest", body: body, strict: strict, timeout: min(timeout, 120))
+                .post, "/api/portfolio/backtest", body: body, strict: input.strict, timeout: min(timeout, 120))
             if answer.status == 202 { answer = try await wait(service, answer, until: start + .seconds(timeout)) }
-            guard !json else { return Terminal.out(answer.json.serialized()) }
+            guard !input.json else { return Terminal.out(answer.json.serialized()) }
             Terminal.out(BacktestReport(answer: answer.json).text)
         }
     }
@@ -57,7 +50,9 @@ struct BacktestCommand: AsyncParsableCommand {
             let job = try await service.send(.get, "/api/jobs/\(id)", timeout: 30)
             let state = job.json["state"]?.stringValue ?? ""
             switch state {
-            case "done": return ServiceCall.Answer(status: 200, json: job.json["result"] ?? .null)
+            case "done":
+                let result = job.json["result"] ?? .null
+                return ServiceCall.Answer(status: 200, json: result, text: result.serialized())
             case "queued", "running": break
             case "cancelled": throw CommandFailure(.refused, "The job \(id) was cancelled.")
             default:
@@ -72,6 +67,7 @@ struct BacktestCommand: AsyncParsableCommand {
             let line = "\(state) \(Figures.percent(job.json["progress"]?.doubleValue))"
             if line != told { Terminal.error(line) }
             told = line
+            // Between two looks at the job: a person reads along.
             try await Task.sleep(for: .milliseconds(500))
         }
     }

@@ -89,6 +89,7 @@ extension RebalanceCommand {
                     else {
                         return
                     }
+                    // As often as was asked for; the service is a loop away, and wants no loop without a pause.
                     try await Task.sleep(for: .seconds(max(0.05, interval)))
                 }
             }

@@ -39,7 +39,7 @@ struct RebalanceCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await runCommand {
-                let body = try OptimizeCommand.read(file)
+                let body = try RequestOptions.read(file)
                 let path =
                     portfolio.map { "/api/portfolio/\(RebalanceCommand.escaped($0))/rebalance" }
                     ?? "/api/portfolio/rebalance"
@@ -120,25 +120,7 @@ struct RebalanceCommand: AsyncParsableCommand {
     static func send(
         _ method: HTTPRequest.Method, _ path: String, body: [UInt8]? = nil, headers more: [HTTPHeader] = []
     ) async throws -> JSONValue {
-        let configuration = Configuration()
-        let url = try configuration.value(CommandOptions.url)
-        var headers = [HTTPHeader("Accept", "application/json")] + more
-        if body != nil { headers.append(HTTPHeader("Content-Type", "application/json")) }
-        if let key = try configuration.value(CommandOptions.apiKey) {
-            headers.append(HTTPHeader("Authorization", "Bearer \(key.reveal())"))
-        }
-        let base = url.hasSuffix("/") ? String(url.dropLast()) : url
-        var request = HTTPRequest(method, base + path, headers: headers, body: body)
-        request.timeout = .seconds(120)
-        let answer = try await OptimizeCommand.client(for: url).fetch(request)
-        guard (200..<300).contains(answer.status) else {
-            throw CommandFailure(.refused, ProblemReport(status: answer.status, body: answer.body).text)
-        }
-        do {
-            return try StrictJSON.parse(answer.body, limits: .stored)
-        } catch {
-            throw CommandFailure(.refused, "The answer is not JSON: \(error)")
-        }
+        try await ServiceCall().send(method, path, body: body, headers: more).json
     }
 
     /// The plan's own page, then what a person needs to confirm it.

@@ -28,11 +28,12 @@ struct ArgumentTests {
     @Test("parses the commands")
     func commands() throws {
         let optimize = try #require(try BallastCommand.parseAsRoot(["optimize", "-", "--json"]) as? OptimizeCommand)
-        #expect(optimize.file == "-")
-        #expect(optimize.json)
+        #expect(optimize.input.file == "-")
+        #expect(optimize.input.json)
         let backtest = try #require(
             try BallastCommand.parseAsRoot(["backtest", "x.json", "--strict", "--timeout", "60"]) as? BacktestCommand)
-        #expect(backtest.file == "x.json" && backtest.strict && backtest.timeout == 60 && !backtest.json)
+        #expect(
+            backtest.input.file == "x.json" && backtest.input.strict && backtest.timeout == 60 && !backtest.input.json)
         let create = try #require(
             try BallastCommand.parseAsRoot([
                 "keys", "create", "--name", "ci", "--scopes", "admin", "--expires-in", "90d",
@@ -60,8 +61,9 @@ struct ArgumentTests {
 
     @Test("the endpoint is joined with or without a final slash")
     func endpoint() {
-        #expect(OptimizeCommand.endpoint("http://h:1/") == "http://h:1/api/portfolio/optimize")
-        #expect(OptimizeCommand.endpoint("http://h:1") == "http://h:1/api/portfolio/optimize")
+        for url in ["http://h:1/", "http://h:1"] {
+            #expect(ServiceCall.address(url, "/api/portfolio/optimize") == "http://h:1/api/portfolio/optimize")
+        }
     }
 }
 

@@ -82,6 +82,7 @@ struct BacktestOverHTTPTests {
                 for _ in 0..<200 {
                     let job = try await service.call(.get, "/api/jobs/\(long)").json
                     if job?["state"] == "running" { break }
+                    // Nothing tells a client of plain HTTP when a job begins.
                     try await Task.sleep(for: .milliseconds(20))
                 }
                 let cancelled = try await service.call(.delete, "/api/jobs/\(long)")

@@ -73,6 +73,7 @@ struct PlanExecutionTests {
             for attempt in 0..<200 where report == nil {
                 let run = Task { try await Executor(service.optimizer, tenant: principal, plan: id).run() }
                 if attempt < 6 {
+                    // Dies at another place each time.
                     try await Task.sleep(for: .milliseconds(15 + 10 * attempt))
                     run.cancel()
                 }
@@ -136,6 +137,7 @@ struct PlanExecutionTests {
             #expect(try await service.call(.post, "/api/rebalance/\(id)/execute", ["venue": "alpaca"]).status == 202)
             let tenant = try await tenant(service)
             let run = Task { try await Executor(service.optimizer, tenant: tenant, plan: id).run() }
+            // The fake is a server: the first order has to have reached it.
             while fake.orders == 0 { try await Task.sleep(for: .milliseconds(5)) }
             let cancelled = try await service.call(.post, "/api/rebalance/\(id)/cancel", ["reason": "changed my mind"])
             #expect(cancelled.status == 200)
@@ -181,6 +183,7 @@ struct PlanExecutionTests {
                     "SELECT state FROM ballast.rebalance_plan WHERE plan_id = \(id)")
                 if try rows.first?.decode(String.self, at: 0) == "RECORDED" { break }
                 let run = Task { try await Executor(service.optimizer, tenant: tenant, plan: id).run() }
+                // Long enough for a step or two, so that each process leaves something half done.
                 try await Task.sleep(for: .milliseconds(8))
                 run.cancel()
                 _ = try? await run.value

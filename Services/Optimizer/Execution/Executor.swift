@@ -230,6 +230,7 @@ final class Executor: Sendable {
                 "A venue could not be asked, trying again",
                 metadata: ["venue": "\(run.venue.name)", "plan": "\(planID)", "error": "\(error)"])
         }
+        // Orders fill when the market wants: a venue that pushes nothing is asked again after its own time.
         try await Task.sleep(for: max(run.venue.patience, error == nil ? .zero : .milliseconds(200)))
     }
 

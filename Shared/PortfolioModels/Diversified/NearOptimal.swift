@@ -96,36 +96,13 @@ struct NearOptimal: Sendable {
         built.risk.program.terms += [
             .init(.atMost(wanted.level / size), linear: linear, parts: parts), .init(.objective(1), parts: [squares]),
         ]
-        var settings = SolverSettings(maximumIterations: 150, deadline: base.deadline)
-        settings.regularisation = regularisation
-        let found = CompositeMethod.solve(built.risk.program, settings: settings)
-        switch found.status {
-        case .deadline: throw Problem(.deadline, "The deadline passed after \(found.iterations) iterations.")
-        case .cancelled: throw Problem(.deadline, "The calculation was cancelled.")
-        default: break
-        }
-        var weights = Array(found.v.prefix(n))
-        guard weights.allSatisfy({ $0.isFinite }) else {
-            throw Problem(.unstable, "Rounding stopped the solver at gap \(found.relativeGap).")
-        }
-        let pressure = built.boundPrices(found)
-        for i in weights.indices {
-            let (below, above) = (weights[i] - base.constraints.lower[i], base.constraints.upper[i] - weights[i])
-            if below < 1e-10 || (below < 1e-6 && pressure.lower[i] > 1e2 * below) {
-                weights[i] = base.constraints.lower[i]
-            } else if above < 1e-10 || (above < 1e-6 && pressure.upper[i] > 1e2 * above) {
-                weights[i] = base.constraints.upper[i]
-            }
-            if weights[i] == 0 { weights[i] = 0 }
-        }
-        WeightCleanup.balance(&weights, base.constraints)
+        let found = try built.risk.program.solved(regularisation: regularisation, deadline: base.deadline)
+        let weights = try built.weights(of: found)
         let multiplier = found.multipliers[place]
         let evidence =
             pieces.isEmpty
             ? nil
-            : RiskEvidence(
-                measure: base.measure, pieces: pieces,
-                duals: found.dualSeries[place].map { $0.map { multiplier > 0 ? $0 / multiplier : 0 } })
+            : RiskEvidence(found, term: place, measure: base.measure, pieces: pieces)
         return Solution(
             weights: weights, prices: built.prices(found, size: 1),
             ceiling: .init(
@@ -218,7 +195,6 @@ extension ModelDispatch {
             best: solved.solution.objectiveValue)
         // With no room the optimum itself is the answer, as far as it is unique.
         let isOrdered = type(of: solved.meanRisk.measure).needsOrdering
-        var best: OptimizationResult?
         var start = solved.weights
         // A path that starts well inside the ceiling spares some measures what one from far outside costs them.
         let attempts: [(spread: Double, width: Double?, regularisation: Double)] =
@@ -229,49 +205,17 @@ extension ModelDispatch {
                 (0.03, nil, 1e-14), (0.2, nil, 1e-14), (1e-4, nil, 1e-14), (0.7, nil, 1e-14), (0.1, nil, 1e-12),
                 (0.01, nil, 1e-10), (0.1, nil, 1e-16),
             ]
-        for attempt in attempts {
-            let found: NearOptimal.Solution
-            do {
-                found = try problem.solve(
-                    from: start, spread: attempt.spread, width: attempt.width,
-                    regularisation: attempt.regularisation)
-            } catch {
-                guard error.code == ProblemCode.unstable.rawValue else { throw error }
-                continue
-            }
+        return try firstProven(attempts) { (attempt) throws(Problem) in
+            let found = try problem.solve(
+                from: start, spread: attempt.spread, width: attempt.width, regularisation: attempt.regularisation)
             if isOrdered { start = found.weights }
-            let answer = try answer(problem, found)
-            if answer.solution.largestError < best?.solution.largestError ?? .infinity { best = answer }
-            if let best, best.solution.isProven(to: 1e-9) { return best }
+            let proof = NearOptimalProof(problem: problem, ceiling: found.ceiling)
+            return try answer(
+                Proven(
+                    weights: found.weights, prices: found.prices, iterations: found.iterations,
+                    objective: 1 / found.weights.reduce(0) { $0 + $1 * $1 }, direction: proof.direction(found.weights),
+                    limits: LimitMinorants(none: ()), proof: proof,
+                    figures: [.init("optimal_value", problem.best), .init("allowed_value", problem.level)]))
         }
-        if let best, best.solution.isProven(to: Verification.fullProof) { return best }
-        throw Problem(
-            .notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
-    }
-
-    private func answer(_ problem: NearOptimal, _ found: NearOptimal.Solution) throws(Problem) -> OptimizationResult {
-        let proof = NearOptimalProof(problem: problem, ceiling: found.ceiling)
-        let direction = proof.direction(found.weights)
-        let limits = LimitMinorants(none: ())
-        let refined = PriceRefinement(set: constraints, limits: limits, weights: found.weights)
-            .refine(found.prices, direction: direction)
-        var best: OptimizationResult?
-        for prices in [found.prices, refined] {
-            let binding = BindingConstraints(
-                prices: prices, weights: found.weights, gradient: limits.reduced(direction, prices), set: constraints)
-            var answer = try result(Allocation(weights: found.weights, method: "structured_interior_point"))
-            answer.solution.objectiveValue = 1 / found.weights.reduce(0) { $0 + $1 * $1 }
-            answer.solution.binding = binding.binding
-            answer.prices = zip(constraints.constraints, binding.prices).filter { $1 != 0 }.map {
-                OptimizeResponse.Binding(constraint: $0.name, dual: $1)
-            }
-            answer.solution.iterations = found.iterations
-            answer.proof = proof
-            answer.modelFigures = [.init("optimal_value", problem.best), .init("allowed_value", problem.level)]
-            answer.certify(gap: proof.gap(request, panel: panel, result: answer), constraints)
-            if answer.solution.largestError < best?.solution.largestError ?? .infinity { best = answer }
-        }
-        guard let best else { throw Problem(.unstable, "The bound of the nearly optimal portfolio is not a number.") }
-        return best
     }
 }

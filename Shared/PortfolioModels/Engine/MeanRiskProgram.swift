@@ -400,24 +400,6 @@ extension MeanRiskProgram {
     /// The core variable k of a ratio.
     var scaleIndex: Int? { risk.scale }
 
-    /// Prices that push weights off their bounds, in the program's units.
-    func boundPrices(_ found: CompositeSolution) -> (lower: [Double], upper: [Double]) {
-        let count = constraintSet.assets.count
-        return (Array(found.lowerDuals.prefix(count)), Array(found.upperDuals.prefix(count)))
-    }
-
-    /// By asset, the slope of the costs that the solution found: what it is worth not to move.
-    func kinks(_ found: CompositeSolution, unit: Double) -> [Double] {
-        var kinks = [Double](repeating: 0, count: constraintSet.assets.count)
-        guard let (term, count) = costTerm else { return kinks }
-        let multiplier = found.multipliers[term]
-        guard multiplier > 0 else { return kinks }
-        for series in found.dualSeries[term].suffix(count) {
-            for i in kinks.indices { kinks[i] += series[i] / multiplier * unit }
-        }
-        return kinks
-    }
-
     /// Takes the mean out of the objective again, where only costs count beside the risk.
     mutating func dropMean() {
         for index in risk.program.cost.indices { risk.program.cost[index] = 0 }

@@ -132,52 +132,16 @@ struct FourMoments: Sendable {
     }
 
     private func run(_ built: MeanRiskProgram) throws(Problem) -> CompositeSolution {
-        var settings = SolverSettings(maximumIterations: 150, deadline: deadline)
-        settings.regularisation = regularisation
-        let found = CompositeMethod.solve(built.risk.program, settings: settings)
-        switch found.status {
-        case .deadline: throw Problem(.deadline, "The deadline passed after \(found.iterations) iterations.")
-        case .cancelled: throw Problem(.deadline, "The calculation was cancelled.")
-        default: return found
-        }
+        try built.risk.program.solved(regularisation: regularisation, deadline: deadline)
     }
 
     private func finish(
         _ built: MeanRiskProgram, _ solved: CompositeSolution? = nil, size: Double
     ) throws(Problem) -> Solution {
         let found = if let solved { solved } else { try run(built) }
-        let n = constraints.assets.count
-        let k = built.scaleIndex.map { found.v[$0] } ?? 1
-        guard k > 0, k.isFinite else { throw MeanVariance.unlimitedRatio }
-        var weights = found.v.prefix(n).map { $0 / k }
-        guard weights.allSatisfy({ $0.isFinite }) else {
-            throw Problem(.unstable, "Rounding stopped the solver at gap \(found.relativeGap).")
-        }
-        let pressure = built.boundPrices(found)
-        for i in weights.indices {
-            let (below, above) = (weights[i] - constraints.lower[i], constraints.upper[i] - weights[i])
-            if below < 1e-10 || (below < 1e-6 && pressure.lower[i] > 1e2 * below) {
-                weights[i] = constraints.lower[i]
-            } else if above < 1e-10 || (above < 1e-6 && pressure.upper[i] > 1e2 * above) {
-                weights[i] = constraints.upper[i]
-            }
-            if weights[i] == 0 { weights[i] = 0 }
-        }
-        WeightCleanup.balance(&weights, constraints)
-        let limits = built.evidence.compactMap { item -> (constraint: Int, evidence: RiskEvidence)? in
-            guard let owner = built.ceilings.first(where: { $0.term == item.term })?.origin.constraint else {
-                return nil
-            }
-            let multiplier = found.multipliers[item.term]
-            return (
-                owner,
-                RiskEvidence(
-                    measure: item.measure, pieces: item.pieces,
-                    duals: found.dualSeries[item.term].map { $0.map { multiplier > 0 ? $0 / multiplier : 0 } })
-            )
-        }
         return Solution(
-            weights: weights, prices: built.prices(found, size: size), limits: limits, iterations: found.iterations,
+            weights: try built.weights(of: found), prices: built.prices(found, size: size), limits: built.limits(found),
+            iterations: found.iterations,
             primalResidual: found.primalResidual, dualResidual: found.dualResidual)
     }
 }
@@ -293,46 +257,21 @@ extension ModelDispatch {
             covariance: moments.covariance, constraints: constraints,
             aversion: request.momentAversion ?? .init(), parameters: parameters, deadline: deadline)
         let names = constraints.constraints
-        var best: OptimizationResult?
-        for regularisation in [1e-14, 1e-12, 1e-16, 1e-10] {
+        return try firstProven(Self.regularisations) { (regularisation) throws(Problem) in
             problem.regularisation = regularisation
-            let found: FourMoments.Solution
-            do {
-                found = try problem.solve(request.objective, rate: request.riskFreeRate / periodsPerYear)
-            } catch {
-                guard error.code == ProblemCode.unstable.rawValue else { throw error }
-                continue
-            }
+            let found = try problem.solve(request.objective, rate: request.riskFreeRate / periodsPerYear)
             let proof = FourMomentsProof(
                 problem: problem, limits: found.limits.map { (names[$0.constraint].name, $0.evidence) })
             let point = proof.point(request, weights: found.weights, periodsPerYear: periodsPerYear)
-            let limits = proof.minorants(found.weights)
-            let refined = PriceRefinement(set: constraints, limits: limits, weights: found.weights)
-                .refine(found.prices, direction: point.direction)
-            for prices in [found.prices, refined] {
-                let binding = BindingConstraints(
-                    prices: prices, weights: found.weights, gradient: limits.reduced(point.direction, prices),
-                    set: constraints)
-                var answer = try result(Allocation(weights: found.weights, method: "structured_interior_point"))
-                answer.solution.objectiveValue = point.objective
-                answer.solution.binding = binding.binding
-                answer.prices = zip(names, binding.prices).filter { $1 != 0 }.map {
-                    OptimizeResponse.Binding(constraint: $0.name, dual: $1)
-                }
-                answer.solution.iterations = found.iterations
-                answer.proof = proof
-                answer.modelFigures = [
-                    .init("variance", point.variance), .init("third_moment", point.third),
-                    .init("fourth_moment", point.fourth), .init("moment_risk", point.risk),
-                ]
-                let gap = proof.gap(request, panel: panel, result: answer)
-                answer.certify(gap: gap, constraints)
-                if answer.solution.largestError < best?.solution.largestError ?? .infinity { best = answer }
-            }
-            if let best, best.solution.isProven(to: 1e-9) { return best }
+            return try answer(
+                Proven(
+                    weights: found.weights, prices: found.prices, iterations: found.iterations,
+                    objective: point.objective, direction: point.direction, limits: proof.minorants(found.weights),
+                    proof: proof,
+                    figures: [
+                        .init("variance", point.variance), .init("third_moment", point.third),
+                        .init("fourth_moment", point.fourth), .init("moment_risk", point.risk),
+                    ]))
         }
-        if let best, best.solution.isProven(to: Verification.fullProof) { return best }
-        throw Problem(
-            .notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
     }
 }

@@ -199,36 +199,21 @@ struct MeanRisk: Sendable {
     private func finish(
         _ built: MeanRiskProgram, factor: Double? = nil, ratioLevel: Double? = nil
     ) throws(Problem) -> Solution {
-        let program = built.program
-        var settings = SolverSettings(maximumIterations: 150, deadline: deadline)
-        settings.regularisation = regularisation
-        let found = CompositeMethod.solve(program, settings: settings)
-        switch found.status {
-        case .deadline: throw Problem(.deadline, "The deadline passed after \(found.iterations) iterations.")
-        case .cancelled: throw Problem(.deadline, "The calculation was cancelled.")
-        default: break
-        }
-        let n = constraints.assets.count
-        var weights = Array(found.v.prefix(n))
-        var scale = 1.0
-        if let index = built.scaleIndex {
-            scale = found.v[index]
-            guard scale > 0, scale.isFinite else { throw MeanVariance.unlimitedRatio }
-            weights = weights.map { $0 / scale }
-        }
-        guard weights.allSatisfy({ $0.isFinite }), found.relativeGap < 1e-3, found.primalResidual < 1e-3 else {
+        let found = try built.program.solved(regularisation: regularisation, deadline: deadline)
+        let scale = try built.scale(of: found)
+        guard found.relativeGap < 1e-3, found.primalResidual < 1e-3 else {
             if let problem = try limitConflict() { throw problem }
             throw Problem(
                 .unstable,
                 "Rounding stopped the solver at gap \(found.relativeGap) and residual \(max(found.primalResidual, found.dualResidual))."
             )
         }
-        snap(&weights, found, built, scale)
+        let weights = try built.weights(of: found, references: references)
         let size: Double
         if let level = ratioLevel {
             // S = tau / F(y): one unit of room in a'y <= h k moves F by z k.
             let least = found.values.enumerated().reduce(0.0) { sum, value in
-                if case .objective(let weight) = program.terms[value.offset].place {
+                if case .objective(let weight) = built.program.terms[value.offset].place {
                     return sum + weight * value.element
                 }
                 return sum
@@ -239,31 +224,9 @@ struct MeanRisk: Sendable {
             size = factor ?? 1
         }
         return Solution(
-            weights: weights, prices: prices(found, built, size), evidence: evidence(found, built),
+            weights: weights, prices: built.prices(found, size: size), evidence: built.evidence(found),
             costKinks: built.kinks(found, unit: model.unit), iterations: found.iterations,
             primalResidual: found.primalResidual, dualResidual: found.dualResidual)
-    }
-
-    /// Puts weights on the bounds and references that the solution says they are on: where the price of a bound outweighs the
-    /// distance from it.
-    private func snap(_ weights: inout [Double], _ found: CompositeSolution, _ built: MeanRiskProgram, _ scale: Double)
-    {
-        let pressure = built.boundPrices(found)
-        for i in weights.indices {
-            let (low, high) = (constraints.lower[i], constraints.upper[i])
-            let (below, above) = (weights[i] - low, high - weights[i])
-            if low == high || below < 1e-10 || (below < 1e-6 && pressure.lower[i] > 1e2 * below) {
-                weights[i] = low
-            } else if above < 1e-10 || (above < 1e-6 && pressure.upper[i] > 1e2 * above) {
-                weights[i] = high
-            }
-            for reference in references
-            where abs(weights[i] - reference[i]) < 1e-9 && weights[i] != low && weights[i] != high {
-                weights[i] = min(max(reference[i], low), high)
-            }
-            if weights[i] == 0 { weights[i] = 0 }
-        }
-        WeightCleanup.balance(&weights, constraints)
     }
 
     /// Weights from which changes count.
@@ -273,33 +236,6 @@ struct MeanRisk: Sendable {
         }
         if let costs = reward.costs { result.append(costs.reference) }
         return result
-    }
-
-    private func prices(_ found: CompositeSolution, _ built: MeanRiskProgram, _ size: Double) -> [Double] {
-        var prices = [Double](repeating: 0, count: constraints.constraints.count)
-        for (row, origin) in built.equalityOrigins.enumerated() {
-            if let origin { prices[origin.constraint] += size * found.equalityDuals[row] / origin.factor }
-        }
-        if let term = built.rowTerm, let series = found.dualSeries[term].first {
-            for (row, origin) in built.rowOrigins.enumerated() {
-                if let origin { prices[origin.constraint] += size * series[row] / origin.factor }
-            }
-        }
-        for ceiling in built.ceilings {
-            prices[ceiling.origin.constraint] += size * found.multipliers[ceiling.term] / ceiling.origin.factor
-        }
-        return prices
-    }
-
-    private func evidence(
-        _ found: CompositeSolution, _ built: MeanRiskProgram
-    ) -> [(constraint: Int?, evidence: RiskEvidence)] {
-        built.evidence.map { item in
-            let multiplier = found.multipliers[item.term]
-            let duals = found.dualSeries[item.term].map { $0.map { multiplier > 0 ? $0 / multiplier : 0 } }
-            let owner = built.ceilings.first { $0.term == item.term }?.origin.constraint
-            return (owner, RiskEvidence(measure: item.measure, pieces: item.pieces, duals: duals))
-        }
     }
 
     /// Whether the convex limits contradict the rest: the least common excess over them, and the problem to answer with.

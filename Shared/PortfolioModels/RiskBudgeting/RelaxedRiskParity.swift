@@ -99,23 +99,8 @@ struct RelaxedRiskParity: Sendable {
                         matrix: scaled)
                 ]),
         ]
-        var settings = SolverSettings(maximumIterations: 150, deadline: deadline)
-        settings.regularisation = regularisation
-        let found = CompositeMethod.solve(built.risk.program, settings: settings)
-        switch found.status {
-        case .deadline: throw Problem(.deadline, "The deadline passed after \(found.iterations) iterations.")
-        case .cancelled: throw Problem(.deadline, "The calculation was cancelled.")
-        default: break
-        }
-        var weights = Array(found.v.prefix(n))
-        guard weights.allSatisfy({ $0.isFinite }) else {
-            throw Problem(.unstable, "Rounding stopped the solver at gap \(found.relativeGap).")
-        }
-        for i in weights.indices {
-            if weights[i] - constraints.lower[i] < 1e-11 { weights[i] = constraints.lower[i] }
-            if constraints.upper[i] - weights[i] < 1e-11 { weights[i] = constraints.upper[i] }
-        }
-        WeightCleanup.balance(&weights, constraints)
+        let found = try built.risk.program.solved(regularisation: regularisation, deadline: deadline)
+        let weights = try built.weights(of: found)
         return Solution(
             weights: weights, prices: built.prices(found, size: unit),
             multipliers: found.dualSeries[place + 1].first ?? [], iterations: found.iterations,

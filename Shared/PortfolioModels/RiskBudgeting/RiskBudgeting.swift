@@ -181,7 +181,8 @@ struct RiskBudgeting: Sendable {
         guard y.allSatisfy({ $0 > 0 && $0 < .infinity }) else { throw unbounded(found) }
         return Solution(
             weights: scaled(y), prices: constraints.constraints.map { _ in 0 },
-            evidence: evidence(found, 0, measure, pieces), limits: [], iterations: found.iterations,
+            evidence: RiskEvidence(found, term: 0, measure: measure, pieces: pieces), limits: [],
+            iterations: found.iterations,
             primalResidual: found.primalResidual, dualResidual: found.dualResidual,
             method: "risk_budgeting_interior_point")
     }
@@ -213,59 +214,19 @@ struct RiskBudgeting: Sendable {
             if constraints.lower[i] > 0, weights[i] - constraints.lower[i] < 1e-10 { weights[i] = constraints.lower[i] }
         }
         WeightCleanup.balance(&weights, constraints)
-        let owned = built.evidence.compactMap { item -> (constraint: Int, evidence: RiskEvidence)? in
-            guard let owner = built.ceilings.first(where: { $0.term == item.term })?.origin.constraint else {
-                return nil
-            }
-            return (owner, evidence(found, item.term, item.measure, item.pieces))
-        }
         return Solution(
             weights: weights, prices: built.prices(found, size: k),
-            evidence: isVariance ? nil : evidence(found, place, measure, pieces), limits: owned,
+            evidence: isVariance ? nil : RiskEvidence(found, term: place, measure: measure, pieces: pieces),
+            limits: built.limits(found),
             iterations: found.iterations, primalResidual: found.primalResidual, dualResidual: found.dualResidual,
             method: "risk_budgeting_interior_point")
     }
 
-    private func evidence(
-        _ found: CompositeSolution, _ term: Int, _ measure: any ConvexRiskMeasure, _ pieces: [RiskFormulation.Piece]
-    ) -> RiskEvidence {
-        let multiplier = found.multipliers[term]
-        return RiskEvidence(
-            measure: measure, pieces: pieces,
-            duals: found.dualSeries[term].map { $0.map { multiplier > 0 ? $0 / multiplier : 0 } })
-    }
-
     private func run(_ program: CompositeProgram) throws(Problem) -> CompositeSolution {
-        var settings = SolverSettings(maximumIterations: 150, deadline: deadline)
-        settings.regularisation = regularisation
-        let found = CompositeMethod.solve(program, settings: settings)
-        switch found.status {
-        case .deadline: throw Problem(.deadline, "The deadline passed after \(found.iterations) iterations.")
-        case .cancelled: throw Problem(.deadline, "The calculation was cancelled.")
-        default: return found
-        }
+        try program.solved(regularisation: regularisation, deadline: deadline)
     }
 
     private func unbounded(_ found: CompositeSolution) -> Problem {
         Problem(.unstable, "The budgets were not reached after \(found.iterations) iterations.")
-    }
-}
-
-extension MeanRiskProgram {
-    /// Prices by constraint: those of rows and ceilings, times `size`.
-    func prices(_ found: CompositeSolution, size: Double) -> [Double] {
-        var prices = [Double](repeating: 0, count: constraintSet.constraints.count)
-        for (row, origin) in equalityOrigins.enumerated() {
-            if let origin { prices[origin.constraint] += size * found.equalityDuals[row] / origin.factor }
-        }
-        if let rowTerm, let series = found.dualSeries[rowTerm].first {
-            for (row, origin) in rowOrigins.enumerated() {
-                if let origin { prices[origin.constraint] += size * series[row] / origin.factor }
-            }
-        }
-        for ceiling in ceilings {
-            prices[ceiling.origin.constraint] += size * found.multipliers[ceiling.term] / ceiling.origin.factor
-        }
-        return prices
     }
 }

@@ -155,9 +155,7 @@ extension OptimizationResult {
     mutating func certify(gap: Double, _ set: ConstraintSet) {
         solution.dualityGap = gap.isFinite ? max(gap, 0) : 1
         solution.dualResidual = solution.dualityGap
-        solution.primalResidual = set.constraints.reduce(0) {
-            max($0, -$1.slack(at: weights) / max(1, abs($1.level)))
-        }
+        solution.primalResidual = set.residual(at: weights)
     }
 }
 

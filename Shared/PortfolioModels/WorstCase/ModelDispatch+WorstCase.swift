@@ -13,26 +13,22 @@ extension ModelDispatch {
             covariance: moments.covariance, sets: sets, radius: radius, constraints: constraints,
             parameters: parameters, deadline: deadline)
         let isShort = constraints.lower.contains { $0 < 0 }
-        var best: OptimizationResult?
         var isCovariance = true
-        for regularisation in [1e-14, 1e-12, 1e-16, 1e-10] {
-            problem.regularisation = regularisation
-            let found: WorstCase.Solution
-            do {
-                found = try solve(&problem, isShort: isShort)
-            } catch {
-                guard error.code == ProblemCode.unstable.rawValue else { throw error }
-                continue
+        let failure: Problem
+        do throws(Problem) {
+            return try firstProven(Self.regularisations) { (regularisation) throws(Problem) in
+                problem.regularisation = regularisation
+                let answer = try answer(solve(&problem, isShort: isShort), problem)
+                isCovariance =
+                    (answer.proof as? WorstCaseProof)?.point(
+                        request, weights: answer.weights, periodsPerYear: periodsPerYear
+                    ).isCovariance ?? true
+                return answer
             }
-            let answer = try answer(found, problem)
-            isCovariance =
-                (answer.proof as? WorstCaseProof)?.point(
-                    request, weights: answer.weights, periodsPerYear: periodsPerYear
-                ).isCovariance ?? true
-            if answer.solution.largestError < best?.solution.largestError ?? .infinity { best = answer }
-            if let best, best.solution.isProven(to: 1e-9) { return best }
+        } catch {
+            guard error.code == ProblemCode.notConverged.rawValue else { throw error }
+            failure = error
         }
-        if let best, best.solution.isProven(to: Verification.fullProof) { return best }
         guard isCovariance else {
             let detail =
                 "The worst entries of the covariance's set make no covariance together: the box is too wide for this sample. An ellipsoid, a smaller q or delta, or more history makes one."
@@ -46,8 +42,7 @@ extension ModelDispatch {
                 "No certified solution: with weights that may be short the worst corner of the covariance's box changes with their signs. An ellipsoid has no corners."
             )
         }
-        throw Problem(
-            .notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
+        throw failure
     }
 
     /// With weights that may be short, the box's worst corner follows their signs: solved until they stay.
@@ -73,32 +68,12 @@ extension ModelDispatch {
             problem: problem, evidence: found.evidence,
             limits: found.limits.map { (names[$0.constraint].name, $0.evidence) })
         let point = proof.point(request, weights: found.weights, periodsPerYear: periodsPerYear)
-        let limits = proof.minorants(found.weights)
-        let refined = PriceRefinement(set: constraints, limits: limits, weights: found.weights)
-            .refine(found.prices, direction: point.direction)
-        var best: OptimizationResult?
-        for prices in [found.prices, refined] {
-            let binding = BindingConstraints(
-                prices: prices, weights: found.weights, gradient: limits.reduced(point.direction, prices),
-                set: constraints)
-            var answer = try result(Allocation(weights: found.weights, method: "structured_interior_point"))
-            answer.solution.objectiveValue = point.objective
-            answer.solution.binding = binding.binding
-            answer.prices = zip(names, binding.prices).filter { $1 != 0 }.map {
-                OptimizeResponse.Binding(constraint: $0.name, dual: $1)
-            }
-            answer.solution.iterations = found.iterations
-            answer.proof = proof
-            answer.modelFigures = [
-                .init("worst_return", point.worstReturn),
-                .init("worst_risk", point.worstRisk),
-            ]
-            let gap = proof.gap(request, panel: panel, result: answer)
-            answer.certify(gap: gap, constraints)
-            if answer.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = answer }
-        }
-        guard let best else { throw Problem(.unstable, "The bound of the worst case is not a number.") }
-        return best
+        return try self.answer(
+            Proven(
+                weights: found.weights, prices: found.prices, iterations: found.iterations,
+                objective: point.objective, direction: point.direction, limits: proof.minorants(found.weights),
+                proof: proof,
+                figures: [.init("worst_return", point.worstReturn), .init("worst_risk", point.worstRisk)]))
     }
 }
 

@@ -247,48 +247,19 @@ struct WorstCase: Sendable {
     }
 
     private func run(_ built: MeanRiskProgram) throws(Problem) -> CompositeSolution {
-        var settings = SolverSettings(maximumIterations: 150, deadline: deadline)
-        settings.regularisation = regularisation
-        let found = CompositeMethod.solve(built.risk.program, settings: settings)
-        switch found.status {
-        case .deadline: throw Problem(.deadline, "The deadline passed after \(found.iterations) iterations.")
-        case .cancelled: throw Problem(.deadline, "The calculation was cancelled.")
-        default: return found
-        }
+        try built.risk.program.solved(regularisation: regularisation, deadline: deadline)
     }
 
     private func finish(
         _ built: MeanRiskProgram, _ terms: Terms, _ found: CompositeSolution, size: Double
     ) throws(Problem) -> Solution {
         let n = constraints.assets.count
-        var k = 1.0
-        if let index = built.scaleIndex {
-            k = found.v[index]
-            guard k > 0, k.isFinite else { throw MeanVariance.unlimitedRatio }
-        }
-        var weights = found.v.prefix(n).map { $0 / k }
-        guard weights.allSatisfy({ $0.isFinite }) else {
-            throw Problem(.unstable, "Rounding stopped the solver at gap \(found.relativeGap).")
-        }
-        let pressure = built.boundPrices(found)
-        for i in weights.indices {
-            let (below, above) = (weights[i] - constraints.lower[i], constraints.upper[i] - weights[i])
-            if below < 1e-10 || (below < 1e-6 && pressure.lower[i] > 1e2 * below) {
-                weights[i] = constraints.lower[i]
-            } else if above < 1e-10 || (above < 1e-6 && pressure.upper[i] > 1e2 * above) {
-                weights[i] = constraints.upper[i]
-            } else if abs(weights[i]) < 1e-9 {
-                weights[i] = 0
-            }
-            if weights[i] == 0 { weights[i] = 0 }
-        }
-        WeightCleanup.balance(&weights, constraints)
+        // Zero is a kink of the worst case.
+        let weights = try built.weights(of: found, references: [[Double](repeating: 0, count: n)])
         var evidence = WorstCaseEvidence()
         if let risk = terms.risk, !terms.pieces.isEmpty {
-            let multiplier = found.multipliers[risk]
             evidence.risk = RiskEvidence(
-                measure: ConditionalValueAtRisk(parameters), pieces: terms.pieces,
-                duals: found.dualSeries[risk].map { $0.map { multiplier > 0 ? $0 / multiplier : 0 } })
+                found, term: risk, measure: ConditionalValueAtRisk(parameters), pieces: terms.pieces)
         }
         if let known = terms.magnitude {
             let sides = found.dualSeries[known.term]
@@ -300,20 +271,9 @@ struct WorstCase: Sendable {
                 $0.map { multiplier > 0 ? $0 / multiplier * model.unit : 0 }
             }
         }
-        let limits = built.evidence.compactMap { item -> (constraint: Int, evidence: RiskEvidence)? in
-            guard let owner = built.ceilings.first(where: { $0.term == item.term })?.origin.constraint else {
-                return nil
-            }
-            let multiplier = found.multipliers[item.term]
-            return (
-                owner,
-                RiskEvidence(
-                    measure: item.measure, pieces: item.pieces,
-                    duals: found.dualSeries[item.term].map { $0.map { multiplier > 0 ? $0 / multiplier : 0 } })
-            )
-        }
         return Solution(
-            weights: weights, prices: built.prices(found, size: size), evidence: evidence, limits: limits,
+            weights: weights, prices: built.prices(found, size: size), evidence: evidence,
+            limits: built.limits(found),
             iterations: found.iterations, primalResidual: found.primalResidual, dualResidual: found.dualResidual)
     }
 }

@@ -309,18 +309,7 @@ struct CellBound {
     }
 
     private func choicePrices(_ multipliers: [Double], asset: Int) -> ChoicePrices {
-        var prices = ChoicePrices()
-        prices.short = cell.short
-        prices.long = cell.long
-        for (row, nu) in zip(rows, multipliers) where nu > 0 {
-            if !row.value.isEmpty { prices.value += nu * row.value[asset] }
-            prices.cost += nu * row.cost
-            prices.absolute += nu * row.absolute
-            prices.short += nu * row.short
-            prices.long += nu * row.long
-            prices.ticket += nu * row.count
-        }
-        return prices
+        ChoicePrices(multipliers, of: rows, in: cell, asset: asset)
     }
 
     private func makeColumns(

@@ -13,6 +13,22 @@ struct ChoicePrices: Equatable {
     var ticket = 0.0
 }
 
+extension ChoicePrices {
+    /// What a choice of one asset pays at prices of the rows that all share.
+    init(_ multipliers: [Double], of rows: [TradeModel.Row], in cell: TaxCell, asset: Int) {
+        short = cell.short
+        long = cell.long
+        for (row, nu) in zip(rows, multipliers) where nu > 0 {
+            if !row.value.isEmpty { value += nu * row.value[asset] }
+            cost += nu * row.cost
+            absolute += nu * row.absolute
+            short += nu * row.short
+            long += nu * row.long
+            ticket += nu * row.count
+        }
+    }
+}
+
 /// Lots in the order in which a linear tax takes them.
 struct LotOrder: Sendable {
     struct Piece: Sendable {

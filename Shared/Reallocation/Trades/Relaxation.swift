@@ -64,18 +64,7 @@ struct Relaxation {
     }
 
     func prices(_ multipliers: [Double], asset: Int) -> ChoicePrices {
-        var prices = ChoicePrices()
-        prices.short = cell.short
-        prices.long = cell.long
-        for (row, nu) in zip(rows, multipliers) where nu > 0 {
-            if !row.value.isEmpty { prices.value += nu * row.value[asset] }
-            prices.cost += nu * row.cost
-            prices.absolute += nu * row.absolute
-            prices.short += nu * row.short
-            prices.long += nu * row.long
-            prices.ticket += nu * row.count
-        }
-        return prices
+        ChoicePrices(multipliers, of: rows, in: cell, asset: asset)
     }
 
     /// Improves the bound for at most so many solves on the hulls, or until it reaches `cutoff`.

@@ -8,7 +8,8 @@ enum AllocationRules {
     static func fault(_ request: OptimizeRequest) -> Violation? {
         let wanted = request.constraints
         let isTracking = request.model == .benchmarkTracking
-        if [.riskParity, .worstCase, .fourMoments].contains(request.model), wanted.costs == nil { return nil }
+        let isComposite = [.riskParity, .worstCase, .fourMoments].contains(request.model)
+        if isComposite, wanted.costs == nil, wanted.soft.isEmpty, wanted.riskContribution.isEmpty { return nil }
         if request.model == .factorRiskParity, wanted.isBeyondBudget {
             return Violation(
                 JSONPointer(["constraints"]), .contradiction,
@@ -18,6 +19,7 @@ enum AllocationRules {
         let given: [(Bool, String)] = [
             (wanted.trackingError != nil, "tracking_error"), (!wanted.maxRisk.isEmpty, "max_risk"),
             (wanted.effectiveAssets != nil, "effective_assets"), (wanted.costs != nil, "costs"),
+            (!wanted.soft.isEmpty, "soft"), (!wanted.riskContribution.isEmpty, "risk_contribution"),
             (wanted.cardinality != nil, "cardinality"), (wanted.minPosition != nil, "min_position"),
             (!wanted.mutuallyExclusive.isEmpty, "mutually_exclusive"), (!wanted.join.isEmpty, "join"),
             (!isTracking && !wanted.benchmark.isEmpty, "benchmark"),

@@ -3,17 +3,11 @@ extension OptimizeRequest {
     ///
     /// A line disappears when the engine learns what it names.
     public func unsupported() -> Violation? {
-        let wanted = constraints
         let missing: [(isAsked: Bool, place: [String], detail: String)] = [
             (
                 [.worstCase, .fourMoments].contains(model) && frontier != nil, ["efficient_frontier"],
                 "The frontier of \(model.rawValue)"
-            ),
-            (
-                !wanted.riskContribution.isEmpty, ["constraints", "risk_contribution"],
-                "constraints.risk_contribution"
-            ),
-            (!wanted.soft.isEmpty, ["constraints", "soft"], "constraints.soft"),
+            )
         ]
         guard let first = missing.first(where: { $0.isAsked }) else { return nil }
         return Violation(

@@ -199,9 +199,10 @@ struct MeanRiskSolve {
     private func composite(_ model: MeanRisk) throws(Problem) -> Solved {
         var best: Solved?
         var failure: Problem?
-        for regularisation in [1e-14, 1e-12, 1e-16, 1e-10] {
+        for (regularisation, cap) in zip(ModelDispatch.regularisations, [1.0, 5, 0.2, 25]) {
             var attempt = model
             attempt.regularisation = regularisation
+            attempt.penaltyCap = cap
             do {
                 let found = try solveOnce(attempt)
                 if found.error < best?.error ?? .infinity { best = found }
@@ -322,7 +323,8 @@ struct MeanRiskSolve {
     private func softWarnings(_ weights: [Double]) -> [PortfolioWarning] {
         constraints.soft.compactMap { soft in
             let excess = soft.excess(at: weights)
-            guard excess > 1e-8 * max(1e-3, abs(soft.constraint.level)) else { return nil }
+            // Less is what a solve leaves of a constraint that is kept.
+            guard excess > 1e-7 * max(1e-3, abs(soft.constraint.level)) else { return nil }
             return PortfolioWarning(
                 code: "soft_limit_exceeded", pointer: soft.constraint.pointer,
                 detail:

@@ -16,6 +16,8 @@ public struct SolverSettings: Sendable {
     public var polishes: Bool
     /// What is added to the scaled diagonal of a composite program's Newton matrix.
     public var regularisation = 1e-14
+    /// The accuracy at which a composite program's solve ends; by default what rounding allows.
+    public var accuracy = 1e-12
     /// Told about every iteration of a composite program, on the solving thread.
     public var progress: (@Sendable (SolverProgress) -> Void)?
 

@@ -146,7 +146,7 @@ private final class CompositeLoop {
             } else {
                 sinceBest += 1
             }
-            if worst <= 1e-12 { break }
+            if worst <= settings.accuracy { break }
             if let interruption = settings.deadline.interruption {
                 var stopped = best ?? present
                 stopped.status = interruption

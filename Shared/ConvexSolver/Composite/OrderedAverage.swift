@@ -21,10 +21,32 @@ public struct OrderedLevel: Sendable {
     }
 }
 
+/// Scenarios in their order, and the graph that the levels' centred weights make of them.
+private struct ScenarioGraph {
+    private let rows: Matrix
+    private var laplacian: BandedLaplacian
+    private var room: Matrix
+
+    init(_ rows: Matrix, width: Int) {
+        self.rows = rows
+        laplacian = BandedLaplacian(order: rows.rows, width: max(width, 1))
+        room = Matrix(rows: rows.rows, columns: rows.columns)
+    }
+
+    mutating func form(_ weights: [Double], _ levels: [OrderedLevel], _ first: [Int], into product: inout Matrix) {
+        laplacian.reset()
+        for (k, level) in levels.enumerated() {
+            laplacian.addCentred(weights[first[k]..<first[k + 1]], from: level.inside)
+        }
+        laplacian.form(rows, into: &product, product: &room)
+    }
+}
+
 /// `f = sum_k weight_k (sum of the count_k largest a)`, each level a quantile with a hinge over the scenarios near it.
 ///
-/// The quantiles are variables of the block: each appears in its own level only and leaves a rank-one term, which is taken into the
-/// rows by centring them, so that nothing cancels. Source: W. Ogryczak, T. Sliwinski (2003), On solving linear programs with the
+/// The quantiles are variables of the block: each appears in its own level only and leaves a rank-one term, which takes the weighted mean of
+/// the level's rows away. Few levels with wide windows are added up as centred rows; many levels with narrow windows as the Laplacian of
+/// a graph over the scenarios in their order, which has as many rows as there are scenarios, not as there are levels and scenarios. Source: W. Ogryczak, T. Sliwinski (2003), On solving linear programs with the
 /// ordered weighted averaging objective, European Journal of Operational Research 148.
 final class OrderedAverage: Block {
     private let map: RowMap
@@ -41,6 +63,8 @@ final class OrderedAverage: Block {
     private var near: [Double]
     private var rows = Matrix(rows: 0, columns: 0)
     private var product = Matrix(rows: 0, columns: 0)
+    /// The scenarios in their order, and the graph over them; nil where rows are fewer.
+    private var graph: ScenarioGraph?
     private var stationarity: [Double]
     private var total: [Double]
     private var shift: [Double]
@@ -63,6 +87,12 @@ final class OrderedAverage: Block {
         hinge = Hinge(count: costs.count, cost: .linear(costs))
         near = [Double](repeating: 0, count: costs.count)
         argument = [Double](repeating: 0, count: map.rows)
+        let widest = levels.map { $0.window }.max() ?? 0
+        let (width, scenarios) = (map.columns.count, map.rows)
+        let squares = levels.reduce(0) { $0 + $1.window * $1.window }
+        if costs.count * width * width > squares / 2 + scenarios * (2 * widest + 64 + width) * width {
+            graph = ScenarioGraph(map.matrix.submatrix(rows: order, columns: Array(0..<width)), width: widest)
+        }
         let zeros = [Double](repeating: 0, count: levels.count)
         (quantile, quantileStep, stationarity, total, shift, perMultiplierShift) = (
             zeros, zeros, zeros, zeros, zeros, zeros
@@ -133,6 +163,12 @@ final class OrderedAverage: Block {
         let weights = hinge.weights
         let width = map.columns.count
         if product.rows != width { product = Matrix(rows: width, columns: width) }
+        addUp(weights, levels: levels.indices)
+        if graph != nil {
+            graph?.form(weights, levels, first, into: &product)
+            core.add(product, at: map.columns)
+            return
+        }
         // Rows x_t - (weighted mean of its level), a part at a time: memory stays that of the panel.
         let most = max(map.rows, levels.map { $0.window }.max() ?? 1)
         var (k, isFirst) = (0, true)
@@ -143,7 +179,6 @@ final class OrderedAverage: Block {
                 end += 1
             }
             if rows.rows != count || rows.columns != width { rows = Matrix(rows: count, columns: width) }
-            addUp(weights, levels: k..<end)
             fill(levels: k..<end, weights, into: &rows.storage)
             product.syrk(rows, transposed: true, beta: isFirst ? 0 : 1)
             isFirst = false

@@ -86,17 +86,18 @@ extension MeanRiskSolve {
                     box: (box.lower, box.upper), cuts: cuts)
             }
             if isQuadratic { return try certify(try reducedQuadratic(part)) }
+            let rounds = [0.05] + OrderingWindow.rounds.filter { !$0.merges }.map { $0.width }
             var best: Solved?
             var attempt = part
-            for round in 0..<(hasOrder ? Self.windows.count + 1 : 3) {
+            for round in 0..<(hasOrder ? rounds.count + 1 : 3) {
                 let found = try attempt.solve(
                     request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
                 let solved = try certify(found)
                 if solved.error < best?.error ?? .infinity { best = solved }
                 if let best, best.error <= 1e-9 { return best }
-                if hasOrder, round < Self.windows.count {
+                if hasOrder, round < rounds.count {
                     attempt.ordering = .near(
-                        returns: panel.portfolioReturns(solved.weights), width: Self.windows[round])
+                        returns: panel.portfolioReturns(solved.weights), width: rounds[round])
                     attempt.nearby = found.weights
                 } else {
                     attempt.regularisation = round == 0 ? 1e-12 : 1e-16

@@ -247,5 +247,23 @@ enum OrderingWindow: Sendable {
     /// Nothing: a few merged levels over all scenarios stand for the measure.
     case unknown
     /// Scenarios farther apart than `width` (in standard deviations of the series) at these returns keep their order.
-    case near(returns: [Double], width: Double)
+    /// `merged` neighbouring levels stand for themselves as one.
+    case near(returns: [Double], width: Double, merged: Int = 1)
+
+    /// Whether the program is not the measure itself.
+    var isRough: Bool {
+        switch self {
+        case .unknown: true
+        case .near(_, _, let merged): merged > 1
+        }
+    }
+
+    /// Rounds of ever narrower windows after a first solve that knows nothing: where several levels merge, and with all of them until
+    /// one is proven.
+    static let rounds: [(width: Double, merges: Bool)] = [
+        (0.1, true), (0.015, false), (0.02, false), (0.05, false), (0.1, false), (0.3, false),
+    ]
+
+    /// How many of many levels merge.
+    static func merged(_ observations: Int) -> Int { max(observations / 128, 1) }
 }

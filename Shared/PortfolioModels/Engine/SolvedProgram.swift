@@ -4,9 +4,13 @@ import WireFormat
 extension CompositeProgram {
     /// The solver's last point, whatever it is worth: what reads it judges that.
     /// - Throws: `SYS-201` where the deadline passed or the calculation was cancelled.
-    func solved(regularisation: Double, deadline: SolverDeadline) throws(Problem) -> CompositeSolution {
+    /// - Parameter accuracy: where the solve ends.
+    func solved(
+        regularisation: Double, deadline: SolverDeadline, accuracy: Double = 1e-12
+    ) throws(Problem) -> CompositeSolution {
         var settings = SolverSettings(maximumIterations: 150, deadline: deadline)
         settings.regularisation = regularisation
+        settings.accuracy = accuracy
         let found = CompositeMethod.solve(self, settings: settings)
         switch found.status {
         case .deadline: throw Problem(.deadline, "The deadline passed after \(found.iterations) iterations.")

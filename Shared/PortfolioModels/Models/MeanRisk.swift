@@ -222,7 +222,8 @@ struct MeanRisk: Sendable {
     private func finish(
         _ built: MeanRiskProgram, factor: Double? = nil, ratioLevel: Double? = nil
     ) throws(Problem) -> Solution? {
-        let found = try built.program.solved(regularisation: regularisation, deadline: deadline)
+        let found = try built.program.solved(
+            regularisation: regularisation, deadline: deadline, accuracy: ordering.isRough ? 1e-6 : 1e-12)
         if built.isCapped(found) { return nil }
         let scale = try built.scale(of: found)
         guard found.relativeGap < 1e-3, found.primalResidual < 1e-3 else {

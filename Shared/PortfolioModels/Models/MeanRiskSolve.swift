@@ -114,9 +114,6 @@ struct MeanRiskSolve {
         }
     }
 
-    /// Widths of the windows in which the order of the scenarios is open, one round after the other.
-    static let windows = [0.05, 0.02, 0.02, 0.05, 0.1, 0.3]
-
     /// Rounds of ever narrower windows: merged levels find the neighbourhood, all levels the solution. The bound says when it is found.
     private func ordered(_ model: MeanRisk) throws(Problem) -> Solved {
         var attempt = model
@@ -124,9 +121,18 @@ struct MeanRiskSolve {
             request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
         ).weights
         var best: Solved?
-        for width in Self.windows {
-            attempt.ordering = .near(returns: panel.portfolioReturns(weights), width: width)
+        for round in OrderingWindow.rounds {
+            let merged = round.merges ? OrderingWindow.merged(panel.observations) : 1
+            guard !round.merges || merged > 1 else { continue }
+            attempt.ordering = .near(
+                returns: panel.portfolioReturns(weights), width: round.width, merged: merged)
             attempt.nearby = weights
+            if attempt.ordering.isRough {
+                weights = try attempt.solve(
+                    request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
+                ).weights
+                continue
+            }
             let found = try solveOnce(attempt)
             if found.error < best?.error ?? .infinity { best = found }
             if let best, best.error <= 1e-9 { return best }

@@ -56,7 +56,9 @@ extension OrderedFormulation {
                     return OrderedLevel(weight: weight, count: centre, inside: 0, window: count)
                 }
             )
-        case .near(let returns, let width):
+        case .near(let returns, let width, let wanted):
+            // Few levels are all taken.
+            let merged = steps.count > 8 * wanted ? wanted : 1
             let losses = returns.map { sign * $0 }
             let order = losses.indices.sorted { losses[$0] > losses[$1] }
             let sorted = order.map { losses[$0] }
@@ -66,12 +68,18 @@ extension OrderedFormulation {
             var (low, high) = (0, 0)
             return (
                 order,
-                steps.map { k in
+                stride(from: 0, to: steps.count, by: merged).map { begin in
+                    let members = steps[begin..<min(begin + merged, steps.count)]
+                    let (k, end) = (members[begin], members[members.endIndex - 1])
                     // Between the k-th and the next: both, and whoever is within reach of them.
                     while low < k - 1, sorted[low] > sorted[k - 1] + reach { low += 1 }
-                    high = max(high, k + 1)
-                    while high < count, sorted[high] >= sorted[k] - reach { high += 1 }
-                    return OrderedLevel(weight: step(k), count: Double(k), inside: low, window: high - low)
+                    high = max(high, end + 1)
+                    while high < count, sorted[high] >= sorted[end] - reach { high += 1 }
+                    let weight = members.reduce(0) { $0 + step($1) }
+                    let centre =
+                        members.count == 1
+                        ? Double(k) : members.reduce(0) { $0 + step($1) * Double($1) } / weight
+                    return OrderedLevel(weight: weight, count: centre, inside: low, window: high - low)
                 }
             )
         }

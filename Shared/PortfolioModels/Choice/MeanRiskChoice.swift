@@ -86,7 +86,7 @@ extension MeanRiskSolve {
                     box: (box.lower, box.upper), cuts: cuts)
             }
             if isQuadratic { return try certify(try reducedQuadratic(part)) }
-            let rounds = [0.05] + OrderingWindow.rounds.filter { !$0.merges }.map { $0.width }
+            let rounds = OrderingWindow.careful.map { $0.width }
             var best: Solved?
             var attempt = part
             for round in 0..<(hasOrder ? rounds.count + 1 : 3) {

@@ -250,19 +250,10 @@ enum OrderingWindow: Sendable {
     /// `merged` neighbouring levels stand for themselves as one.
     case near(returns: [Double], width: Double, merged: Int = 1)
 
-    /// Whether the program is not the measure itself.
-    var isRough: Bool {
-        switch self {
-        case .unknown: true
-        case .near(_, _, let merged): merged > 1
-        }
-    }
-
-    /// Rounds of ever narrower windows after a first solve that knows nothing: where several levels merge, and with all of them until
-    /// one is proven.
-    static let rounds: [(width: Double, merges: Bool)] = [
-        (0.1, true), (0.015, false), (0.02, false), (0.05, false), (0.1, false), (0.3, false),
-    ]
+    /// Rounds of windows after a first solve that knows nothing: a rough one where many levels merge, then all of them in narrow windows.
+    static let quick: [(width: Double, isRough: Bool)] = [(0.1, true), (0.015, false), (0.02, false), (0.05, false)]
+    /// Where those prove nothing: ever wider windows from the start.
+    static let careful: [(width: Double, isRough: Bool)] = [0.05, 0.02, 0.02, 0.05, 0.1, 0.3].map { ($0, false) }
 
     /// How many of many levels merge.
     static func merged(_ observations: Int) -> Int { max(observations / 128, 1) }

@@ -22,6 +22,8 @@ extension MeanRisk {
             }, parameters: parameters, reward: reward, deadline: deadline)
         part.regularisation = regularisation
         part.ordering = ordering
+        part.isRough = isRough
+        part.penaltyCap = penaltyCap
         part.nearby = nearby.map { point in kept.map { point[$0] } }
         return part
     }

@@ -116,27 +116,30 @@ struct MeanRiskSolve {
 
     /// Rounds of ever narrower windows: merged levels find the neighbourhood, all levels the solution. The bound says when it is found.
     private func ordered(_ model: MeanRisk) throws(Problem) -> Solved {
-        var attempt = model
-        var weights = try attempt.solve(
-            request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
-        ).weights
         var best: Solved?
-        for round in OrderingWindow.rounds {
-            let merged = round.merges ? OrderingWindow.merged(panel.observations) : 1
-            guard !round.merges || merged > 1 else { continue }
-            attempt.ordering = .near(
-                returns: panel.portfolioReturns(weights), width: round.width, merged: merged)
-            attempt.nearby = weights
-            if attempt.ordering.isRough {
-                weights = try attempt.solve(
-                    request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
-                ).weights
-                continue
+        for rounds in [OrderingWindow.quick, OrderingWindow.careful] {
+            var attempt = model
+            attempt.isRough = rounds.contains { $0.isRough }
+            var weights = try attempt.solve(
+                request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
+            ).weights
+            for round in rounds {
+                attempt.ordering = .near(
+                    returns: panel.portfolioReturns(weights), width: round.width,
+                    merged: round.isRough ? OrderingWindow.merged(panel.observations) : 1)
+                attempt.nearby = weights
+                attempt.isRough = round.isRough
+                guard !round.isRough else {
+                    weights = try attempt.solve(
+                        request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
+                    ).weights
+                    continue
+                }
+                let found = try solveOnce(attempt)
+                if found.error < best?.error ?? .infinity { best = found }
+                if let best, best.error <= 1e-9 { return best }
+                weights = found.weights
             }
-            let found = try solveOnce(attempt)
-            if found.error < best?.error ?? .infinity { best = found }
-            if let best, best.error <= 1e-9 { return best }
-            weights = found.weights
         }
         if best?.solution.dualityGap ?? .infinity > 1e-9, request.objective == .sharpe, try isRiskless(model) {
             throw MeanVariance.unlimitedRatio

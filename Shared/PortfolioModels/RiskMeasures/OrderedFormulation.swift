@@ -58,7 +58,7 @@ extension OrderedFormulation {
             )
         case .near(let returns, let width, let wanted):
             // Few levels are all taken.
-            let merged = steps.count > 8 * wanted ? wanted : 1
+            let merged = steps.count > 16 * wanted ? wanted : 1
             let losses = returns.map { sign * $0 }
             let order = losses.indices.sorted { losses[$0] > losses[$1] }
             let sorted = order.map { losses[$0] }

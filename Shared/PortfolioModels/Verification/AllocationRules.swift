@@ -8,6 +8,17 @@ enum AllocationRules {
     static func fault(_ request: OptimizeRequest) -> Violation? {
         let wanted = request.constraints
         let isTracking = request.model == .benchmarkTracking
+        let choices = [
+            (wanted.cardinality != nil, "cardinality"), (wanted.minPosition != nil, "min_position"),
+            (!wanted.mutuallyExclusive.isEmpty, "mutually_exclusive"), (!wanted.join.isEmpty, "join"),
+            (wanted.network != nil, "network"), (wanted.clusters != nil, "clusters"),
+        ]
+        if let first = choices.first(where: { $0.0 }), define(request.model) {
+            return Violation(
+                JSONPointer(["constraints", first.1]), .contradiction,
+                "\(request.model.rawValue) does not choose which assets are held; \(first.1) belongs to models of mean and risk."
+            )
+        }
         if [.riskParity, .worstCase, .fourMoments].contains(request.model), wanted.costs == nil { return nil }
         if request.model == .factorRiskParity, wanted.isBeyondBudget {
             return Violation(
@@ -18,8 +29,6 @@ enum AllocationRules {
         let given: [(Bool, String)] = [
             (wanted.trackingError != nil, "tracking_error"), (!wanted.maxRisk.isEmpty, "max_risk"),
             (wanted.effectiveAssets != nil, "effective_assets"), (wanted.costs != nil, "costs"),
-            (wanted.cardinality != nil, "cardinality"), (wanted.minPosition != nil, "min_position"),
-            (!wanted.mutuallyExclusive.isEmpty, "mutually_exclusive"), (!wanted.join.isEmpty, "join"),
             (!isTracking && !wanted.benchmark.isEmpty, "benchmark"),
             (!isTracking && wanted.benchmarkReturns != nil, "benchmark_returns"),
         ]

@@ -10,7 +10,8 @@ struct HeldTogetherTests {
     struct Limit: Sendable, CustomTestStringConvertible {
         var name: String
         var apply: @Sendable (inout ConstraintRequest) -> Void
-        /// Riskfolio-Lib 7.4.0 with HiGHS 1.16: the objective by window, measure and objective.
+        /// Riskfolio-Lib 7.4.0 with HiGHS 1.16: the objective by window, measure and objective. The worst realisation of the larger window is
+        /// HiGHS' linear program on the assets that the peer holds: its mixed-integer one is 1e-6 above that.
         var recorded: [(window: String, RiskMeasureCode, ObjectiveName, Double)]
 
         var testDescription: String { name }
@@ -33,7 +34,8 @@ struct HeldTogetherTests {
             name: "spanning tree", apply: network(.minimumSpanningTree, 1),
             recorded: [
                 (small, .cvar, .minimumRisk, 0.0215833767284), (small, .mad, .sharpe, 0.141111385976),
-                (small, .worstRealisation, .minimumRisk, 0.0366688318729), (large, .cvar, .minimumRisk, 0.0194995135038),
+                (small, .worstRealisation, .minimumRisk, 0.0366688318729),
+                (large, .cvar, .minimumRisk, 0.0194995135038),
                 (large, .mad, .sharpe, 0.166420214553), (large, .worstRealisation, .minimumRisk, 0.0332857262122),
             ]),
         Limit(
@@ -41,13 +43,14 @@ struct HeldTogetherTests {
             recorded: [
                 (small, .cvar, .minimumRisk, 0.0224871413959), (small, .mad, .sharpe, 0.129103123313),
                 (large, .cvar, .minimumRisk, 0.0204983621379), (large, .mad, .sharpe, 0.152076737611),
-                (large, .worstRealisation, .minimumRisk, 0.0356613681786),
+                (large, .worstRealisation, .minimumRisk, 0.03566133328469276),
             ]),
         Limit(
             name: "planar graph", apply: network(.triangulated, 1),
             recorded: [
-                (small, .worstRealisation, .minimumRisk, 0.0479575356698), (large, .cvar, .minimumRisk, 0.0206586118915),
-                (large, .mad, .sharpe, 0.152076737611), (large, .worstRealisation, .minimumRisk, 0.0356613681786),
+                (small, .worstRealisation, .minimumRisk, 0.0479575356698),
+                (large, .cvar, .minimumRisk, 0.0206586118915),
+                (large, .mad, .sharpe, 0.152076737611), (large, .worstRealisation, .minimumRisk, 0.03566133328469276),
             ]),
         Limit(
             name: "four clusters",

@@ -22,6 +22,8 @@ struct NearOptimal: Sendable {
     /// The base problem's optimum and its value.
     let optimum: [Double]
     let best: Double
+    /// Weight of the sum of squares in the program.
+    var scale = 1.0
 
     struct Solution: Sendable {
         var weights: [Double]
@@ -94,7 +96,8 @@ struct NearOptimal: Sendable {
         let squares = CompositeProgram.Part.quadratic(
             .identity(n), CoordinateMap(columns: columns, reference: columns.map { _ in 0 }), scale: nil)
         built.risk.program.terms += [
-            .init(.atMost(wanted.level / size), linear: linear, parts: parts), .init(.objective(1), parts: [squares]),
+            .init(.atMost(wanted.level / size), linear: linear, parts: parts),
+            .init(.objective(scale), parts: [squares]),
         ]
         let found = try built.risk.program.solved(regularisation: regularisation, deadline: base.deadline)
         let weights = try built.weights(of: found)
@@ -104,9 +107,10 @@ struct NearOptimal: Sendable {
             ? nil
             : RiskEvidence(found, term: place, measure: base.measure, pieces: pieces)
         return Solution(
-            weights: weights, prices: built.prices(found, size: 1),
+            weights: weights, prices: built.prices(found, size: 1 / scale),
             ceiling: .init(
-                price: multiplier / size, hasRisk: wanted.hasRisk, isSquare: wanted.isSquare, linear: wanted.linear,
+                price: multiplier / size / scale, hasRisk: wanted.hasRisk, isSquare: wanted.isSquare,
+                linear: wanted.linear,
                 level: wanted.level, evidence: evidence), iterations: found.iterations)
     }
 }
@@ -209,13 +213,23 @@ extension ModelDispatch {
             let found = try problem.solve(
                 from: start, spread: attempt.spread, width: attempt.width, regularisation: attempt.regularisation)
             if isOrdered { start = found.weights }
-            let proof = NearOptimalProof(problem: problem, ceiling: found.ceiling)
-            return try answer(
-                Proven(
-                    weights: found.weights, prices: found.prices, iterations: found.iterations,
-                    objective: 1 / found.weights.reduce(0) { $0 + $1 * $1 }, direction: proof.direction(found.weights),
-                    limits: LimitMinorants(none: ()), proof: proof,
-                    figures: [.init("optimal_value", problem.best), .init("allowed_value", problem.level)]))
+            func proven(_ ceiling: NearOptimalProof.Ceiling) throws(Problem) -> OptimizationResult {
+                let proof = NearOptimalProof(problem: problem, ceiling: ceiling)
+                return try answer(
+                    Proven(
+                        weights: found.weights, prices: found.prices, iterations: found.iterations,
+                        objective: 1 / found.weights.reduce(0) { $0 + $1 * $1 },
+                        direction: proof.direction(found.weights),
+                        limits: LimitMinorants(none: ()), proof: proof,
+                        figures: [.init("optimal_value", problem.best), .init("allowed_value", problem.level)]))
+            }
+            let priced = try proven(found.ceiling)
+            if priced.solution.isProven(to: 1e-9) { return priced }
+            // A ceiling that holds nothing back has no price.
+            var idle = found.ceiling
+            idle.price = 0
+            let free = try proven(idle)
+            return free.solution.largestError < priced.solution.largestError ? free : priced
         }
     }
 }

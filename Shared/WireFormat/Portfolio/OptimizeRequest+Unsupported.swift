@@ -6,10 +6,6 @@ extension OptimizeRequest {
         let wanted = constraints
         let missing: [(isAsked: Bool, place: [String], detail: String)] = [
             (
-                [.worstCase, .fourMoments].contains(model) && frontier != nil, ["efficient_frontier"],
-                "The frontier of \(model.rawValue)"
-            ),
-            (
                 !wanted.riskContribution.isEmpty, ["constraints", "risk_contribution"],
                 "constraints.risk_contribution"
             ),

@@ -20,6 +20,7 @@ private struct LiveTerm {
     let blocks: [any Block]
     /// Nil for the objective.
     let level: Double?
+    let startPrice: Double?
     var multiplier: Double
     var multiplierStep = 0.0
     /// level - F, kept positive.
@@ -30,6 +31,7 @@ private struct LiveTerm {
 
     init(_ term: CompositeProgram.Term) {
         linear = term.linear
+        startPrice = term.startPrice
         blocks = term.parts.map { $0.block }
         switch term.place {
         case .objective(let weight):
@@ -186,7 +188,7 @@ private final class CompositeLoop {
         for index in terms.indices {
             if let level = terms[index].level {
                 terms[index].slack = max(level - terms[index].value, 0.1 * abs(level), 1e-3)
-                terms[index].multiplier = max(mu / terms[index].slack, 1e-2)
+                terms[index].multiplier = terms[index].startPrice ?? max(mu / terms[index].slack, 1e-2)
             }
             for block in terms[index].blocks { block.start(v, multiplier: terms[index].multiplier, mu: mu) }
         }

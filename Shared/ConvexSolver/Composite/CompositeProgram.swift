@@ -73,6 +73,8 @@ public struct CompositeProgram: Sendable {
         public var place: Place
         public var linear: [Entry]
         public var parts: [Part]
+        /// Of a ceiling, the price with which the solve starts, where it is known about.
+        public var startPrice: Double?
 
         public init(_ place: Place, linear: [Entry] = [], parts: [Part]) {
             self.place = place

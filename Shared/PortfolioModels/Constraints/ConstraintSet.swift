@@ -4,7 +4,10 @@ import WireFormat
 /// All constraints of a request on the weights of its assets, by name.
 struct ConstraintSet: Sendable {
     private(set) var assets: [String]
+    /// Those that every portfolio keeps.
     private(set) var constraints: [NamedConstraint] = []
+    /// Those that may be broken at a price.
+    private(set) var soft: [SoftConstraint] = []
     private(set) var warnings: [PortfolioWarning] = []
     /// The tightest bounds of each asset.
     private(set) var lower: [Double]
@@ -23,6 +26,11 @@ struct ConstraintSet: Sendable {
             guard case .convex(let limit) = constraint.kind else { return nil }
             return (index, limit)
         }
+    }
+
+    /// The name of a constraint by its place in `constraints` and, after those, in `soft`.
+    func name(at index: Int) -> String {
+        index < constraints.count ? constraints[index].name : soft[index - constraints.count].constraint.name
     }
 
     /// Names and compiles the request's constraints.
@@ -49,6 +57,13 @@ struct ConstraintSet: Sendable {
             ).named()
             constraints += try CentralityLimits(request: wanted, panel: panel).named()
         }
+        if let fault = wanted.unknownSoft(constraints.map { $0.name }) {
+            throw Problem(violations: [fault]) ?? Problem(.internalError, fault.detail)
+        }
+        soft = constraints.flatMap { constraint in
+            wanted.penalty(of: constraint.name).map { SoftConstraint.parts(constraint, weight: $0) } ?? []
+        }
+        constraints.removeAll { wanted.penalty(of: $0.name) != nil }
         var lower = [Double](repeating: -.infinity, count: assets.count)
         var upper = [Double](repeating: .infinity, count: assets.count)
         for constraint in constraints {
@@ -77,6 +92,20 @@ struct ConstraintSet: Sendable {
                 isStructural: true))
     }
 
+    /// Adds constraints.
+    mutating func add(_ more: [NamedConstraint]) { constraints += more }
+
+    /// Adds constraints that may be broken at a price.
+    mutating func add(_ more: [SoftConstraint]) { soft += more }
+
+    /// The set in narrower bounds.
+    func narrowed(to box: (lower: [Double], upper: [Double])) -> ConstraintSet {
+        var part = self
+        part.lower = zip(lower, box.lower).map { max($0, $1) }
+        part.upper = zip(upper, box.upper).map { min($0, $1) }
+        return part
+    }
+
     /// The set on some of its assets, in narrower bounds, the others being at zero. Its constraints keep their places.
     ///
     /// - Parameters:
@@ -91,13 +120,17 @@ struct ConstraintSet: Sendable {
         part.lower = kept.map { lower[$0] }
         part.upper = kept.map { upper[$0] }
         part.constraints = constraints.map { $0.restricted(to: kept, of: assets.count, portfolioReturns) }
+        part.soft = soft.map {
+            SoftConstraint(
+                constraint: $0.constraint.restricted(to: kept, of: assets.count, portfolioReturns), weight: $0.weight)
+        }
         return part
     }
 
     /// Assets whose weight of zero is not nothing: that have been held, or have to be.
     var needed: [Bool] {
         var needed = assets.indices.map { lower[$0] > 0 || upper[$0] < 0 }
-        for constraint in constraints {
+        for constraint in constraints + soft.map({ $0.constraint }) {
             guard case .hinge(let hinge) = constraint.kind else { continue }
             for i in needed.indices where hinge.reference[i] != 0 { needed[i] = true }
         }
@@ -108,7 +141,7 @@ struct ConstraintSet: Sendable {
     func residual(at weights: [Double]) -> Double {
         constraints.reduce(0) { largest, constraint in
             let level =
-                if case .convex(let limit) = constraint.kind { limit.most } else { max(1, abs(constraint.level)) }
+                if case .convex(let limit) = constraint.kind { limit.size } else { max(1, abs(constraint.level)) }
             return max(largest, -constraint.slack(at: weights) / max(abs(level), .leastNormalMagnitude))
         }
     }

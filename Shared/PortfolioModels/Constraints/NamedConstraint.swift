@@ -1,3 +1,4 @@
+import LinearAlgebra
 import WireFormat
 
 /// One constraint on the weights under the name by which its caller knows it: what conflicts, prices and relaxations speak of.
@@ -64,6 +65,10 @@ extension NamedConstraint {
         }
     }
 
+    var isConcentration: Bool {
+        if case .convex(let limit) = kind, case .concentration = limit.function { true } else { false }
+    }
+
     /// The constraint on some of the assets, the others being at zero.
     func restricted(
         to kept: [Int], of count: Int, _ portfolioReturns: ([Double]) -> [Double]
@@ -101,6 +106,8 @@ struct ConvexLimit: Sendable {
         case distanceFromSeries([Double])
         /// The sum of squared weights.
         case concentration
+        /// `|norm w| - slope'w`, which is homogeneous: at most zero.
+        case cone(norm: Matrix, slope: [Double])
     }
 
     var function: Function
@@ -110,6 +117,9 @@ struct ConvexLimit: Sendable {
     var perLevel: Double
     /// The function by its definition.
     var value: @Sendable ([Double]) -> Double
+
+    /// What a violation is measured by.
+    var size: Double { if case .cone = function { 1 } else { most } }
 }
 
 extension ConvexLimit {
@@ -122,6 +132,10 @@ extension ConvexLimit {
             var all = [Double](repeating: 0, count: count)
             for (place, asset) in kept.enumerated() { all[asset] = weights[place] }
             return value(all)
+        }
+        if case .cone(let norm, let slope) = function {
+            part.function = .cone(
+                norm: norm.submatrix(rows: Array(0..<norm.rows), columns: kept), slope: kept.map { slope[$0] })
         }
         if case .distance(let reference) = function {
             var rest = reference

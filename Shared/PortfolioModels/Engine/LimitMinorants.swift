@@ -18,7 +18,8 @@ struct LimitMinorants {
         }
     }
 
-    private static func minorant(
+    /// An affine function below a limit's function that touches it at the weights.
+    static func minorant(
         _ limit: ConvexLimit, _ evidence: RiskEvidence?, _ model: MeanRisk, _ w: [Double]
     ) -> Minorant {
         if let evidence { return evidence.minorant(at: w, model.model) }
@@ -35,6 +36,12 @@ struct LimitMinorants {
         case .distance(let reference):
             return linearised(distanceSlope(model.model, model.model.panel.portfolioReturns(reference), value, w))
         case .distanceFromSeries(let series): return linearised(distanceSlope(model.model, series, value, w))
+        case .cone(let norm, let slope):
+            let image = norm.multiplied(by: w)
+            let length = Vector.dot(image, image).squareRoot()
+            let gradient =
+                length > 0 ? norm.transposedMultiplied(by: image.map { $0 / length }) : w.map { _ in 0 }
+            return linearised(zip(gradient, slope).map { $0 - $1 })
         }
     }
 

@@ -15,6 +15,8 @@ struct MeanRiskProgram {
 
     var risk: RiskProgram
     let constraintSet: ConstraintSet
+    private let point: [Double]
+    private let ratioScale: Double?
     private let covariance: Matrix
     /// The owners of the equality rows; nil for rows of the program's own.
     private(set) var equalityOrigins: [Origin?] = []
@@ -25,7 +27,23 @@ struct MeanRiskProgram {
     private(set) var ceilings: [(term: Int, origin: Origin)] = []
     /// Risk measures in the program, by term.
     private(set) var evidence: [(term: Int, measure: any ConvexRiskMeasure, pieces: [RiskFormulation.Piece])] = []
-    private(set) var costTerm: (term: Int, parts: Int)?
+    private(set) var costTerm: (term: Int, parts: Range<Int>)?
+    /// How a soft constraint is in the program.
+    enum SoftForm {
+        /// A ceiling that a variable lifts.
+        case ceiling(term: Int, excess: Int)
+        /// A row of `softRows`.
+        case row(Int, cost: Double)
+    }
+
+    /// By soft constraint, its form, and the share of its penalty that counts.
+    private(set) var soft: [(form: SoftForm, counted: Double)] = []
+    /// What being beyond soft ceilings costs, in return.
+    private var penalties: [CompositeProgram.Entry] = []
+    /// Rows whose positive part costs, in return.
+    private var softRows: [(coefficients: [Double], level: Double, cost: Double)] = []
+    /// Where the soft rows are.
+    private(set) var softRowPlace: (term: Int, part: Int)?
 
     /// - Parameters:
     ///   - point: weights that satisfy the rows, where the solve starts.
@@ -35,6 +53,8 @@ struct MeanRiskProgram {
         ordering: OrderingWindow = .unknown
     ) {
         constraintSet = set
+        self.point = point
+        self.ratioScale = ratioScale
         self.covariance = covariance
         let n = set.assets.count
         let isImplied = Self.impliedUpper(set)
@@ -149,18 +169,20 @@ struct MeanRiskProgram {
     private mutating func addHinges() {
         for (index, constraint) in constraintSet.constraints.enumerated() {
             guard case .hinge(let hinge) = constraint.kind else { continue }
-            let total = hinge.reference.reduce(0, +)
-            var linear = hinge.linear == 0 ? [] : risk.weights.map { CompositeProgram.Entry($0, hinge.linear) }
-            let level = constraint.level + hinge.linear * total
-            if let scale { linear.append(.init(scale, -level)) }
-            let map = CoordinateMap(columns: risk.weights, sign: -1, reference: hinge.reference, scale: scale)
-            let cost = [Double](repeating: hinge.weight, count: n)
-            add(
-                ceiling: .init(
-                    .atMost(scale == nil ? level : 0), linear: linear,
-                    parts: [.scenarios(.linear(cost: cost, reflection: 0), .coordinates(map))]),
-                Origin(constraint: index, factor: 1))
+            add(ceiling: sum(of: hinge, level: constraint.level), Origin(constraint: index, factor: 1))
         }
+    }
+
+    private func sum(of hinge: NamedConstraint.Hinge, level: Double) -> CompositeProgram.Term {
+        let total = hinge.reference.reduce(0, +)
+        var linear = hinge.linear == 0 ? [] : risk.weights.map { CompositeProgram.Entry($0, hinge.linear) }
+        let level = level + hinge.linear * total
+        if let scale { linear.append(.init(scale, -level)) }
+        let map = CoordinateMap(columns: risk.weights, sign: -1, reference: hinge.reference, scale: scale)
+        let cost = [Double](repeating: hinge.weight, count: n)
+        return .init(
+            .atMost(scale == nil ? level : 0), linear: linear,
+            parts: [.scenarios(.linear(cost: cost, reflection: 0), .coordinates(map))])
     }
 
     private mutating func add(ceiling term: CompositeProgram.Term, _ origin: Origin) {
@@ -171,23 +193,93 @@ struct MeanRiskProgram {
     /// Adds the convex limits of the set.
     mutating func addLimits(_ parameters: RiskParameters) {
         for (index, limit) in constraintSet.convex {
-            let unit = risk.model.unit
-            switch limit.function {
-            case .risk(let code): addRiskLimit(code, limit, index, parameters)
-            case .distance(let reference):
-                addDistance(secondMoments, reference, most: limit.most / unit, limit, index, unit)
-            case .distanceFromSeries(let series):
-                addSeriesDistance(series.map { $0 / unit }, most: limit.most / unit, limit, index, unit)
-            case .concentration:
-                var linear: [CompositeProgram.Entry] = []
-                if let scale { linear.append(.init(scale, -limit.most)) }
-                let map = CoordinateMap(columns: risk.weights, reference: risk.weights.map { _ in 0 })
-                add(
-                    ceiling: .init(
-                        .atMost(scale == nil ? limit.most : 0), linear: linear,
-                        parts: [.quadratic(.identity(n), map, scale: scale)]),
-                    Origin(constraint: index, factor: 1 / abs(limit.perLevel)))
+            add(limit, index, parameters)
+        }
+    }
+
+    /// Adds the soft constraints of the set: rows whose positive part the return pays for, and ceilings that a variable lifts.
+    /// - Parameter cap: the most that a unit costs, in the program's units: where the solution pays less, more would change nothing.
+    mutating func addSoft(_ parameters: RiskParameters, cap: Double) {
+        for (place, soft) in constraintSet.soft.enumerated() {
+            let index = constraintSet.constraints.count + place
+            let constraint = soft.constraint
+            switch constraint.kind {
+            case .atMost(let a): addSoftRow(a, constraint.level, soft.weight, cap)
+            case .atLeast(let a): addSoftRow(a.map { -$0 }, -constraint.level, soft.weight, cap)
+            case .hinge(let hinge):
+                add(ceiling: sum(of: hinge, level: constraint.level), Origin(constraint: index, factor: 1))
+            case .convex(let limit): add(limit, index, parameters)
+            case .equal, .bounds: continue  // never: `SoftConstraint.parts`
             }
+            guard let ceiling = ceilings.popLast() else { continue }
+            let penalty = soft.weight * ceiling.origin.factor / risk.model.unit
+            let cost = min(penalty, cap)
+            // From a point that keeps the ceiling, with a price below the penalty.
+            let beyond = soft.excess(at: point) / ceiling.origin.factor * (ratioScale ?? 1)
+            let excess = risk.program.addVariable(lower: 0, start: 1.05 * beyond + 0.02 / max(cost, 0.1))
+            risk.program.terms[ceiling.term].linear.append(.init(excess, -1))
+            risk.program.terms[ceiling.term].startPrice = 0.5 * min(cost, 1)
+            self.soft.append((.ceiling(term: ceiling.term, excess: excess), cost / penalty))
+            penalties.append(.init(excess, cost))
+        }
+    }
+
+    private mutating func addSoftRow(_ a: [Double], _ level: Double, _ weight: Double, _ cap: Double) {
+        let largest = a.reduce(0) { max($0, abs($1)) }
+        let factor = largest > 0 ? largest : 1
+        let penalty = weight * factor / risk.model.unit
+        let cost = min(penalty, cap)
+        soft.append((.row(softRows.count, cost: cost), cost / penalty))
+        softRows.append((a.map { $0 / factor }, level / factor, cost))
+    }
+
+    private var softRowPart: CompositeProgram.Part? {
+        guard !softRows.isEmpty else { return nil }
+        let matrix = Matrix(softRows.map { $0.coefficients })
+        let levels = softRows.map { -$0.level }
+        let map =
+            scale.map { RowMap(matrix, columns: risk.weights, borders: [RowMap.Border(index: $0, values: levels)]) }
+            ?? RowMap(matrix, columns: risk.weights, offset: levels)
+        return .scenarios(.linear(cost: softRows.map { $0.cost }, reflection: 0), .rows(map))
+    }
+
+    private mutating func add(_ limit: ConvexLimit, _ index: Int, _ parameters: RiskParameters) {
+        let unit = risk.model.unit
+        let isSoft = index >= constraintSet.constraints.count
+        switch limit.function {
+        case .risk(let code): addRiskLimit(code, limit, index, parameters)
+        case .distance(let reference) where isSoft:
+            let series = risk.model.returns.multiplied(by: reference)
+            addSeriesDistance(series, most: limit.most / unit, limit, index, unit)
+        case .distance(let reference):
+            addDistance(secondMoments, reference, most: limit.most / unit, limit, index, unit)
+        case .distanceFromSeries(let series):
+            addSeriesDistance(series.map { $0 / unit }, most: limit.most / unit, limit, index, unit)
+        case .cone(let norm, let slope):
+            let reach = risk.weights.map { CompositeProgram.Entry($0, -slope[$0]) }
+            let rows = ArgumentMap.rows(RowMap(norm, columns: risk.weights))
+            let ones = [Double](repeating: 1, count: norm.rows)
+            let term: CompositeProgram.Term
+            if norm.rows == 1 {
+                term = .init(
+                    .atMost(0), linear: reach, parts: [.scenarios(.linear(cost: ones, reflection: -1), rows)])
+            } else {
+                // |P w| = min over t of |P w|^2 / (2 t) + t / 2.
+                let root = risk.program.addVariable(lower: 0, start: 1)
+                term = .init(
+                    .atMost(0), linear: reach + [.init(root, 0.5)],
+                    parts: [.scenarios(.rootOfSquares(cost: ones, scale: root), rows)])
+            }
+            add(ceiling: term, Origin(constraint: index, factor: 1 / abs(limit.perLevel)))
+        case .concentration:
+            var linear: [CompositeProgram.Entry] = []
+            if let scale { linear.append(.init(scale, -limit.most)) }
+            let map = CoordinateMap(columns: risk.weights, reference: risk.weights.map { _ in 0 })
+            add(
+                ceiling: .init(
+                    .atMost(scale == nil ? limit.most : 0), linear: linear,
+                    parts: [.quadratic(.identity(n), map, scale: scale)]),
+                Origin(constraint: index, factor: 1 / abs(limit.perLevel)))
         }
     }
 
@@ -242,11 +334,38 @@ struct MeanRiskProgram {
             Origin(constraint: index, factor: unit / limit.perLevel))
     }
 
+    /// `sqrt(w'C w) <= most`, the root itself: what is beyond it counts.
+    private mutating func addDeviation(most: Double, _ origin: Origin) {
+        let root = risk.program.addVariable(lower: 0, start: max(risk.rootMeanSquare(risk.centredStart), 1e-3))
+        var linear: [CompositeProgram.Entry] = [.init(root, 0.5)]
+        if let scale { linear.append(.init(scale, -most)) }
+        let part: CompositeProgram.Part
+        if var factor = try? SymmetricEigen(covariance).root(ofSign: .plus) {
+            for i in factor.storage.indices { factor.storage[i] /= risk.model.unit }
+            let cost = [Double](repeating: 1, count: factor.rows)
+            part = .scenarios(.rootOfSquares(cost: cost, scale: root), .rows(RowMap(factor, columns: risk.weights)))
+        } else {
+            // Without a decomposition the form itself, which needs a start within the limit.
+            var half = covariance
+            for i in half.storage.indices { half.storage[i] /= 2 * risk.model.unit * risk.model.unit }
+            let map = CoordinateMap(columns: risk.weights, reference: risk.weights.map { _ in 0 })
+            part = .quadratic(half, map, scale: root)
+        }
+        add(
+            ceiling: .init(.atMost(scale == nil ? most : 0), linear: linear, parts: [part]),
+            origin)
+    }
+
     private mutating func addRiskLimit(
         _ code: RiskMeasureCode, _ limit: ConvexLimit, _ index: Int, _ parameters: RiskParameters
     ) {
         let unit = risk.model.unit
         if code == .mv {
+            guard index < constraintSet.constraints.count else {
+                addDeviation(
+                    most: limit.most / unit, Origin(constraint: index, factor: unit / limit.perLevel))
+                return
+            }
             var matrix = covariance
             for i in matrix.storage.indices { matrix.storage[i] /= unit * unit }
             addDistance(matrix, risk.weights.map { _ in 0 }, most: limit.most / unit, limit, index, unit)
@@ -313,6 +432,7 @@ struct MeanRiskProgram {
             linear = risk.weights.map { .init($0, -risk.model.mean[$0]) }
         case .none: linear = risk.weights.map { .init($0, -risk.model.mean[$0]) }
         }
+        linear += penalties
         let before = parts.count
         if let costs = reward.costs {
             let map = ArgumentMap.coordinates(
@@ -324,7 +444,9 @@ struct MeanRiskProgram {
                 parts.append(.scenarios(.threeHalves(cost: costs.impact.map { $0 / unit }, scale: scale), map))
             }
         }
-        return (linear, parts, parts.count - before)
+        let costParts = parts.count - before
+        if let part = softRowPart { parts.append(part) }
+        return (linear, parts, costParts)
     }
 
     /// Adds the return to the objective.
@@ -332,7 +454,7 @@ struct MeanRiskProgram {
         let lost = lostReturn(reward)
         for entry in lost.linear { risk.program.cost[entry.index] += entry.coefficient }
         guard !lost.parts.isEmpty else { return }
-        if lost.costParts > 0 { costTerm = (risk.program.terms.count, lost.costParts) }
+        note(lost.parts.count, costParts: lost.costParts)
         risk.program.terms.append(.init(.objective(1), parts: lost.parts))
     }
 
@@ -348,9 +470,17 @@ struct MeanRiskProgram {
             equalityOrigins.append(nil)
             return
         }
-        if lost.costParts > 0 { costTerm = (risk.program.terms.count, lost.costParts) }
+        note(lost.parts.count, costParts: lost.costParts)
         risk.program.terms.append(
             .init(.atMost(-level), linear: lost.linear + [.init(scale, rate / unit)], parts: lost.parts))
+    }
+
+    /// Where costs and soft rows are among the parts of the term that comes next.
+    private mutating func note(_ parts: Int, costParts: Int) {
+        let term = risk.program.terms.count
+        if !softRows.isEmpty { softRowPlace = (term, parts - 1) }
+        let end = softRows.isEmpty ? parts : parts - 1
+        if costParts > 0 { costTerm = (term, (end - costParts)..<end) }
     }
 
     var program: CompositeProgram { risk.program }
@@ -402,17 +532,19 @@ extension MeanRiskProgram {
 
     /// Takes the mean out of the objective again, where only costs count beside the risk.
     mutating func dropMean() {
-        for index in risk.program.cost.indices { risk.program.cost[index] = 0 }
+        for index in risk.weights { risk.program.cost[index] = 0 }
     }
 
     /// Adds one relative excess to every convex limit and minimises it.
     mutating func relaxLimits() {
         let excess = risk.program.addVariable(cost: 1, lower: 0, start: 1)
         for ceiling in ceilings {
-            guard case .convex = constraintSet.constraints[ceiling.origin.constraint].kind,
+            guard case .convex(let limit) = constraintSet.constraints[ceiling.origin.constraint].kind,
                 case .atMost(let level) = risk.program.terms[ceiling.term].place
             else { continue }
-            risk.program.terms[ceiling.term].linear.append(.init(excess, -max(abs(level), 1e-9)))
+            var size = max(abs(level), 1e-9)
+            if case .cone = limit.function { size = 1 }
+            risk.program.terms[ceiling.term].linear.append(.init(excess, -size))
         }
     }
 }

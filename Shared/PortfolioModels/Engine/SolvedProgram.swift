@@ -76,7 +76,10 @@ extension MeanRiskProgram {
     /// The risk measures of the program with their dual series, by the constraint that limits them; nil for the objective's.
     func evidence(_ found: CompositeSolution) -> [(constraint: Int?, evidence: RiskEvidence)] {
         evidence.map { item in
-            let owner = ceilings.first { $0.term == item.term }?.origin.constraint
+            let soft = soft.firstIndex { soft in
+                if case .ceiling(item.term, _) = soft.form { true } else { false }
+            }.map { constraintSet.constraints.count + $0 }
+            let owner = ceilings.first { $0.term == item.term }?.origin.constraint ?? soft
             return (owner, RiskEvidence(found, term: item.term, measure: item.measure, pieces: item.pieces))
         }
     }
@@ -86,13 +89,41 @@ extension MeanRiskProgram {
         evidence(found).compactMap { item in item.constraint.map { ($0, item.evidence) } }
     }
 
+    /// What the solution says about the soft constraints.
+    func softEvidence(_ found: CompositeSolution) -> [SoftEvidence] {
+        zip(soft, constraintSet.soft).map { item, soft in
+            switch item.form {
+            case .row(let row, let cost):
+                guard let (term, part) = softRowPlace, found.multipliers[term] > 0 else {
+                    return SoftEvidence(share: 0)
+                }
+                let price = found.dualSeries[term][part][row] / found.multipliers[term]
+                return SoftEvidence(share: item.counted * min(max(price / cost, 0), 1))
+            case .ceiling(let term, let excess):
+                let price = max(found.multipliers[term], 0)
+                // The price and what keeps the excess at zero add up to the penalty.
+                let whole = price + max(found.lowerDuals[excess], 0)
+                var kinks: [Double] = []
+                if case .hinge = soft.constraint.kind, price > 0, let series = found.dualSeries[term].first {
+                    kinks = series.map { $0 / price }
+                }
+                return SoftEvidence(share: whole > 0 ? item.counted * price / whole : 0, kinks: kinks)
+            }
+        }
+    }
+
+    /// Whether a soft constraint pays all of a penalty that was capped.
+    func isCapped(_ found: CompositeSolution) -> Bool {
+        zip(soft, softEvidence(found)).contains { $0.counted < 1 && $1.share > (1 - 1e-3) * $0.counted }
+    }
+
     /// By asset, the slope of the costs that the solution found: what it is worth not to move.
     func kinks(_ found: CompositeSolution, unit: Double) -> [Double] {
         var kinks = [Double](repeating: 0, count: constraintSet.assets.count)
-        guard let (term, count) = costTerm else { return kinks }
+        guard let (term, parts) = costTerm else { return kinks }
         let multiplier = found.multipliers[term]
         guard multiplier > 0 else { return kinks }
-        for series in found.dualSeries[term].suffix(count) {
+        for series in found.dualSeries[term][parts] {
             for i in kinks.indices { kinks[i] += series[i] / multiplier * unit }
         }
         return kinks

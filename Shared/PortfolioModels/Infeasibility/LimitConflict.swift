@@ -31,12 +31,12 @@ struct LimitConflict {
         let relaxations = set.convex.compactMap { item -> Problem.Relaxation? in
             let constraint = set.constraints[item.index]
             let value = item.limit.value(all.weights)
-            guard value > item.limit.most * (1 + 1e-9) else { return nil }
+            guard value > item.limit.most + 1e-9 * item.limit.size else { return nil }
             let to: Double
-            if case .concentration = item.limit.function {
-                to = 1 / (value * (1 + 1e-7))
-            } else {
-                to = value / abs(item.limit.perLevel) * (1 + 1e-7)
+            switch item.limit.function {
+            case .concentration: to = 1 / (value * (1 + 1e-7))
+            case .cone: to = constraint.level + value / item.limit.perLevel * (1 + 1e-7)
+            default: to = value / abs(item.limit.perLevel) * (1 + 1e-7)
             }
             return Problem.Relaxation(constraint: constraint.name, from: constraint.level, to: to)
         }

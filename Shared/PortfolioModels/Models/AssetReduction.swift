@@ -46,6 +46,12 @@ extension MeanRisk.Solution {
             whole.weights[asset] = weights[place]
             whole.costKinks[asset] = costKinks[place]
         }
+        whole.soft = soft.map { evidence in
+            guard !evidence.kinks.isEmpty else { return evidence }
+            var kinks = [Double](repeating: 0, count: count)
+            for (place, asset) in kept.enumerated() { kinks[asset] = evidence.kinks[place] }
+            return SoftEvidence(share: evidence.share, kinks: kinks)
+        }
         return whole
     }
 }
@@ -72,7 +78,7 @@ struct AssetReduction {
         let n = set.assets.count
         guard n > Self.fewest, set.lower.allSatisfy({ $0 >= 0 }), objective != .maximumReturn,
             whole.reward.costs == nil,
-            !set.convex.contains(where: { if case .concentration = $0.limit.function { true } else { false } })
+            !(set.constraints + set.soft.map { $0.constraint }).contains(where: { $0.isConcentration })
         else { return nil }
         let needed = whole.needed
         var kept = Set(likely()).union(needed.indices.filter { needed[$0] })
@@ -117,11 +123,10 @@ struct AssetReduction {
     /// Assets left out along which the objective still improves, the most promising first.
     private func improving(_ found: MeanRisk.Solution, outside kept: Set<Int>) -> [Int] {
         let set = whole.constraints
+        let evidence = SolutionEvidence(found, set)
         let point = MeanRiskPoint(
             objective: objective, model: whole, weights: found.weights, riskFreeRate: riskFreeRate,
-            riskAversion: riskAversion, evidence: found.evidence.first { $0.constraint == nil }?.evidence,
-            costKinks: found.costKinks)
-        let evidence = SolutionEvidence(found.evidence, set)
+            riskAversion: riskAversion, evidence: evidence)
         let limits = LimitMinorants(set: set, evidence: evidence, model: whole, weights: found.weights)
         let rest = BindingConstraints.reducedGradient(
             limits.reduced(point.direction, found.prices), found.prices, set, found.weights)

@@ -24,6 +24,8 @@ struct MeanRisk: Sendable {
     var regularisation = 1e-14
     /// How much of the scenarios' order ordered averages take as known.
     var ordering = OrderingWindow.unknown
+    /// What breaking soft constraints costs at most while a solution is looked for.
+    var penaltyCap = 1.0
     /// Where to start, if a solution is near.
     var nearby: [Double]?
 
@@ -36,6 +38,8 @@ struct MeanRisk: Sendable {
         var evidence: [(constraint: Int?, evidence: RiskEvidence)]
         /// Slopes of the costs at weights that do not move.
         var costKinks: [Double]
+        /// By soft constraint.
+        var soft: [SoftEvidence] = []
         var iterations: Int
         var primalResidual: Double
         var dualResidual: Double
@@ -82,16 +86,34 @@ struct MeanRisk: Sendable {
     func solveWhole(
         _ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double
     ) throws(Problem) -> Solution {
+        var attempt = self
+        for _ in 0..<12 {
+            if let found = try attempt.solveCapped(objective, riskFreeRate: rate, riskAversion: riskAversion) {
+                return found
+            }
+            attempt.penaltyCap *= 5
+        }
+        attempt.penaltyCap = .infinity
+        guard let found = try attempt.solveCapped(objective, riskFreeRate: rate, riskAversion: riskAversion) else {
+            throw Problem(.internalError, "A penalty without a cap was capped.")
+        }
+        return found
+    }
+
+    /// Nil where a penalty was capped at less than the solution would pay.
+    private func solveCapped(
+        _ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double
+    ) throws(Problem) -> Solution? {
         let centre = if let nearby { nearby } else { try feasiblePoint() }
         let unit = model.unit
         switch objective {
         case .minimumRisk:
             var program = make(at: centre, ratioScale: nil)
-            guard reward.costs != nil else {
+            guard reward.costs != nil || !constraints.soft.isEmpty else {
                 program.addRisk(measure, weight: 1, isVariance: false)
                 return try finish(program, factor: sizeOfRisk)
             }
-            // Costs are in units of return: a risk of degree two is brought to them.
+            // Costs and penalties are in units of return: a risk of degree two is brought to them.
             program.addRisk(measure, weight: sizeOfRisk / unit, isVariance: false)
             program.addReturn(Reward(kelly: .none, costs: reward.costs))
             program.dropMean()
@@ -122,7 +144,7 @@ struct MeanRisk: Sendable {
 
     // MARK: Ratio
 
-    private func ratio(_ centre: [Double], _ rate: Double) throws(Problem) -> Solution {
+    private func ratio(_ centre: [Double], _ rate: Double) throws(Problem) -> Solution? {
         let unit = model.unit
         // The linear program tells whether anything beats the rate at all; its point is where the solve starts from.
         let best = try largestReturn()
@@ -174,6 +196,7 @@ struct MeanRisk: Sendable {
             model: model, covariance: covariance, set: constraints, point: point, ratioScale: ratioScale,
             ordering: ordering)
         program.addLimits(parameters)
+        program.addSoft(parameters, cap: penaltyCap)
         return program
     }
 
@@ -198,8 +221,9 @@ struct MeanRisk: Sendable {
 
     private func finish(
         _ built: MeanRiskProgram, factor: Double? = nil, ratioLevel: Double? = nil
-    ) throws(Problem) -> Solution {
+    ) throws(Problem) -> Solution? {
         let found = try built.program.solved(regularisation: regularisation, deadline: deadline)
+        if built.isCapped(found) { return nil }
         let scale = try built.scale(of: found)
         guard found.relativeGap < 1e-3, found.primalResidual < 1e-3 else {
             if let problem = try limitConflict() { throw problem }
@@ -225,13 +249,15 @@ struct MeanRisk: Sendable {
         }
         return Solution(
             weights: weights, prices: built.prices(found, size: size), evidence: built.evidence(found),
-            costKinks: built.kinks(found, unit: model.unit), iterations: found.iterations,
+            costKinks: built.kinks(found, unit: model.unit), soft: built.softEvidence(found),
+            iterations: found.iterations,
             primalResidual: found.primalResidual, dualResidual: found.dualResidual)
     }
 
     /// Weights from which changes count.
     private var references: [[Double]] {
-        var result = constraints.constraints.compactMap { constraint -> [Double]? in
+        let all = constraints.constraints + constraints.soft.map { $0.constraint }
+        var result = all.compactMap { constraint -> [Double]? in
             if case .hinge(let hinge) = constraint.kind { hinge.reference } else { nil }
         }
         if let costs = reward.costs { result.append(costs.reference) }

@@ -17,17 +17,18 @@ struct MeanRiskPoint {
 
     /// - Parameters:
     ///   - model: of the solve.
-    ///   - evidence: of the objective's risk; nil for MV, which is smooth, and for MaxRet.
+    ///   - evidence: what the solve found about kinks; MV and MaxRet have none.
     init(
         objective name: ObjectiveName, model: MeanRisk, weights: [Double], riskFreeRate rate: Double,
-        riskAversion: Double,
-        evidence: RiskEvidence?, costKinks: [Double]
+        riskAversion: Double, evidence: SolutionEvidence
     ) {
         let scenarios = model.model
         let mean = scenarios.mean.map { $0 * scenarios.unit }
         let expectedReturn = Vector.dot(mean, weights)
         var reward = expectedReturn
         var slope = mean
+        // Costs and penalties.
+        var (lost, lostSlope) = (0.0, [Double](repeating: 0, count: weights.count))
         let x = scenarios.panel.portfolioReturns(weights)
         switch model.reward.kelly {
         case .none: break
@@ -45,9 +46,16 @@ struct MeanRiskPoint {
             slope = scenarios.panel.returns.transposedMultiplied(by: series)
         }
         if let costs = model.reward.costs {
-            let paid = costs.minorant(at: weights, kinks: costKinks)
-            reward -= costs.value(at: weights)
-            for i in slope.indices { slope[i] -= paid.slope[i] }
+            let paid = costs.minorant(at: weights, kinks: evidence.costKinks)
+            lost += costs.value(at: weights)
+            for i in slope.indices { lostSlope[i] += paid.slope[i] }
+        }
+        let penalty = SoftPenalty(model, evidence: evidence, weights: weights)
+        lost += penalty.value
+        reward -= lost
+        for i in slope.indices {
+            lostSlope[i] += penalty.slope[i]
+            slope[i] -= lostSlope[i]
         }
         let isMV = type(of: model.measure).code == .mv
         let risk: Double
@@ -60,35 +68,33 @@ struct MeanRiskPoint {
         } else {
             risk = model.measure.value(of: x)
             minorant =
-                evidence?.minorant(at: weights, scenarios)
+                evidence.objective?.minorant(at: weights, scenarios)
                 ?? Minorant(slope: weights.map { _ in 0 }, constant: 0)
         }
         let miss = max(risk - minorant.value(at: weights), 0)
         self.expectedReturn = expectedReturn
         self.reward = reward
         self.risk = risk
-        let costSlope = model.reward.costs?.minorant(at: weights, kinks: costKinks).slope
-        let costs = model.reward.costs?.value(at: weights) ?? 0
         switch name {
         case .minimumRisk:
-            objective = risk + costs
-            direction = weights.indices.map { -minorant.slope[$0] - (costSlope?[$0] ?? 0) }
-            slack = miss
+            objective = risk + lost
+            direction = zip(minorant.slope, lostSlope).map { -$0 - $1 }
+            slack = miss + penalty.miss
         case .utility:
             // The variance is linearised at w: 2 sigma d sigma.
             let factor = riskAversion * (isMV ? 2 * risk : 1)
             objective = reward - riskAversion * (isMV ? risk * risk : risk)
             direction = zip(slope, minorant.slope).map { $0 - factor * $1 }
-            slack = isMV ? 0 : riskAversion * miss
+            slack = (isMV ? 0 : riskAversion * miss) + penalty.miss
         case .maximumReturn:
             objective = reward
             direction = slope
-            slack = 0
+            slack = penalty.miss
         case .sharpe:
             let ratio = risk > 0 ? (reward - rate) / risk : 0
             objective = ratio
             direction = zip(slope, minorant.slope).map { risk > 0 ? ($0 - ratio * $1) / risk : 0 }
-            slack = risk > 0 ? ratio * miss / risk : 0
+            slack = risk > 0 ? (ratio * miss + penalty.miss) / risk : 0
         }
     }
 }

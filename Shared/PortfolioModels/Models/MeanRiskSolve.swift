@@ -2,26 +2,6 @@ import ConvexSolver
 import LinearAlgebra
 import WireFormat
 
-/// What a solution proves itself by: dual series of the risks, and slopes of the costs at weights that do not move.
-struct SolutionEvidence: Sendable {
-    /// Of the objective's risk.
-    var objective: RiskEvidence?
-    /// By the name of the limiting constraint.
-    var limits: [(name: String, evidence: RiskEvidence)] = []
-    var costKinks: [Double] = []
-}
-
-extension SolutionEvidence {
-    /// What a solve found, by the names of a constraint set.
-    init(
-        _ found: [(constraint: Int?, evidence: RiskEvidence)], _ set: ConstraintSet, costKinks: [Double] = []
-    ) {
-        objective = found.first { $0.constraint == nil }?.evidence
-        limits = found.compactMap { item in item.constraint.map { (set.constraints[$0].name, item.evidence) } }
-        self.costKinks = costKinks
-    }
-}
-
 /// One mean-risk problem from the request to the answer's `solution`: the quadratic program where it suffices, else the composite one.
 struct MeanRiskSolve {
     let request: OptimizeRequest
@@ -29,7 +9,7 @@ struct MeanRiskSolve {
     let moments: Moments
     /// Whether the moments are those of the plain sample, which the panel has to more digits.
     let isSample: Bool
-    let constraints: ConstraintSet
+    var constraints: ConstraintSet
     var exposures: [FactorExposure] = []
     let parameters: RiskParameters
     let riskFreeRate: Double
@@ -57,7 +37,7 @@ struct MeanRiskSolve {
 
     /// Mean-variance under linear constraints and hinges is a quadratic program, and solved to the last digit as one.
     var isQuadratic: Bool {
-        request.riskMeasure == .mv && constraints.convex.isEmpty && reward.isLinear
+        request.riskMeasure == .mv && constraints.convex.isEmpty && constraints.soft.isEmpty && reward.isLinear
     }
 
     private var reward: Reward {
@@ -92,8 +72,36 @@ struct MeanRiskSolve {
             measure: measure,
             covariance: moments.covariance, constraints: constraints, parameters: parameters, reward: reward,
             deadline: deadline)
+        let shares = try RiskShareLimit.all(request, covariance: moments.covariance)
+        // What is a cone by itself belongs to the constraints.
+        let centre = request.assets.map { _ in 1 / Double(request.assets.count) }
+        let cones = shares.map { $0.cone(within: constraints.lower, near: centre) }
+        if cones.contains(where: { $0 != nil }) {
+            var narrower = self
+            narrower.constraints.add(cones.compactMap { $0 })
+            var narrow = model
+            narrow.constraints = narrower.constraints
+            do {
+                return try narrower.sharing(
+                    try narrower.unshared(narrow), zip(shares, cones).filter { $1 == nil }.map { $0.0 })
+            } catch {
+                // Where rounding stops the program with the cones, the search may still get there.
+                let codes = [ProblemCode.unstable.rawValue, ProblemCode.notConverged.rawValue]
+                guard codes.contains(error.code) else { throw error }
+            }
+        }
+        guard !shares.isEmpty else { return try unshared(model) }
+        return try sharing(try unshared(model), shares, isConvex: cones.allSatisfy { $0 != nil })
+    }
+
+    /// The answer without limits that are not convex.
+    private func unshared(_ model: MeanRisk) throws(Problem) -> Solved {
         if request.constraints.hasChoice { return try chosen(model) }
-        if isQuadratic { return try quadratic(model) }
+        return isQuadratic ? try quadratic(model) : try convex(model)
+    }
+
+    /// The answer of a convex problem that is not a quadratic program.
+    func convex(_ model: MeanRisk) throws(Problem) -> Solved {
         let solved = hasOrder ? try ordered(model) : try composite(model)
         // What beats the rate at a risk of nothing, or less, has no largest ratio.
         if request.objective == .sharpe, !(solved.solution.risk > 0) { throw MeanVariance.unlimitedRatio }
@@ -152,7 +160,7 @@ struct MeanRiskSolve {
             request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
         let point = MeanRiskPoint(
             objective: request.objective, model: model, weights: found.weights, riskFreeRate: riskFreeRate,
-            riskAversion: request.riskAversion, evidence: nil, costKinks: [])
+            riskAversion: request.riskAversion, evidence: SolutionEvidence())
         let binding = BindingConstraints(
             prices: found.prices, weights: found.weights, gradient: point.direction, set: constraints)
         return Solved(
@@ -194,9 +202,10 @@ struct MeanRiskSolve {
     private func composite(_ model: MeanRisk) throws(Problem) -> Solved {
         var best: Solved?
         var failure: Problem?
-        for regularisation in [1e-14, 1e-12, 1e-16, 1e-10] {
+        for (regularisation, cap) in zip(ModelDispatch.regularisations, [1.0, 5, 0.2, 25]) {
             var attempt = model
             attempt.regularisation = regularisation
+            attempt.penaltyCap = cap
             do {
                 let found = try solveOnce(attempt)
                 if found.error < best?.error ?? .infinity { best = found }
@@ -210,7 +219,11 @@ struct MeanRiskSolve {
             }
             if let best, best.error <= 1e-9 { return best }
         }
-        if request.objective == .sharpe, try isRiskless(model) { throw MeanVariance.unlimitedRatio }
+        if request.objective == .sharpe {
+            let excess = try netExcess(model)
+            guard excess > 0 else { throw MeanVariance.noExcess(excess: excess, rate: riskFreeRate) }
+            if try isRiskless(model) { throw MeanVariance.unlimitedRatio }
+        }
         // What verification would refuse is said here, as what it is: a solve that did not get there.
         if let best, best.isProven { return best.pointedOut }
         throw failure
@@ -218,6 +231,16 @@ struct MeanRiskSolve {
                 .notConverged,
                 "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity) after \(best?.solution.iterations ?? 0) iterations."
             )
+    }
+
+    /// The largest return over the rate after costs and penalties; infinite where there are none.
+    private func netExcess(_ model: MeanRisk) throws(Problem) -> Double {
+        guard model.reward.costs != nil || !model.constraints.soft.isEmpty else { return .infinity }
+        let found = try model.solve(.maximumReturn, riskFreeRate: riskFreeRate, riskAversion: 0)
+        let point = MeanRiskPoint(
+            objective: .maximumReturn, model: model, weights: found.weights, riskFreeRate: riskFreeRate,
+            riskAversion: 0, evidence: SolutionEvidence(found, model.constraints))
+        return point.reward - riskFreeRate
     }
 
     /// Whether a portfolio that beats the rate has no risk to speak of: the ratio then has no maximum.
@@ -242,7 +265,8 @@ struct MeanRiskSolve {
 
     private func solveOnce(_ model: MeanRisk) throws(Problem) -> Solved {
         try certified(
-            try model.solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion), model)
+            try model.solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion), model,
+            box: (model.constraints.lower, model.constraints.upper))
     }
 
     /// What a solve found, with the bound that its prices prove.
@@ -254,10 +278,10 @@ struct MeanRiskSolve {
         cuts: [RequestRules.Rule] = []
     ) throws(Problem) -> Solved {
         let constraints = model.constraints
-        let evidence = SolutionEvidence(found.evidence, constraints, costKinks: found.costKinks)
+        let evidence = SolutionEvidence(found, constraints)
         let point = MeanRiskPoint(
             objective: request.objective, model: model, weights: found.weights, riskFreeRate: riskFreeRate,
-            riskAversion: request.riskAversion, evidence: evidence.objective, costKinks: found.costKinks)
+            riskAversion: request.riskAversion, evidence: evidence)
         // Limits take their share of the direction before the bounds are priced.
         let limits = LimitMinorants(set: constraints, evidence: evidence, model: model, weights: found.weights)
         let refined = PriceRefinement(set: constraints, limits: limits, weights: found.weights)
@@ -283,10 +307,33 @@ struct MeanRiskSolve {
                 status: "optimal", objectiveValue: point.objective, expectedReturn: point.expectedReturn,
                 risk: point.risk, primalResidual: constraints.residual(at: found.weights),
                 dualResidual: found.dualResidual, dualityGap: max(bound.relativeGap, 0), iterations: found.iterations,
-                method: "structured_interior_point", binding: binding.binding),
+                method: "structured_interior_point", binding: binding.binding + softBinding(evidence, point)),
             prices: named(binding.prices, constraints), contributions: contributions(found.weights, model),
             evidence: evidence, meanVariance: nil, meanRisk: model, gain: max(bound.gain, 0),
-            promise: binding.rest)
+            promise: binding.rest, warnings: softWarnings(found.weights))
+    }
+
+    /// Soft constraints that pay a price, in the objective's units.
+    private func softBinding(_ evidence: SolutionEvidence, _ point: MeanRiskPoint) -> [OptimizeResponse.Binding] {
+        let unit = request.objective == .sharpe && point.risk > 0 ? 1 / point.risk : 1
+        return zip(constraints.soft, evidence.soft).compactMap { soft, found in
+            guard found.share > 1e-9 else { return nil }
+            return .init(constraint: soft.constraint.name, dual: unit * soft.weight * found.share)
+        }
+    }
+
+    /// How far the answer is beyond soft constraints, and what that costs.
+    private func softWarnings(_ weights: [Double]) -> [PortfolioWarning] {
+        constraints.soft.compactMap { soft in
+            let excess = soft.excess(at: weights)
+            // Less is what a solve leaves of a constraint that is kept.
+            guard excess > 1e-7 * max(1e-3, abs(soft.constraint.level)) else { return nil }
+            return PortfolioWarning(
+                code: "soft_limit_exceeded", pointer: soft.constraint.pointer,
+                detail:
+                    "The portfolio is beyond the soft constraint \(soft.constraint.name) by \(excess), which costs the objective \(soft.weight * excess)."
+            )
+        }
     }
 
     private func named(_ prices: [Double], _ set: ConstraintSet) -> [OptimizeResponse.Binding] {
@@ -331,7 +378,7 @@ extension MeanRiskSolve.Solved {
     ) throws(Problem) -> [OptimizeResponse.FrontierPoint]? {
         guard let wanted = whole.request.frontier else { return nil }
         let points =
-            if choice != nil {
+            if choice != nil || !whole.request.constraints.riskContribution.isEmpty {
                 try ChosenFrontier(whole: whole, periodsPerYear: periods).points(wanted.points, by: wanted.axis)
             } else if let meanVariance {
                 try EfficientFrontier(model: meanVariance).points(wanted.points, by: wanted.axis)

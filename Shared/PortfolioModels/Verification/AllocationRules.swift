@@ -19,7 +19,8 @@ enum AllocationRules {
                 "\(request.model.rawValue) does not choose which assets are held; \(first.1) belongs to models of mean and risk."
             )
         }
-        if [.riskParity, .worstCase, .fourMoments].contains(request.model), wanted.costs == nil { return nil }
+        let isComposite = [.riskParity, .worstCase, .fourMoments].contains(request.model)
+        if isComposite, wanted.costs == nil, wanted.soft.isEmpty, wanted.riskContribution.isEmpty { return nil }
         if request.model == .factorRiskParity, wanted.isBeyondBudget {
             return Violation(
                 JSONPointer(["constraints"]), .contradiction,
@@ -29,6 +30,7 @@ enum AllocationRules {
         let given: [(Bool, String)] = [
             (wanted.trackingError != nil, "tracking_error"), (!wanted.maxRisk.isEmpty, "max_risk"),
             (wanted.effectiveAssets != nil, "effective_assets"), (wanted.costs != nil, "costs"),
+            (!wanted.soft.isEmpty, "soft"), (!wanted.riskContribution.isEmpty, "risk_contribution"),
             (!isTracking && !wanted.benchmark.isEmpty, "benchmark"),
             (!isTracking && wanted.benchmarkReturns != nil, "benchmark_returns"),
         ]

@@ -33,6 +33,8 @@ struct RequestRules {
 
     let assets: [String]
     private(set) var rules: [Rule] = []
+    /// Rules that may be broken at a price a unit.
+    private(set) var soft: [(rule: Rule, weight: Double)] = []
     private(set) var low: [Double]
     private(set) var high: [Double]
     private let budget: ConstraintRequest.Budget
@@ -67,7 +69,9 @@ struct RequestRules {
         addGroups(wanted)
         addLinear(wanted)
         addExposures(wanted)
-        if let turnover = wanted.turnover { addTurnover(turnover) }
+        if let turnover = wanted.turnover {
+            addTurnover(turnover, isEachSoft: wanted.penalty(of: "turnover.per_asset") != nil)
+        }
         for exposure in exposures {
             for limit in wanted.factorExposure where limit.name == exposure.name {
                 let name = "factor_exposure.\(exposure.name)"
@@ -81,6 +85,16 @@ struct RequestRules {
         }
         addCentrality(wanted, panel)
         if let least = wanted.minReturn { addLeastReturn(least, mean, panel, wanted.isAnnual ? periodsPerYear : 1) }
+        soft = rules.compactMap { rule in wanted.penalty(of: rule.name).map { (rule, $0) } }
+        rules.removeAll { wanted.penalty(of: $0.name) != nil }
+    }
+
+    /// What the weights pay for breaking soft rules.
+    func penalty(at w: [Double]) -> Double {
+        soft.reduce(0) { sum, item in
+            let value = item.rule.value(at: w)
+            return sum + item.weight * (max(value - item.rule.high, 0) + max(item.rule.low - value, 0))
+        }
     }
 
     /// Looks at a part of the allowed weights only.
@@ -167,9 +181,17 @@ struct RequestRules {
         }
     }
 
-    private mutating func addTurnover(_ turnover: ConstraintRequest.Turnover) {
+    private mutating func addTurnover(_ turnover: ConstraintRequest.Turnover, isEachSoft: Bool) {
         let held = assets.map { asset in turnover.from.last { $0.asset == asset }?.value ?? 0 }
-        if let most = turnover.perAsset {
+        if let most = turnover.perAsset, isEachSoft {
+            // Beyond the limits of all assets: sum max(c - m - w, 0) and sum max(w - c - m, 0).
+            let (below, above) = (held.map { $0 - most }, held.map { $0 + most })
+            let (zeros, ones) = (assets.map { _ in 0.0 }, assets.map { _ in 1.0 })
+            let name = "turnover.per_asset"
+            rules.append(Rule(name: name, coefficients: zeros, reference: below, hingeWeight: 1, high: 0))
+            rules.append(
+                Rule(name: name, coefficients: ones, reference: above, hingeWeight: 1, high: above.reduce(0, +)))
+        } else if let most = turnover.perAsset {
             for i in assets.indices {
                 low[i] = max(low[i], held[i] - most)
                 high[i] = min(high[i], held[i] + most)

@@ -39,9 +39,11 @@ public enum Verification {
             request, panel: panel, mean: result.moments?.mean,
             periodsPerYear: result.periodsPerYear, exposures: result.exposures)
         faults += rules.violations(of: result.weights)
-        faults += figures(request, panel, result)
+        let limits = limits(request, panel, result)
+        let penalty = rules.penalty(at: result.weights) + limits.reduce(0) { $0 + $1.penalty }
+        faults += figures(request, panel, result, penalty: penalty)
         faults += contributions(panel, result)
-        faults += limits(request, panel, result)
+        faults += limits.compactMap { $0.fault }
         faults += holdings(request, panel, result)
         if let proof = result.proof {
             let gap = proof.gap(request, panel: panel, result: result)
@@ -51,8 +53,7 @@ public enum Verification {
             let rate = request.riskFreeRate / result.periodsPerYear
             let point = MeanRiskPoint(
                 objective: request.objective, model: model, weights: result.weights, riskFreeRate: rate,
-                riskAversion: request.riskAversion, evidence: result.evidence.objective,
-                costKinks: result.evidence.costKinks)
+                riskAversion: request.riskAversion, evidence: result.evidence)
             let minorants = LimitMinorants(
                 set: model.constraints, evidence: result.evidence, model: model, weights: result.weights)
             let gap = OptimalityBound(
@@ -105,14 +106,18 @@ public enum Verification {
         return faults
     }
 
-    /// Limits of risk, distance and concentration, by definition.
+    /// Limits of risk, distance and concentration, by definition: what breaks a hard one, and what a soft one costs.
     private static func limits(
         _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
-    ) -> [String] {
+    ) -> [(fault: String?, penalty: Double)] {
         let wanted = request.constraints
-        var faults: [String] = []
-        func hold(_ name: String, _ value: Double, _ most: Double) {
-            if !(value <= most * (1 + 1e-8) + 1e-14) { faults.append("\(name) is at \(value), above \(most)") }
+        var found: [(fault: String?, penalty: Double)] = []
+        func hold(_ name: String, _ value: Double, _ most: Double, perLevel: Double = 1) {
+            if let weight = wanted.penalty(of: name) {
+                found.append((nil, weight * max(value - most, 0) / perLevel))
+            } else if !(value <= most * (1 + 1e-8) + 1e-14) {
+                found.append(("\(name) is at \(value), above \(most)", 0))
+            }
         }
         let series = PlainSeries(panel, result.weights)
         let annual = wanted.isAnnual ? result.periodsPerYear.squareRoot() : 1
@@ -132,7 +137,14 @@ public enum Verification {
         if let least = wanted.effectiveAssets {
             var squares = 0.0
             for weight in result.weights { squares += weight * weight }
-            hold("effective_assets", squares, 1 / least)
+            hold("effective_assets", squares, 1 / least, perLevel: 1 / (least * least))
+        }
+        for limit in wanted.riskContribution {
+            guard let share = share(of: limit.name, request, panel, result) else { continue }
+            let tolerance = 1e-9 * max(1, abs(share))
+            if share < (limit.min ?? -.infinity) - tolerance || share > (limit.max ?? .infinity) + tolerance {
+                found.append(("\(limit.name) bears the share \(share) of the variance", 0))
+            }
         }
         let rate = request.riskFreeRate / result.periodsPerYear
         for limit in wanted.maxRisk {
@@ -143,7 +155,33 @@ public enum Verification {
             let risk = limit.measure == .mv ? modelled(series, result).deviation : measure.value(of: series.x)
             hold("max_risk.\(limit.measure.rawValue)", factor * risk, limit.level)
         }
-        return faults
+        return found
+    }
+
+    /// The share of the variance that an asset or a group bears; nil where there is no variance.
+    private static func share(
+        of name: String, _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
+    ) -> Double? {
+        let group = request.constraints.groups.first { $0.name == name }?.assets ?? []
+        let members = request.assets.contains(name) ? [name] : group
+        var part = result.weights
+        for i in part.indices where !members.contains(request.assets[i]) { part[i] = 0 }
+        var (own, whole) = (0.0, 0.0)
+        if let moments = result.moments {
+            for i in part.indices {
+                for (j, other) in result.weights.enumerated() where other != 0 {
+                    own += part[i] * other * moments.covariance(i, j)
+                    whole += result.weights[i] * other * moments.covariance(i, j)
+                }
+            }
+        } else {
+            let (some, all) = (PlainSeries(panel, part).centred, PlainSeries(panel, result.weights).centred)
+            for t in all.indices {
+                own += some[t] * all[t]
+                whole += all[t] * all[t]
+            }
+        }
+        return whole > 0 ? own / whole : nil
     }
 
     /// The rules on which assets are held, by name, from the request alone.
@@ -213,7 +251,7 @@ public enum Verification {
 
     /// Return, risk and objective from the return series, by their definitions.
     private static func figures(
-        _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult, penalty: Double
     ) -> [String] {
         let series = PlainSeries(panel, result.weights)
         let rate = request.riskFreeRate / result.periodsPerYear
@@ -231,7 +269,7 @@ public enum Verification {
             ordered ?? weighted?.value(of: series.x)
             ?? RiskMeasures.measure(request.riskMeasure, parameters)?.value(of: series.x)
         let risk = isMV ? deviation : measured ?? .nan
-        var costs = 0.0
+        var costs = penalty
         if let wanted = request.constraints.costs {
             for (i, asset) in request.assets.enumerated() {
                 let change = abs(result.weights[i] - (wanted.from.last { $0.asset == asset }?.value ?? 0))

@@ -111,8 +111,14 @@ struct WorstCase: Sendable {
         addLost(&built, &terms, place: .atMost(-level), extra: [.init(k, rate / model.unit)])
         let found = try run(built)
         // S = tau / F(y): one unit of room in a'y <= h k moves F by z k.
-        let risk = terms.value(found) ?? 1
-        return try finish(built, terms, found, size: level * found.v[k] / max(risk * risk, 1e-300))
+        var risk = terms.value(found) ?? 1
+        var price = level * found.v[k]
+        if terms.corners != nil {
+            // The variance was minimised: d sigma = d variance / (2 sigma).
+            risk = max(risk, 1e-18).squareRoot()
+            price /= 2 * risk
+        }
+        return try finish(built, terms, found, size: price / max(risk * risk, 1e-300))
     }
 
     // MARK: Program
@@ -124,7 +130,7 @@ struct WorstCase: Sendable {
         /// The variable m of the rows `|w_i| <= m`, and their term.
         var magnitude: (variable: Int, term: Int)?
         var pieces: [RiskFormulation.Piece] = []
-        /// The variable above the variance (deviation) of every corner, and the terms that keep it there.
+        /// The variable above the variance of every corner, and the terms that keep it there.
         var corners: (variable: Int, terms: [Int])?
 
         /// The worst risk in the program's units.
@@ -222,7 +228,7 @@ struct WorstCase: Sendable {
         let x = columns.map { start[$0] }
         let (matrix, entries) = parts
         let factor = (isRoot ? 0.5 : 1) / (unit * unit)
-        if corners.count > 1 { return addCorners(&built, &terms, weight: weight, isRoot: isRoot, factor: factor) }
+        if corners.count > 1 { return addCorners(&built, &terms, weight: weight) }
         var linear: [CompositeProgram.Entry] = []
         var root: Int?
         if isRoot {
@@ -239,32 +245,25 @@ struct WorstCase: Sendable {
         built.risk.program.terms.append(.init(.objective(weight), linear: linear, parts: all))
     }
 
-    /// The same for the worst of several corners: a variable above all of them.
-    private func addCorners(
-        _ built: inout MeanRiskProgram, _ terms: inout Terms, weight: Double, isRoot: Bool, factor: Double
-    ) {
+    /// The worst variance of several corners: a variable above all of them. The ratio minimises the variance as well, whose least is
+    /// where the deviation's is: above many roots the solver does not come to rest.
+    private func addCorners(_ built: inout MeanRiskProgram, _ terms: inout Terms, weight: Double) {
         let columns = built.risk.weights
         let map = CoordinateMap(columns: columns, reference: columns.map { _ in 0 })
         let start = built.risk.program.start
         let x = columns.map { start[$0] }
-        let values = corners.map { corner in
-            let variance = max(Vector.dot(x, corner.symmetricMultiplied(by: x)), 0) / (model.unit * model.unit)
-            return isRoot ? variance.squareRoot() : variance
+        let factor = 1 / (model.unit * model.unit)
+        let largest = corners.reduce(0) { largest, corner in
+            max(largest, factor * Vector.dot(x, corner.symmetricMultiplied(by: x)))
         }
-        let top = built.risk.program.addVariable(
-            cost: weight, lower: 0, start: 1.2 * values.reduce(0) { max($0, $1) } + 1e-4)
+        let top = built.risk.program.addVariable(cost: weight, lower: 0, start: 1.2 * largest + 1e-4)
         var places: [Int] = []
-        for (corner, value) in zip(corners, values) {
-            var linear = [CompositeProgram.Entry(top, -1)]
-            var root: Int?
-            if isRoot {
-                let index = built.risk.program.addVariable(lower: 0, start: max(value, 1e-4))
-                linear.append(.init(index, 0.5))
-                root = index
-            }
+        for corner in corners {
             places.append(built.risk.program.terms.count)
             built.risk.program.terms.append(
-                .init(.atMost(0), linear: linear, parts: [.quadratic(scaled(corner, by: factor), map, scale: root)]))
+                .init(
+                    .atMost(0), linear: [.init(top, -1)],
+                    parts: [.quadratic(scaled(corner, by: factor), map, scale: nil)]))
         }
         terms.corners = (top, places)
     }

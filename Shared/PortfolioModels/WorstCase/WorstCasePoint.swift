@@ -35,7 +35,8 @@ struct WorstCasePoint {
             case .box(let widths)?:
                 for i in slope.indices {
                     let believed = evidence.meanSlopes.map { min(max($0[i], -widths[i]), widths[i]) } ?? widths[i]
-                    slope[i] -= w[i] > 0 ? widths[i] : w[i] < 0 ? -widths[i] : believed
+                    // Any slope within the widths bounds; what rounding leaves of a zero is at the kink.
+                    slope[i] -= abs(w[i]) <= 1e-10 ? believed : w[i] > 0 ? widths[i] : -widths[i]
                 }
             case .ellipsoid(let shape, let radius)?:
                 let image = shape.symmetricMultiplied(by: w)

@@ -3,7 +3,7 @@ extension ConstraintRequest {
     /// Constraints that may be softened, by their first word.
     public static let softenable = [
         "group_constraints", "linear", "short", "gross", "turnover", "tracking_error", "min_return", "max_risk",
-        "effective_assets", "factor_exposure", "risk_contribution",
+        "effective_assets", "factor_exposure",
     ]
 
     mutating func readCosts(_ reader: MemberReader, _ assets: [String]) {

@@ -27,7 +27,6 @@ struct ModelFrontierTests {
     ) throws -> [OptimizeResponse.FrontierPoint] {
         var wanted = request
         wanted.frontier = .init(points: points, axis: axis, withWeights: true)
-        #expect(wanted.unsupported() == nil)
         let found = try PortfolioOptimization.run(wanted, panel: panel)
         #expect(Verification.faults(wanted, panel: panel, result: found) == [])
         return try #require(found.frontier)

@@ -59,9 +59,7 @@ public enum PortfolioOptimization {
     ) throws(Problem) -> OptimizationResult {
         var request = request
         if request.model == .orderedWeightedAverage { request.riskMeasure = .gmd }
-        if let problem = (request.unsupported() ?? request.lengthViolation(dates: panel.dates)).flatMap({
-            Problem(violations: [$0])
-        }) {
+        if let problem = request.lengthViolation(dates: panel.dates).flatMap({ Problem(violations: [$0]) }) {
             throw problem
         }
         guard panel.assets == request.assets else {

@@ -32,10 +32,6 @@ struct DocumentedExampleTests {
         for block in try Self.blocks("docs/risk-measures.md") {
             let request = try OptimizeRequest(json: block)
             seen.insert(request.riskMeasure)
-            if let refused = request.unsupported() {
-                print("docs/risk-measures.md: \(request.riskMeasure.rawValue): \(refused.detail)")
-                continue
-            }
             let random = try randomPanel(assets: request.assets.count, observations: 150, seed: 71)
             let columns = request.assets.indices.map { random.column($0) }
             let made = try madePanel(columns)

@@ -277,10 +277,6 @@ struct OracleCase {
     /// Runs the record and judges the answer; true where the request is refused as not supported yet.
     func run(_ pending: inout [String]) throws {
         let request = try request()
-        if let refused = request.unsupported() {
-            pending.append("\(label) (\(refused.pointer))")
-            return
-        }
         var found: OptimizationResult?
         if let problem = caught({ found = try PortfolioOptimization.run(request, panel: panel) }) {
             Issue.record("\(label): \(problem)")

@@ -115,10 +115,6 @@ struct OracleFamilyTests {
         request.riskMeasure = measure
         request.objective = .minimumRisk
         request.frontier = .init(points: 20, axis: axis, withWeights: true)
-        if let refused = request.unsupported() {
-            pending.append("\(measure.rawValue) \(axis.rawValue) (\(refused.pointer))")
-            return
-        }
         let points = try #require(try PortfolioOptimization.run(request, panel: panel).frontier)
         #expect(points.count == 20, "\(measure) \(axis)")
         guard points.count == 20 else { return }

@@ -26,10 +26,6 @@ struct ScenarioWeightTests {
             var plain = weighted
             plain.assets = longer.assets
             weighted.scenarioWeights = .given(copies.map { Double($0) })
-            if weighted.unsupported() != nil {
-                print("scenario weights are not supported yet for \(measure.rawValue)")
-                return
-            }
             let one = try PortfolioOptimization.run(weighted, panel: panel)
             let two = try PortfolioOptimization.run(plain, panel: longer)
             try Verification.check(weighted, panel: panel, result: one)

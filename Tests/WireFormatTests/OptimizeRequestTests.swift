@@ -188,20 +188,6 @@ struct OptimizeRequestTests {
         #expect(try faults(text) == [expected])
     }
 
-    @Test(
-        "what is not built yet is refused by name, never ignored",
-        arguments: [
-            (
-                #"{"assets":["A"],"constraints":{"tracking_error":0.1,"benchmark":{"A":1},"soft":{"tracking_error":10}}}"#,
-                "#/constraints/soft"
-            )
-        ])
-    func notBuilt(text: String, place: String) throws {
-        let found = try #require(try decode(text).unsupported())
-        #expect("\(found.pointer) \(found.code.text)" == "\(place) not_supported_yet")
-        #expect(try decode(#"{"assets":["A"]}"#).unsupported() == nil)
-    }
-
     @Test("an unknown member comes with the nearest known name")
     func nearest() throws {
         let found = try #require(try problem(#"{"assets":["A"],"risk_mesure":"MV"}"#))

@@ -32,7 +32,6 @@ struct PostOptimize: Endpoint {
         let body: JSONValue
         do { body = try StrictJSON.parse(bytes) } catch { throw Problem(error) }
         let wanted = try OptimizeRequest(json: body)
-        if let problem = wanted.unsupported().flatMap({ Problem(violations: [$0]) }) { throw problem }
         let observations = CostModel.observations(of: wanted, today: UTCTimestamp.now.date)
         let cost = optimizer.costs.estimate(wanted, observations: observations)
         if isLater || cost > timeout / .seconds(1) {

@@ -15,7 +15,9 @@ extension Optimizer {
         progress("loading", 0)
         let begin = ContinuousClock.now
         let loaded = Carried(try await load(wanted.value.strategy, for: call.principal))
-        let backtest = Carried(try Backtest(wanted.value, panel: loaded.value.panel))
+        var resolved = wanted.value
+        resolved.strategy = resolved.strategy.with(factors: loaded.value.factors)
+        let backtest = Carried(try Backtest(resolved, panel: loaded.value.panel))
         let fits = BacktestFits(backtest, deadline: deadline)
         progress("solving", 0)
         do {

@@ -23,7 +23,6 @@ struct PostBacktest: Endpoint {
         let isStrict = request.prefers("handling=strict")
         let body = try await request.jsonBody(limit: Self.bodyLimit)
         let wanted = Carried(try BacktestRequest(json: body))
-        if let problem = wanted.value.strategy.unsupported().flatMap({ Problem(violations: [$0]) }) { throw problem }
         let cost = optimizer.costs.backtest(wanted.value)
         let seconds = cost / Double(optimizer.solver.threads)
         guard .seconds(seconds) <= JobRunner.limit else { throw Self.tooLong(seconds) }

@@ -37,7 +37,7 @@ extension Optimizer {
                 () throws(Problem) in
                 let begin = ContinuousClock.now
                 let evaluation = try PortfolioEvaluation.run(
-                    wanted.value, panel: loaded.value.panel, deadline: deadline)
+                    wanted.value, panel: loaded.value.panel, factors: loaded.value.factors, deadline: deadline)
                 return Carried((evaluation, (ContinuousClock.now - begin) / .milliseconds(1)))
             }
             let (evaluation, milliseconds) = found.value

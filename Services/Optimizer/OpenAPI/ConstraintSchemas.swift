@@ -108,6 +108,40 @@ enum ConstraintSchemas {
                     ])
             ),
             (
+                "network",
+                Schema.closed(
+                    "Of an asset and its neighbours in a network of the assets at most `max` are held.",
+                    [
+                        (
+                            "graph",
+                            Schema.oneOf(
+                                NetworkGraph.allCases.map { $0.rawValue }, "What the network is filtered to.",
+                                standard: "MST")
+                        ),
+                        (
+                            "codependence",
+                            Schema.oneOf(
+                                CentralityRequest.Codependence.allCases.map { $0.rawValue }, "Of pairs.",
+                                standard: "pearson")
+                        ),
+                        (
+                            "walk_size",
+                            Schema.integer(
+                                "Edges to the farthest neighbour.", 1...OptimizeRequest.mostAssets, standard: 1)
+                        ),
+                        ("max", Schema.integer("Most.", 1...OptimizeRequest.mostAssets, standard: 1)),
+                    ])
+            ),
+            (
+                "clusters",
+                Schema.closed(
+                    "Of the assets of a cluster at most `max` are held.",
+                    [
+                        ("clustering", ModelSchemas.clustering(ofModel: false)),
+                        ("max", Schema.integer("Most.", 1...OptimizeRequest.mostAssets, standard: 1)),
+                    ])
+            ),
+            (
                 "factor_exposure",
                 limits("By factor of `factors`: sum of loadings x weights.", Interval(lower: -1e6, upper: 1e6))
             ),

@@ -30,7 +30,7 @@ enum ModelSchemas {
                     ("kurtosis", Schema.number("Weight of the kurtosis.", .nonnegative, standard: 4)),
                 ])
         ),
-        ("uncertainty", uncertainty), ("clustering", clustering), ("owa_weights", owaWeights),
+        ("uncertainty", uncertainty), ("clustering", clustering(ofModel: true)), ("owa_weights", owaWeights),
         ("scenario_weights", scenarioWeights),
         (
             "near_optimal",
@@ -203,32 +203,37 @@ enum ModelSchemas {
             ("wasserstein_radius", Schema.number("Of distributionally robust CVaR.", .nonnegative)),
         ])
 
-    private static let clustering = Schema.closed(
-        "Of HRP, HERC, HERC2, NCO and Schur.",
-        [
-            ("codependence", words(ClusteringRequest.Codependence.self, "Likeness.", standard: "pearson")),
-            ("linkage", words(ClusteringRequest.Linkage.self, "How clusters are joined.", standard: "single")),
-            ("leaf_order", Schema.flag("Whether leaves are ordered optimally.", standard: true)),
-            ("k", Schema.integer("Number of clusters.", 1...OptimizeRequest.mostAssets)),
-            ("max_k", Schema.integer("Most clusters.", 1...OptimizeRequest.mostAssets, standard: 10)),
-            (
-                "method_k",
-                words(ClusteringRequest.CountMethod.self, "How their number is chosen.", standard: "twodiff")
-            ),
-            (
-                "bins",
-                Schema.any(
-                    of: [
-                        words(ClusteringRequest.Bins.Rule.self, "A rule."),
-                        Schema.integer("A number.", 2...10_000),
-                    ], "Of mutual_info.")
-            ),
-            ("alpha_tail", Schema.number("Of tail.", .openUnit, standard: 0.05)),
-            ("threshold", Schema.number("Of Gerber.", .nonnegative, standard: 0.5)),
-            ("matrix", matrix),
+    /// - Parameter ofModel: with what models that allocate within clusters read.
+    static func clustering(ofModel: Bool) -> JSONValue {
+        let ofAllocation: [(String, JSONValue)] = [
             ("objective", words(ClusteringRequest.InnerObjective.self, "Of NCO; the request's by default.")),
             ("gamma", Schema.number("Of Schur: 0 is HRP.", .unit, standard: 0.5)),
-        ])
+        ]
+        return Schema.closed(
+            ofModel ? "Of HRP, HERC, HERC2, NCO and Schur." : "How clusters are found.",
+            [
+                ("codependence", words(ClusteringRequest.Codependence.self, "Likeness.", standard: "pearson")),
+                ("linkage", words(ClusteringRequest.Linkage.self, "How clusters are joined.", standard: "single")),
+                ("leaf_order", Schema.flag("Whether leaves are ordered optimally.", standard: true)),
+                ("k", Schema.integer("Number of clusters.", 1...OptimizeRequest.mostAssets)),
+                ("max_k", Schema.integer("Most clusters.", 1...OptimizeRequest.mostAssets, standard: 10)),
+                (
+                    "method_k",
+                    words(ClusteringRequest.CountMethod.self, "How their number is chosen.", standard: "twodiff")
+                ),
+                (
+                    "bins",
+                    Schema.any(
+                        of: [
+                            words(ClusteringRequest.Bins.Rule.self, "A rule."),
+                            Schema.integer("A number.", 2...10_000),
+                        ], "Of mutual_info.")
+                ),
+                ("alpha_tail", Schema.number("Of tail.", .openUnit, standard: 0.05)),
+                ("threshold", Schema.number("Of Gerber.", .nonnegative, standard: 0.5)),
+                ("matrix", matrix),
+            ] + (ofModel ? ofAllocation : []))
+    }
 
     private static let owaWeights = Schema.any(
         of: [

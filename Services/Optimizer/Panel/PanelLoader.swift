@@ -5,7 +5,11 @@ import WireFormat
 
 /// A panel that is ready to be solved, and what is to be said about where it came from.
 struct LoadedPanel: Sendable {
+    /// Of the request's assets.
     var panel: ReturnPanel
+    /// Of the stored factors that the request names, on the panel's dates.
+    var factors: ReturnPanel?
+    /// Of both.
     var fingerprint: PanelFingerprint
     /// The newest tick of the change log that the data may show; nil for an inline panel.
     var tick: Int64?
@@ -29,16 +33,20 @@ enum PanelLoader {
             panel: panel, fingerprint: PanelFingerprint(panel), tick: nil, snapshot: nil, symbols: [], warnings: [])
     }
 
-    /// Stored prices of the request's assets in its window, within the caller's REPEATABLE READ transaction.
+    /// Stored prices of the request's assets, and of the factors that it names, in its window, within the caller's REPEATABLE READ transaction.
     /// - Throws: `DAT-001` for names nobody knows, `DAT-002` for too little history, `DAT-003` where the assets share no days.
     static func stored(
         _ request: OptimizeRequest, prices: PriceCache, on connection: PostgresConnection
     ) async throws -> LoadedPanel {
         let revision = try await PriceStore.revision(on: connection)
+        let factors = request.factors?.symbols ?? []
+        let own = Set(request.assets)
+        let more = factors.indices.filter { !own.contains(factors[$0]) }
+        let places = Places(assets: request.assets.count, factors: more)
         let assets = try await AssetStore.resolve(
-            request.assets, from: request.startDate, to: request.endDate, on: connection)
-        try await refuseUnknown(assets, on: connection)
-        try refuseTwice(assets)
+            request.assets + more.map { factors[$0] }, from: request.startDate, to: request.endDate, on: connection)
+        try await refuseUnknown(assets, places, on: connection)
+        try refuseTwice(assets, places)
         let histories: [String: PriceCache.History]
         do {
             histories = try await prices.histories(of: assets.flatMap { $0.symbols }, at: revision, on: connection)
@@ -47,20 +55,38 @@ enum PanelLoader {
         }
         let series = PriceStore.series(
             of: assets, from: request.startDate, to: request.endDate, histories: histories)
-        try refuseEmpty(series, request)
+        try refuseEmpty(series, places)
         let aligned = AlignedPrices(series)
-        guard !aligned.dates.isEmpty else { throw noCommonDays(series) }
-        guard aligned.dates.count > fewestReturns else { throw tooShort(aligned, series) }
-        let panel = try ReturnPanel.fromAligned(aligned)
+        guard !aligned.dates.isEmpty else { throw noCommonDays(series, places) }
+        guard aligned.dates.count > fewestReturns else { throw tooShort(aligned, series, places) }
+        let whole = try ReturnPanel.fromAligned(aligned)
+        let columns = Dictionary(zip(whole.assets, whole.assets.indices), uniquingKeysWith: { first, _ in first })
         return LoadedPanel(
-            panel: panel, fingerprint: PanelFingerprint(panel), tick: revision.tick, snapshot: revision.snapshot.text,
+            panel: more.isEmpty ? whole : whole.restricted(to: Array(request.assets.indices)),
+            factors: factors.isEmpty ? nil : whole.restricted(to: factors.compactMap { columns[$0] }),
+            fingerprint: PanelFingerprint(whole), tick: revision.tick, snapshot: revision.snapshot.text,
             symbols: Set(assets.flatMap { $0.symbols }).sorted(),
             warnings: WindowWarnings.of(series, aligned, request))
     }
 
     // MARK: What the data can be refused for
 
-    private static func refuseUnknown(_ assets: [ResolvedAsset], on connection: PostgresConnection) async throws {
+    /// Where the request names what is loaded: its assets, then the factors that are none of them.
+    private struct Places {
+        var assets: Int
+        /// Positions in `factors.assets`.
+        var factors: [Int]
+
+        subscript(index: Int) -> JSONPointer {
+            index < assets
+                ? JSONPointer(["assets", String(index)])
+                : JSONPointer(["factors", "assets", String(factors[index - assets])])
+        }
+    }
+
+    private static func refuseUnknown(
+        _ assets: [ResolvedAsset], _ places: Places, on connection: PostgresConnection
+    ) async throws {
         let unknown = assets.indices.filter { !assets[$0].isKnown }
         guard !unknown.isEmpty else { return }
         let known = try await AssetStore.knownNames(on: connection)
@@ -71,7 +97,7 @@ enum PanelLoader {
             suggestions[name] = JSONValue(nearest.map { [$0] } ?? [])
             let hint = nearest.map { " Did you mean \($0)?" } ?? ""
             return Violation(
-                JSONPointer(["assets", String(index)]), .other("unknown_symbol"),
+                places[index], .other("unknown_symbol"),
                 "There is no data for \"\(Problem.echo(name))\".\(hint)")
         }
         let names = unknown.map { Problem.echo(assets[$0].name) }.joined(separator: ", ")
@@ -83,24 +109,24 @@ enum PanelLoader {
     }
 
     /// FB and META in one request are one asset twice.
-    private static func refuseTwice(_ assets: [ResolvedAsset]) throws(Problem) {
+    private static func refuseTwice(_ assets: [ResolvedAsset], _ places: Places) throws(Problem) {
         var first: [String: String] = [:]
         for (index, asset) in assets.enumerated() {
             if let other = first.updateValue(asset.name, forKey: asset.symbol) {
                 throw Problem(
-                    JSONPointer(["assets", String(index)]), .duplicate,
+                    places[index], .duplicate,
                     "\(Problem.echo(asset.name)) and \(Problem.echo(other)) are the same asset, \(asset.symbol).")
             }
         }
     }
 
-    private static func refuseEmpty(_ series: [PriceSeries], _ request: OptimizeRequest) throws(Problem) {
+    private static func refuseEmpty(_ series: [PriceSeries], _ places: Places) throws(Problem) {
         let empty = series.indices.filter { series[$0].days.isEmpty }
         guard !empty.isEmpty else { return }
         let names = empty.map { Problem.echo(series[$0].asset) }.joined(separator: ", ")
         let violations = empty.map { index in
             Violation(
-                JSONPointer(["assets", String(index)]), .other("no_history"),
+                places[index], .other("no_history"),
                 "\(Problem.echo(series[index].asset)) has no price in the window.")
         }
         if empty.count == series.count {
@@ -109,24 +135,26 @@ enum PanelLoader {
         throw Problem(.tooLittleHistory, "No price in the window: \(names).", errors: violations)
     }
 
-    private static func spans(_ series: [PriceSeries]) -> [Violation] {
+    private static func spans(_ series: [PriceSeries], _ places: Places) -> [Violation] {
         series.enumerated().map { index, one in
             let span = one.first.flatMap { first in one.last.map { "\(first) to \($0)" } } ?? "none"
             return Violation(
-                JSONPointer(["assets", String(index)]), .other("history"),
+                places[index], .other("history"),
                 "\(Problem.echo(one.asset)): \(one.days.count) days, \(span).", value: Double(one.days.count))
         }
     }
 
-    private static func noCommonDays(_ series: [PriceSeries]) -> Problem {
-        Problem(.emptyWindow, "On no day of the window do all assets have a price.", errors: spans(series))
+    private static func noCommonDays(_ series: [PriceSeries], _ places: Places) -> Problem {
+        Problem(.emptyWindow, "On no day of the window do all assets have a price.", errors: spans(series, places))
     }
 
-    private static func tooShort(_ aligned: AlignedPrices, _ series: [PriceSeries]) -> Problem {
+    private static func tooShort(
+        _ aligned: AlignedPrices, _ series: [PriceSeries], _ places: Places
+    ) -> Problem {
         Problem(
             .tooLittleHistory,
             "The assets share \(aligned.dates.count) days with prices; at least \(fewestReturns + 1) are needed.",
-            errors: spans(series))
+            errors: spans(series, places))
     }
 }
 

@@ -183,6 +183,7 @@ private final class StoredFigures: Sendable {
             var wanted = try? OptimizeRequest(json: json)
         {
             wanted.assets = names
+            wanted.factors = nil
             // Without a common history there is no covariance, and the plan's warning says so.
             panel = try? await PanelLoader.stored(wanted, prices: prices, on: connection).panel
         }

@@ -25,6 +25,7 @@ extension Optimizer {
     ) async throws(Problem) -> SolvedPortfolio {
         let (panel, fingerprint) = (loaded.panel, loaded.fingerprint)
         let statistics = statistics
+        let request = request.with(factors: loaded.factors)
         do throws(Problem) {
             let (result, elapsed) = try await solver.solve(lane: lane, deadline: deadline, onStart: onStart) {
                 () throws(Problem) in

@@ -27,7 +27,9 @@ struct HoldingRules: Sendable {
 
     init() {}
 
-    init(_ wanted: ConstraintRequest, assets: [String]) {
+    /// - Throws: what the network and the clusters of the panel throw.
+    init(_ wanted: ConstraintRequest, panel: ReturnPanel) throws(Problem) {
+        let assets = panel.assets
         let index = Dictionary(assets.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         func members(_ name: String) -> [Int] {
             if let asset = index[name] { return [asset] }
@@ -40,6 +42,14 @@ struct HoldingRules: Sendable {
             counts.append(
                 Count(name: "cardinality.groups.\(group.group)", members: members(group.group), most: group.max))
         }
+        if let limit = wanted.network {
+            let sets = try HeldTogether.neighbourhoods(limit, panel)
+            counts += sets.map { Count(name: "network", members: $0, most: limit.most) }
+        }
+        if let limit = wanted.clusters {
+            let sets = try HeldTogether.clusters(limit, panel)
+            counts += sets.map { Count(name: "clusters", members: $0, most: limit.most) }
+        }
         leastPosition = wanted.minPosition
         func pairs(_ list: [ConstraintRequest.Pair], _ name: String) -> [Pair] {
             list.enumerated().map { place, pair in
@@ -50,8 +60,11 @@ struct HoldingRules: Sendable {
         joins = pairs(wanted.join, "join")
     }
 
+    /// Each once: the neighbourhoods of a network share theirs.
     var names: [String] {
-        counts.map { $0.name } + (leastPosition == nil ? [] : ["min_position"]) + exclusions.map { $0.name }
+        var result: [String] = []
+        for count in counts where !result.contains(count.name) { result.append(count.name) }
+        return result + (leastPosition == nil ? [] : ["min_position"]) + exclusions.map { $0.name }
             + joins.map { $0.name }
     }
 

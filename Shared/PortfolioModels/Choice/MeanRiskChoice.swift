@@ -7,7 +7,7 @@ extension MeanRiskSolve {
     /// The best portfolio under the rules, with the bound of the search as its gap.
     /// - Throws: `OPT-101` where no portfolio keeps them, and as `MeanRisk.solve`.
     func chosen(_ model: MeanRisk) throws(Problem) -> Solved {
-        let rules = HoldingRules(request.constraints, assets: constraints.assets)
+        let rules = try HoldingRules(request.constraints, panel: panel)
         let root = HoldingBox(lower: constraints.lower, upper: constraints.upper)
         // Explains itself where even the constraints without the rules have no portfolio.
         _ = try node(root, model, HoldingRules(), isRoot: true)
@@ -68,9 +68,9 @@ extension MeanRiskSolve {
     ) throws(Problem) -> Solved? {
         var model = whole
         var cuts: [RequestRules.Rule] = []
-        for count in rules.counts {
+        for (index, count) in rules.counts.enumerated() {
             guard let row = cut(count, box) else { continue }
-            let name = "\(count.name).relaxed"
+            let name = "\(count.name).\(index).relaxed"
             model.constraints.limit(row.coefficients, atMost: row.level, name: name)
             cuts.append(RequestRules.Rule(name: name, coefficients: row.coefficients, high: row.level))
         }
@@ -138,13 +138,18 @@ extension MeanRiskSolve {
             if try !isPossible(rest) { conflict = rest }
         }
         var relaxations: [Problem.Relaxation] = []
-        for (index, count) in search.rules.counts.enumerated() where conflict.names.contains(count.name) {
+        for name in conflict.names {
+            let counts = search.rules.counts.filter { $0.name == name }
+            guard let first = counts.first else { continue }
             var rules = search.rules
-            for most in (count.most + 1)..<max(count.members.count + 1, count.most + 2) {
-                rules.counts[index].most = most
+            let largest = counts.reduce(first.most) { max($0, $1.members.count) }
+            for most in (first.most + 1)..<max(largest + 1, first.most + 2) {
+                for index in rules.counts.indices where rules.counts[index].name == name {
+                    rules.counts[index].most = most
+                }
                 guard try isPossible(rules) else { continue }
                 relaxations.append(
-                    Problem.Relaxation(constraint: count.name, from: Double(count.most), to: Double(most)))
+                    Problem.Relaxation(constraint: name, from: Double(first.most), to: Double(most)))
                 break
             }
         }

@@ -22,6 +22,9 @@ struct NearOptimal: Sendable {
     /// The base problem's optimum and its value.
     let optimum: [Double]
     let best: Double
+    /// Weight of the sum of squares in the program. The ceiling's price in sums of squares is some tens, and a solve whose exponential
+    /// cones have to follow a multiplier that far stalls on the way; with a hundredth of it the price is about one.
+    private let scale = 0.01
 
     struct Solution: Sendable {
         var weights: [Double]
@@ -94,7 +97,8 @@ struct NearOptimal: Sendable {
         let squares = CompositeProgram.Part.quadratic(
             .identity(n), CoordinateMap(columns: columns, reference: columns.map { _ in 0 }), scale: nil)
         built.risk.program.terms += [
-            .init(.atMost(wanted.level / size), linear: linear, parts: parts), .init(.objective(1), parts: [squares]),
+            .init(.atMost(wanted.level / size), linear: linear, parts: parts),
+            .init(.objective(scale), parts: [squares]),
         ]
         let found = try built.risk.program.solved(regularisation: regularisation, deadline: base.deadline)
         let weights = try built.weights(of: found)
@@ -104,9 +108,10 @@ struct NearOptimal: Sendable {
             ? nil
             : RiskEvidence(found, term: place, measure: base.measure, pieces: pieces)
         return Solution(
-            weights: weights, prices: built.prices(found, size: 1),
+            weights: weights, prices: built.prices(found, size: 1 / scale),
             ceiling: .init(
-                price: multiplier / size, hasRisk: wanted.hasRisk, isSquare: wanted.isSquare, linear: wanted.linear,
+                price: multiplier / size / scale, hasRisk: wanted.hasRisk, isSquare: wanted.isSquare,
+                linear: wanted.linear,
                 level: wanted.level, evidence: evidence), iterations: found.iterations)
     }
 }
@@ -209,13 +214,23 @@ extension ModelDispatch {
             let found = try problem.solve(
                 from: start, spread: attempt.spread, width: attempt.width, regularisation: attempt.regularisation)
             if isOrdered { start = found.weights }
-            let proof = NearOptimalProof(problem: problem, ceiling: found.ceiling)
-            return try answer(
-                Proven(
-                    weights: found.weights, prices: found.prices, iterations: found.iterations,
-                    objective: 1 / found.weights.reduce(0) { $0 + $1 * $1 }, direction: proof.direction(found.weights),
-                    limits: LimitMinorants(none: ()), proof: proof,
-                    figures: [.init("optimal_value", problem.best), .init("allowed_value", problem.level)]))
+            func proven(_ ceiling: NearOptimalProof.Ceiling) throws(Problem) -> OptimizationResult {
+                let proof = NearOptimalProof(problem: problem, ceiling: ceiling)
+                return try answer(
+                    Proven(
+                        weights: found.weights, prices: found.prices, iterations: found.iterations,
+                        objective: 1 / found.weights.reduce(0) { $0 + $1 * $1 },
+                        direction: proof.direction(found.weights),
+                        limits: LimitMinorants(none: ()), proof: proof,
+                        figures: [.init("optimal_value", problem.best), .init("allowed_value", problem.level)]))
+            }
+            let priced = try proven(found.ceiling)
+            if priced.solution.isProven(to: 1e-9) { return priced }
+            // A ceiling that holds nothing back has no price.
+            var idle = found.ceiling
+            idle.price = 0
+            let free = try proven(idle)
+            return free.solution.largestError < priced.solution.largestError ? free : priced
         }
     }
 }

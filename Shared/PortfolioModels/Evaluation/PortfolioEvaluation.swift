@@ -24,14 +24,17 @@ public struct PortfolioEvaluation: Sendable {
     /// The target of FLPM and SLPM is the rate per period unless the request gives one (in the convention of skfolio the mean), as
     /// Riskfolio-Lib's ratios have it.
     /// - Parameters:
-    ///   - loaded: returns of the assets, then of stored factors that are none of them.
+    ///   - panel: returns of the request's assets.
+    ///   - factors: returns of stored factors, where the request names symbols.
     ///   - deadline: polled between measures.
     /// - Throws: `SYS-201` past the deadline, and what the factors' regressions throw.
     public static func run(
-        _ request: MetricsRequest, panel loaded: ReturnPanel, deadline: SolverDeadline = .none
+        _ request: MetricsRequest, panel: ReturnPanel, factors: ReturnPanel? = nil, deadline: SolverDeadline = .none
     ) throws(Problem) -> PortfolioEvaluation {
         let data = request.data
-        let (panel, stored) = try split(request, loaded)
+        guard panel.assets == data.assets else {
+            throw Problem(.internalError, "The panel's assets are not those of the request.")
+        }
         let periods = PortfolioOptimization.periodsPerYear(data, panel)
         let rate = data.riskFreeRate / periods
         var parameters = RiskParameters(data, riskFreeRate: rate)
@@ -51,27 +54,8 @@ public struct PortfolioEvaluation: Sendable {
         result.addShape(x, data.convention, rate)
         result.addOwnWarnings(request)
         try result.addBenchmark(request, x)
-        try result.addRisks(request, parameters, x, rate, stored, deadline)
+        try result.addRisks(request, parameters, x, rate, factors, deadline)
         return result
-    }
-
-    /// The panel of the assets, and that of the stored factors.
-    private static func split(
-        _ request: MetricsRequest, _ loaded: ReturnPanel
-    ) throws(Problem) -> (ReturnPanel, ReturnPanel?) {
-        let names = request.data.assets
-        guard loaded.assets.starts(with: names) else {
-            throw Problem(.internalError, "The panel's assets are not those of the request.")
-        }
-        func part(_ names: [String]) throws(Problem) -> ReturnPanel {
-            let columns = names.compactMap { loaded.assets.firstIndex(of: $0) }
-            return try ReturnPanel(
-                assets: names, dates: loaded.dates, returns: loaded.returns.selecting(columns: columns),
-                missing: loaded.missing)
-        }
-        let symbols = request.factors?.symbols ?? []
-        let isLoaded = !symbols.isEmpty && symbols.allSatisfy { loaded.assets.contains($0) }
-        return (loaded.assets.count == names.count ? loaded : try part(names), isLoaded ? try part(symbols) : nil)
     }
 
     private mutating func addShape(_ x: [Double], _ convention: Convention, _ rate: Double) {

@@ -64,6 +64,27 @@ struct EfficientFrontier {
         var risk: Double
     }
 
+    /// What an answer says of points, annual, with a warning where there are fewer than asked for.
+    /// - Parameter scale: from a risk per period to one a year.
+    static func answer(
+        _ points: [Point], _ wanted: OptimizeRequest.Frontier, periods: Double, scale: Double,
+        _ warnings: inout [PortfolioWarning]
+    ) -> [OptimizeResponse.FrontierPoint] {
+        if points.count < wanted.points {
+            let text =
+                points.count == 1
+                ? "No portfolio that the constraints allow returns more than the one of least risk: the frontier is one point."
+                : "\(wanted.points - points.count) points are left out: another of equal risk returns more."
+            let place = JSONPointer(["efficient_frontier"])
+            warnings.append(PortfolioWarning(code: "frontier_degenerate", pointer: place, detail: text))
+        }
+        return points.map { point in
+            OptimizeResponse.FrontierPoint(
+                risk: point.risk * scale, expectedReturn: point.expectedReturn * periods,
+                weights: wanted.withWeights ? point.weights : nil)
+        }
+    }
+
     /// At most `count` points, ascending in risk; one point where all feasible portfolios have the same return.
     func points(_ count: Int, by axis: FrontierAxis) throws(Problem) -> [Point] {
         let first = model.point(try model.leastRisk())

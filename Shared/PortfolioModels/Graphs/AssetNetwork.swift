@@ -221,8 +221,7 @@ extension AssetNetwork {
 
 /// Limits of the average centrality `C'w` of a portfolio: linear rows, whose coefficients are those of the panel's network.
 ///
-/// Limits on neighbours (no two of a neighbourhood, no two of a cluster) decide over whole numbers; they belong beside cardinality and
-/// take `AssetNetwork.connections`.
+/// Limits on neighbours (no two of a neighbourhood, no two of a cluster) decide over whole numbers: `HeldTogether`.
 struct CentralityLimits {
     let request: ConstraintRequest
     let panel: ReturnPanel

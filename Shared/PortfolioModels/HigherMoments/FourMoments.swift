@@ -240,11 +240,13 @@ struct FourMomentsProof: AnswerProof {
             case .maximumReturn: max(abs(point.mean), 1e-6 * unit)
             case .sharpe: max(abs(point.objective), 1e-9)
             }
-        return OptimalityBound(
+        let gap = OptimalityBound(
             request, panel: panel, mean: result.moments?.mean, weights: result.weights, direction: point.direction,
             slack: 0, size: size, prices: result.prices, limits: minorants(result.weights),
             periodsPerYear: result.periodsPerYear
         ).relativeGap
+        // Where the risk is convex it is not below zero, whatever the prices fail to prove.
+        return request.objective == .minimumRisk ? min(gap, point.risk / size) : gap
     }
 }
 
@@ -257,7 +259,16 @@ extension ModelDispatch {
             covariance: moments.covariance, constraints: constraints,
             aversion: request.momentAversion ?? .init(), parameters: parameters, deadline: deadline)
         let names = constraints.constraints
-        return try firstProven(Self.regularisations) { (regularisation) throws(Problem) in
+        var result = try limited { () throws(Problem) in try provenMoments(&problem, names) }
+        try addFrontier(
+            of: FourMomentsFrontier(dispatch: self, model: problem.model), scale: periodsPerYear, to: &result)
+        return result
+    }
+
+    private func provenMoments(
+        _ problem: inout FourMoments, _ names: [NamedConstraint]
+    ) throws(Problem) -> OptimizationResult {
+        try firstProven(Self.regularisations) { (regularisation) throws(Problem) in
             problem.regularisation = regularisation
             let found = try problem.solve(request.objective, rate: request.riskFreeRate / periodsPerYear)
             let proof = FourMomentsProof(

@@ -102,7 +102,10 @@ struct MeanRiskSolve {
 
     /// The answer of a convex problem that is not a quadratic program.
     func convex(_ model: MeanRisk) throws(Problem) -> Solved {
-        hasOrder ? try ordered(model) : try composite(model)
+        let solved = hasOrder ? try ordered(model) : try composite(model)
+        // What beats the rate at a risk of nothing, or less, has no largest ratio.
+        if request.objective == .sharpe, !(solved.solution.risk > 0) { throw MeanVariance.unlimitedRatio }
+        return solved
     }
 
     /// Whether an ordered average is in the objective or a limit.
@@ -391,19 +394,8 @@ extension MeanRiskSolve.Solved {
             } else {
                 try EfficientFrontier(model: meanRisk).points(wanted.points, by: wanted.axis)
             }
-        if points.count < wanted.points {
-            let text =
-                points.count == 1
-                ? "No portfolio that the constraints allow returns more than the one of least risk: the frontier is one point."
-                : "\(wanted.points - points.count) points are left out: another of equal risk returns more."
-            let place = JSONPointer(["efficient_frontier"])
-            warnings.append(PortfolioWarning(code: "frontier_degenerate", pointer: place, detail: text))
-        }
         let isSquare = type(of: meanRisk.measure).degree == 2
-        return points.map { point in
-            OptimizeResponse.FrontierPoint(
-                risk: point.risk * (isSquare ? periods : periods.squareRoot()),
-                expectedReturn: point.expectedReturn * periods, weights: wanted.withWeights ? point.weights : nil)
-        }
+        return EfficientFrontier.answer(
+            points, wanted, periods: periods, scale: isSquare ? periods : periods.squareRoot(), &warnings)
     }
 }

@@ -1,3 +1,4 @@
+import LinearAlgebra
 import WireFormat
 
 extension ModelDispatch {
@@ -13,6 +14,25 @@ extension ModelDispatch {
         var limits: LimitMinorants
         var proof: any AnswerProof
         var figures: [OptimizeResponse.Figure] = []
+    }
+
+    /// The same for another request, and its constraints.
+    func replacing(_ request: OptimizeRequest, constraints: ConstraintSet? = nil) -> ModelDispatch {
+        ModelDispatch(
+            request: request, panel: panel, moments: moments, own: own, constraints: constraints ?? self.constraints,
+            exposures: exposures, parameters: parameters, periodsPerYear: periodsPerYear, deadline: deadline,
+            scope: scope)
+    }
+
+    /// Adds the frontier that the request asks for.
+    /// - Parameter scale: from a risk per period to one a year.
+    func addFrontier(
+        of model: any FrontierModel, scale: Double, to result: inout OptimizationResult
+    ) throws(Problem) {
+        guard let wanted = request.frontier else { return }
+        let points = try EfficientFrontier(model: model).points(wanted.points, by: wanted.axis)
+        result.frontier = EfficientFrontier.answer(
+            points, wanted, periods: periodsPerYear, scale: scale, &result.warnings)
     }
 
     /// The answer with the prices that prove more: the solver's, or those corrected to the weights.
@@ -60,6 +80,29 @@ extension ModelDispatch {
         if let best, best.solution.isProven(to: Verification.fullProof) { return best }
         throw Problem(
             .notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
+    }
+
+    /// A ratio that is not proven because it has no maximum is refused as that.
+    /// - Throws: `OPT-203` in its place, and what the body throws.
+    func limited(_ body: () throws(Problem) -> OptimizationResult) throws(Problem) -> OptimizationResult {
+        do throws(Problem) {
+            return try body()
+        } catch {
+            let isOpen = [ProblemCode.notConverged.rawValue, ProblemCode.unstable.rawValue].contains(error.code)
+            if isOpen, request.objective == .sharpe, try isRiskless() { throw MeanVariance.unlimitedRatio }
+            throw error
+        }
+    }
+
+    /// Whether a portfolio that beats the rate has no variance to speak of.
+    private func isRiskless() throws(Problem) -> Bool {
+        let plain = MeanVariance(
+            mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline)
+        let rate = request.riskFreeRate / periodsPerYear
+        let excess = Vector.dot(moments.mean, try plain.maximumReturn().weights) - rate
+        guard excess > 0 else { return false }
+        let least = try plain.minimumRisk(atLeast: rate + 1e-3 * excess).weights
+        return moments.deviation(least) <= 1e-5 * panel.returns.maximumMagnitude
     }
 
     /// Of the solver's Newton matrix: rounding that spoils one path to the last digits spares another.

@@ -35,7 +35,8 @@ public struct ReturnPanel: Sendable, Equatable {
     public var observations: Int { dates.count }
 
     /// The panel of some of its assets, in the given order.
-    func restricted(to kept: [Int]) -> ReturnPanel {
+    /// - Parameter kept: columns.
+    public func restricted(to kept: [Int]) -> ReturnPanel {
         ReturnPanel(
             kept: kept.map { assets[$0] }, dates: dates, returns: returns.selecting(columns: kept), missing: missing)
     }

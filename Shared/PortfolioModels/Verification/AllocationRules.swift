@@ -8,6 +8,17 @@ enum AllocationRules {
     static func fault(_ request: OptimizeRequest) -> Violation? {
         let wanted = request.constraints
         let isTracking = request.model == .benchmarkTracking
+        let choices = [
+            (wanted.cardinality != nil, "cardinality"), (wanted.minPosition != nil, "min_position"),
+            (!wanted.mutuallyExclusive.isEmpty, "mutually_exclusive"), (!wanted.join.isEmpty, "join"),
+            (wanted.network != nil, "network"), (wanted.clusters != nil, "clusters"),
+        ]
+        if let first = choices.first(where: { $0.0 }), define(request.model) {
+            return Violation(
+                JSONPointer(["constraints", first.1]), .contradiction,
+                "\(request.model.rawValue) does not choose which assets are held; \(first.1) belongs to models of mean and risk."
+            )
+        }
         let isComposite = [.riskParity, .worstCase, .fourMoments].contains(request.model)
         if isComposite, wanted.costs == nil, wanted.soft.isEmpty, wanted.riskContribution.isEmpty { return nil }
         if request.model == .factorRiskParity, wanted.isBeyondBudget {
@@ -20,8 +31,6 @@ enum AllocationRules {
             (wanted.trackingError != nil, "tracking_error"), (!wanted.maxRisk.isEmpty, "max_risk"),
             (wanted.effectiveAssets != nil, "effective_assets"), (wanted.costs != nil, "costs"),
             (!wanted.soft.isEmpty, "soft"), (!wanted.riskContribution.isEmpty, "risk_contribution"),
-            (wanted.cardinality != nil, "cardinality"), (wanted.minPosition != nil, "min_position"),
-            (!wanted.mutuallyExclusive.isEmpty, "mutually_exclusive"), (!wanted.join.isEmpty, "join"),
             (!isTracking && !wanted.benchmark.isEmpty, "benchmark"),
             (!isTracking && wanted.benchmarkReturns != nil, "benchmark_returns"),
         ]

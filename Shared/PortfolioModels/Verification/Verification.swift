@@ -44,7 +44,7 @@ public enum Verification {
         faults += figures(request, panel, result, penalty: penalty)
         faults += contributions(panel, result)
         faults += limits.compactMap { $0.fault }
-        faults += holdings(request, result)
+        faults += holdings(request, panel, result)
         if let proof = result.proof {
             let gap = proof.gap(request, panel: panel, result: result)
             if !(gap <= fullProof) { faults.append("the answer is proven optimal only to \(gap)") }
@@ -185,7 +185,9 @@ public enum Verification {
     }
 
     /// The rules on which assets are held, by name, from the request alone.
-    private static func holdings(_ request: OptimizeRequest, _ result: OptimizationResult) -> [String] {
+    private static func holdings(
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
+    ) -> [String] {
         let wanted = request.constraints
         guard wanted.hasChoice else { return [] }
         var faults: [String] = []
@@ -211,6 +213,38 @@ public enum Verification {
         }
         for pair in wanted.join where held(members(pair.first)) > 0 && held(members(pair.second)) == 0 {
             faults.append("\(pair.first) is held without \(pair.second)")
+        }
+        return faults + heldTogether(wanted, panel, result.weights)
+    }
+
+    /// Counts over the network's neighbourhoods, an edge at a time, and over clusters.
+    private static func heldTogether(
+        _ wanted: ConstraintRequest, _ panel: ReturnPanel, _ weights: [Double]
+    ) -> [String] {
+        var faults: [String] = []
+        func count(_ members: Set<Int>, _ most: Int, _ what: String) {
+            let held = members.filter { weights[$0] != 0 }.count
+            if held > most { faults.append("\(held) assets of \(what) are held, at most \(most) may be") }
+        }
+        if let limit = wanted.network {
+            var options = Codependence.Options()
+            options.measure = Codependence.Measure(rawValue: limit.codependence.rawValue) ?? .pearson
+            guard let network = try? AssetNetwork(panel, graph: limit.graph, codependence: options) else {
+                return ["the network cannot be made"]
+            }
+            for centre in panel.assets.indices {
+                var near: Set<Int> = [centre]
+                for _ in 0..<min(limit.walkSize, panel.assets.count) {
+                    near.formUnion(near.flatMap { network.neighbours[$0] })
+                }
+                count(near, limit.most, "the neighbourhood of \(panel.assets[centre])")
+            }
+        }
+        if let limit = wanted.clusters {
+            guard let clusters = try? HeldTogether.labels(limit, panel) else { return ["the clusters cannot be made"] }
+            for label in Set(clusters) {
+                count(Set(clusters.indices.filter { clusters[$0] == label }), limit.most, "a cluster")
+            }
         }
         return faults
     }

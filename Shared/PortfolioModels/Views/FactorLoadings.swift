@@ -1,5 +1,5 @@
 import LinearAlgebra
-import WireFormat
+public import WireFormat
 
 /// What each asset owes to each factor: `r_i = a_i + sum_k B_ik f_k + e_i`, one regression an asset.
 struct FactorLoadings {
@@ -75,6 +75,20 @@ struct FactorLoadings {
     }
 }
 
+extension OptimizeRequest {
+    /// The request with the figures of its stored factors, as if they had come with it; itself where it names none.
+    /// - Parameter factors: returns of `factors.symbols`, in their order, on the dates of the assets' panel.
+    public func with(factors: ReturnPanel?) -> OptimizeRequest {
+        guard let factors, let wanted = self.factors, !wanted.symbols.isEmpty else { return self }
+        var request = self
+        request.factors?.symbols = []
+        request.factors?.panel = InlinePanel(
+            kind: .returns, dates: factors.dates, assets: factors.assets,
+            values: factors.assets.indices.map { factors.column($0) })
+        return request
+    }
+}
+
 /// The returns of a request's factors on the dates of the assets' panel.
 enum FactorPanel {
     /// - Parameter loaded: returns of stored factors, where the request names symbols.
@@ -91,9 +105,10 @@ enum FactorPanel {
             return loaded
         }
         var columns: [Double] = []
+        let places = Dictionary(zip(inline.dates, inline.dates.indices), uniquingKeysWith: { first, _ in first })
         for (name, values) in zip(inline.assets, inline.values) {
             for date in panel.dates {
-                guard let place = inline.dates.firstIndex(of: date), place < values.count, let value = values[place]
+                guard let place = places[date], place < values.count, let value = values[place]
                 else { throw gap(name, date) }
                 guard inline.kind == .prices else {
                     columns.append(value)

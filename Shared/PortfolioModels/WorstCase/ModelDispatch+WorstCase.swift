@@ -8,17 +8,25 @@ extension ModelDispatch {
         let wanted = request.uncertainty ?? UncertaintyRequest()
         let radius = wanted.wassersteinRadius
         let sets = radius == nil ? try UncertaintySets(wanted, panel: panel) : UncertaintySets.none
-        var problem = WorstCase(
+        let problem = WorstCase(
             model: ScenarioModel(panel: panel, mean: moments.mean, probabilities: moments.scenarioWeights),
             covariance: moments.covariance, sets: sets, radius: radius, constraints: constraints,
             parameters: parameters, deadline: deadline)
+        var answer = try limited { () throws(Problem) in try proven(problem) }
+        try addFrontier(
+            of: WorstCaseFrontier(dispatch: self, problem: problem), scale: periodsPerYear.squareRoot(), to: &answer)
+        return answer
+    }
+
+    private func proven(_ sample: WorstCase) throws(Problem) -> OptimizationResult {
+        var problem = sample
         let isShort = constraints.lower.contains { $0 < 0 }
         var isCovariance = true
         let failure: Problem
         do throws(Problem) {
             return try firstProven(Self.regularisations) { (regularisation) throws(Problem) in
                 problem.regularisation = regularisation
-                let answer = try answer(solve(&problem, isShort: isShort), problem)
+                let answer = try answer(solve(&problem, request.objective), problem)
                 isCovariance =
                     (answer.proof as? WorstCaseProof)?.point(
                         request, weights: answer.weights, periodsPerYear: periodsPerYear
@@ -36,7 +44,7 @@ extension ModelDispatch {
                 .unstable, detail,
                 errors: [Violation(JSONPointer(["uncertainty", "covariance"]), .other("not_a_covariance"), detail)])
         }
-        if isShort, case .box? = sets.covariance {
+        if isShort, case .box? = problem.sets.covariance {
             throw Problem(
                 .notConverged,
                 "No certified solution: with weights that may be short the worst corner of the covariance's box changes with their signs. An ellipsoid has no corners."
@@ -45,24 +53,36 @@ extension ModelDispatch {
         throw failure
     }
 
-    /// With weights that may be short, the box's worst corner follows their signs: solved until they stay.
-    private func solve(_ problem: inout WorstCase, isShort: Bool) throws(Problem) -> WorstCase.Solution {
+    /// With weights that may be short, the box's worst corner depends on their signs: corners are added until none is worse.
+    ///
+    /// Each is a covariance, so that the worst of them is convex; where the optimum is at a kink between signs, a mixture of corners proves it.
+    /// - Parameter level: the least worst return, of `minimumRisk`.
+    func solve(
+        _ problem: inout WorstCase, _ objective: ObjectiveName, atLeast level: Double? = nil
+    ) throws(Problem) -> WorstCase.Solution {
         let rate = request.riskFreeRate / periodsPerYear
         func attempt(_ problem: WorstCase) throws(Problem) -> WorstCase.Solution {
-            try problem.solve(request.objective, rate: rate, aversion: request.riskAversion)
+            try problem.solve(objective, rate: rate, aversion: request.riskAversion, atLeast: level)
         }
-        guard isShort, case .box? = problem.sets.covariance else { return try attempt(problem) }
+        guard constraints.lower.contains(where: { $0 < 0 }), objective != .maximumReturn,
+            case .box(_, let upper)? = problem.sets.covariance
+        else { return try attempt(problem) }
+        if problem.corners.isEmpty { problem.corners = [upper] }
         var found = try attempt(problem)
-        for _ in 0..<12 {
-            let signs = found.weights.map { $0 < 0 ? -1.0 : 1 }
-            if signs == problem.signs { break }
-            problem.signs = signs
+        for _ in 0..<(2 * panel.assets.count + 10) {
+            let corner = problem.worstCovariance(found.weights)
+            func variance(_ matrix: Matrix) -> Double {
+                Vector.dot(found.weights, matrix.symmetricMultiplied(by: found.weights))
+            }
+            let known = problem.corners.reduce(0) { max($0, variance($1)) }
+            guard variance(corner) > known * (1 + 1e-12), WorstCasePoint.isPositive(corner) else { break }
+            problem.corners.append(corner)
             found = try attempt(problem)
         }
         return found
     }
 
-    private func answer(_ found: WorstCase.Solution, _ problem: WorstCase) throws(Problem) -> OptimizationResult {
+    func answer(_ found: WorstCase.Solution, _ problem: WorstCase) throws(Problem) -> OptimizationResult {
         let names = constraints.constraints
         let proof = WorstCaseProof(
             problem: problem, evidence: found.evidence,

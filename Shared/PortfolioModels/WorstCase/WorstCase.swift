@@ -27,8 +27,9 @@ struct WorstCase: Sendable {
     let parameters: RiskParameters
     let deadline: SolverDeadline
     var regularisation = 1e-14
-    /// Signs of the weights, by which a box of covariances has its worst corner.
-    var signs: [Double]?
+    /// Corners of a box of covariances, any of which may be the worst: with weights that may be short it depends on their signs. None is
+    /// the upper one.
+    var corners: [Matrix] = []
 
     struct Solution: Sendable {
         var weights: [Double]
@@ -39,19 +40,27 @@ struct WorstCase: Sendable {
         var iterations: Int
         var primalResidual: Double
         var dualResidual: Double
+        /// By how much the worst variance (CVaR of Wasserstein) grows with the least worst return; 0 where none was asked for.
+        var returnPrice = 0.0
     }
 
     /// - Parameters:
     ///   - rate: per period.
     ///   - aversion: l of Utility.
+    ///   - level: the least worst return, of MinRisk. Prices are then those of `worst return - risk / returnPrice`.
     /// - Throws: `OPT-101`, `OPT-203` where no worst return beats the rate, `OPT-202`, `SYS-201`.
-    func solve(_ objective: ObjectiveName, rate: Double, aversion: Double) throws(Problem) -> Solution {
-        let point = try allowedPoint()
+    func solve(
+        _ objective: ObjectiveName, rate: Double, aversion: Double, atLeast level: Double? = nil
+    ) throws(Problem) -> Solution {
+        var point = try allowedPoint()
         if objective == .sharpe { return try ratio(point, rate) }
+        if let level { point = try nearly(point, atLeast: level) }
         var built = make(point, scale: nil)
         var terms = Terms()
         switch objective {
-        case .minimumRisk: addRisk(&built, &terms, weight: 1, isRoot: false)
+        case .minimumRisk:
+            addRisk(&built, &terms, weight: 1, isRoot: false)
+            if let level { addLost(&built, &terms, place: .atMost(-level / model.unit)) }
         case .utility:
             let weight = radius == nil ? aversion * model.unit : aversion
             addRisk(&built, &terms, weight: weight, isRoot: false)
@@ -60,11 +69,26 @@ struct WorstCase: Sendable {
         }
         let found = try run(built)
         var size = model.unit
-        if objective == .minimumRisk, radius == nil, let risk = terms.risk {
+        if objective == .minimumRisk, radius == nil, let risk = terms.value(found) {
             // The variance is minimised, the deviation is reported: d sigma = d variance / (2 sigma).
-            size /= 2 * max(found.values[risk], 1e-18).squareRoot()
+            size /= 2 * max(risk, 1e-18).squareRoot()
         }
-        return try finish(built, terms, found, size: size)
+        guard level != nil, let lost = terms.lost else { return try finish(built, terms, found, size: size) }
+        let multiplier = found.multipliers[lost]
+        let isHeld = multiplier > 1e-9
+        var solution = try finish(built, terms, found, size: isHeld ? model.unit / multiplier : size)
+        solution.returnPrice = isHeld ? multiplier * (radius == nil ? model.unit : 1) : 0
+        return solution
+    }
+
+    /// A point between an allowed one and the one of the largest worst return, whose own is about the level.
+    private func nearly(_ point: [Double], atLeast level: Double) throws(Problem) -> [Double] {
+        guard worstReturn(point) < level else { return point }
+        let best = try solve(.maximumReturn, rate: 0, aversion: 0).weights
+        let span = worstReturn(best) - worstReturn(point)
+        guard span > 0 else { return point }
+        let share = min(1.05 * (level - worstReturn(point)) / span + 0.05, 1)
+        return zip(point, best).map { (1 - share) * $0 + share * $1 }
     }
 
     private func ratio(_ point: [Double], _ rate: Double) throws(Problem) -> Solution {
@@ -87,8 +111,14 @@ struct WorstCase: Sendable {
         addLost(&built, &terms, place: .atMost(-level), extra: [.init(k, rate / model.unit)])
         let found = try run(built)
         // S = tau / F(y): one unit of room in a'y <= h k moves F by z k.
-        let risk = terms.risk.map { found.values[$0] } ?? 1
-        return try finish(built, terms, found, size: level * found.v[k] / max(risk * risk, 1e-300))
+        var risk = terms.value(found) ?? 1
+        var price = level * found.v[k]
+        if terms.corners != nil {
+            // The variance was minimised: d sigma = d variance / (2 sigma).
+            risk = max(risk, 1e-18).squareRoot()
+            price /= 2 * risk
+        }
+        return try finish(built, terms, found, size: price / max(risk * risk, 1e-300))
     }
 
     // MARK: Program
@@ -100,6 +130,14 @@ struct WorstCase: Sendable {
         /// The variable m of the rows `|w_i| <= m`, and their term.
         var magnitude: (variable: Int, term: Int)?
         var pieces: [RiskFormulation.Piece] = []
+        /// The variable above the variance of every corner, and the terms that keep it there.
+        var corners: (variable: Int, terms: [Int])?
+
+        /// The worst risk in the program's units.
+        func value(_ found: CompositeSolution) -> Double? {
+            if let corners { return found.v[corners.variable] }
+            return risk.map { found.values[$0] }
+        }
     }
 
     private func make(_ point: [Double], scale: Double?) -> MeanRiskProgram {
@@ -190,6 +228,7 @@ struct WorstCase: Sendable {
         let x = columns.map { start[$0] }
         let (matrix, entries) = parts
         let factor = (isRoot ? 0.5 : 1) / (unit * unit)
+        if corners.count > 1 { return addCorners(&built, &terms, weight: weight) }
         var linear: [CompositeProgram.Entry] = []
         var root: Int?
         if isRoot {
@@ -206,17 +245,34 @@ struct WorstCase: Sendable {
         built.risk.program.terms.append(.init(.objective(weight), linear: linear, parts: all))
     }
 
+    /// The worst variance of several corners: a variable above all of them. The ratio minimises the variance as well, whose least is
+    /// where the deviation's is: above many roots the solver does not come to rest.
+    private func addCorners(_ built: inout MeanRiskProgram, _ terms: inout Terms, weight: Double) {
+        let columns = built.risk.weights
+        let map = CoordinateMap(columns: columns, reference: columns.map { _ in 0 })
+        let start = built.risk.program.start
+        let x = columns.map { start[$0] }
+        let factor = 1 / (model.unit * model.unit)
+        let largest = corners.reduce(0) { largest, corner in
+            max(largest, factor * Vector.dot(x, corner.symmetricMultiplied(by: x)))
+        }
+        let top = built.risk.program.addVariable(cost: weight, lower: 0, start: 1.2 * largest + 1e-4)
+        var places: [Int] = []
+        for corner in corners {
+            places.append(built.risk.program.terms.count)
+            built.risk.program.terms.append(
+                .init(
+                    .atMost(0), linear: [.init(top, -1)],
+                    parts: [.quadratic(scaled(corner, by: factor), map, scale: nil)]))
+        }
+        terms.corners = (top, places)
+    }
+
     /// The quadratic part of the worst variance, and the entries' uncertainty where it is not quadratic.
     private var parts: (matrix: Matrix, entries: EntryUncertainty?) {
         switch sets.covariance {
         case nil: return (covariance, nil)
-        case .box(let lower, let upper)?:
-            guard let signs else { return (upper, nil) }
-            var corner = upper
-            for j in signs.indices {
-                for i in signs.indices where signs[i] * signs[j] < 0 { corner[i, j] = lower[i, j] }
-            }
-            return (corner, nil)
+        case .box(_, let upper)?: return (corners.first ?? upper, nil)
         case .ellipsoid(.normal(let sample, let observations), let radius)?:
             var matrix = covariance
             let factor = radius * (2 / Double(observations)).squareRoot()
@@ -261,6 +317,15 @@ struct WorstCase: Sendable {
             evidence.risk = RiskEvidence(
                 found, term: risk, measure: ConditionalValueAtRisk(parameters), pieces: terms.pieces)
         }
+        if let corners = terms.corners {
+            let shares = corners.terms.map { max(found.multipliers[$0], 0) }
+            let total = shares.reduce(0, +)
+            var mixed = Matrix(rows: n, columns: n)
+            for (corner, share) in zip(self.corners, shares) where total > 0 {
+                for i in mixed.storage.indices { mixed.storage[i] += share / total * corner.storage[i] }
+            }
+            if total > 0 { evidence.covariance = mixed }
+        }
         if let known = terms.magnitude {
             let sides = found.dualSeries[known.term]
             evidence.magnitude = (0..<n).map { i in sides[0][i] - (sides.count > 1 ? sides[1][i] : 0) }
@@ -286,6 +351,8 @@ struct WorstCaseEvidence: Sendable {
     var magnitude: [Double]?
     /// Slopes of d'|w|, between -d and d.
     var meanSlopes: [Double]?
+    /// The mixture of a box's corners that is the worst member of the set for the weights found.
+    var covariance: Matrix?
 }
 
 extension CovarianceUncertainty.Shape {

@@ -35,7 +35,8 @@ struct WorstCasePoint {
             case .box(let widths)?:
                 for i in slope.indices {
                     let believed = evidence.meanSlopes.map { min(max($0[i], -widths[i]), widths[i]) } ?? widths[i]
-                    slope[i] -= w[i] > 0 ? widths[i] : w[i] < 0 ? -widths[i] : believed
+                    // Any slope within the widths bounds; what rounding leaves of a zero is at the kink.
+                    slope[i] -= abs(w[i]) <= 1e-10 ? believed : w[i] > 0 ? widths[i] : -widths[i]
                 }
             case .ellipsoid(let shape, let radius)?:
                 let image = shape.symmetricMultiplied(by: w)
@@ -59,11 +60,14 @@ struct WorstCasePoint {
             isCovariance = true
         } else {
             let worst = problem.worstCovariance(w)
-            let image = worst.symmetricMultiplied(by: w)
-            worstRisk = max(Vector.dot(w, image), 0).squareRoot()
-            let risk = worstRisk
-            riskSlope = image.map { risk > 0 ? $0 / risk : 0 }
-            isCovariance = name == .maximumReturn || Self.isPositive(worst)
+            worstRisk = max(Vector.dot(w, worst.symmetricMultiplied(by: w)), 0).squareRoot()
+            // Any member of the set bounds the worst risk of every portfolio from below.
+            let member = evidence.covariance.map { problem.inBox($0) } ?? worst
+            let image = member.symmetricMultiplied(by: w)
+            let known = max(Vector.dot(w, image), 0).squareRoot()
+            riskSlope = image.map { known > 0 ? $0 / known : 0 }
+            missed = max(worstRisk - known, 0)
+            isCovariance = name == .maximumReturn || Self.isPositive(member)
         }
         let risk = worstRisk
         let isVariance = problem.radius == nil
@@ -74,10 +78,11 @@ struct WorstCasePoint {
             slack = missed
             size = abs(risk)
         case .utility:
-            let factor = aversion * (isVariance ? 2 * risk : 1)
+            let known = risk - missed
+            let factor = aversion * (isVariance ? 2 * known : 1)
             objective = worstReturn - aversion * (isVariance ? risk * risk : risk)
             direction = zip(slope, riskSlope).map { $0 - factor * $1 }
-            slack = lost + (isVariance ? 0 : aversion * missed)
+            slack = lost + aversion * missed * (isVariance ? risk + known : 1)
             size = abs(worstReturn) + aversion * abs(isVariance ? risk * risk : risk)
         case .maximumReturn:
             objective = worstReturn
@@ -94,15 +99,26 @@ struct WorstCasePoint {
     }
 
     /// Positive semidefinite up to rounding.
-    private static func isPositive(_ matrix: Matrix) -> Bool {
+    static func isPositive(_ matrix: Matrix) -> Bool {
         var shifted = matrix
         let largest = matrix.diagonal.reduce(0) { max($0, abs($1)) }
+        if largest == 0 { return matrix.storage.allSatisfy { $0 == 0 } }
         for i in 0..<matrix.rows { shifted[i, i] += 1e-12 * largest }
         return (try? Cholesky(factorising: shifted)) != nil
     }
 }
 
 extension WorstCase {
+    /// A matrix with its entries moved into the box.
+    func inBox(_ matrix: Matrix) -> Matrix {
+        guard case .box(let lower, let upper)? = sets.covariance else { return covariance }
+        var result = matrix
+        for i in result.storage.indices {
+            result.storage[i] = min(max(result.storage[i], lower.storage[i]), upper.storage[i])
+        }
+        return result
+    }
+
     /// The member of the set with the largest w'C w, as far as the set's entries alone say it.
     func worstCovariance(_ w: [Double]) -> Matrix {
         switch sets.covariance {

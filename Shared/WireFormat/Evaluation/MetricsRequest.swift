@@ -25,12 +25,10 @@ public struct MetricsRequest: Sendable, Equatable {
         self.weights = weights
     }
 
-    /// The request that loads the panel: the assets, then stored factors that are none of them.
+    /// The request that loads the panels: of the assets, and of stored factors.
     public var loading: OptimizeRequest {
         var loading = data
-        guard !data.isPure, let factors else { return loading }
-        let known = Set(data.assets)
-        loading.assets += factors.symbols.filter { !known.contains($0) }
+        loading.factors = factors
         return loading
     }
 }

@@ -5,11 +5,14 @@ extension ConstraintRequest {
         minPosition = reader.double("min_position", in: Interval(lower: 0, upper: 1000, lowerOpen: true))
         mutuallyExclusive = pairs("mutually_exclusive", reader, assets)
         join = pairs("join", reader, assets)
+        network = NeighbourhoodRequest.read(reader)
+        clusters = ClusterLimitRequest.read(reader, assets: assets)
     }
 
     /// Whether the set of assets held is constrained.
     public var hasChoice: Bool {
-        cardinality != nil || minPosition != nil || !mutuallyExclusive.isEmpty || !join.isEmpty
+        cardinality != nil || minPosition != nil || !mutuallyExclusive.isEmpty || !join.isEmpty || network != nil
+            || clusters != nil
     }
 
     private mutating func readCardinality(_ reader: MemberReader) {

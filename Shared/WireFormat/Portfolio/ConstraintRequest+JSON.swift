@@ -47,6 +47,8 @@ extension ConstraintRequest {
         for (name, pairs) in [("mutually_exclusive", mutuallyExclusive), ("join", join)] where !pairs.isEmpty {
             object[name] = .array(pairs.map { JSONValue([$0.first, $0.second]) })
         }
+        if let network { object["network"] = network.json }
+        if let clusters { object["clusters"] = clusters.json }
         if let centrality { object["centrality"] = centrality.json }
         if let effectiveAssets { object["effective_assets"] = JSONValue(effectiveAssets) }
         for (name, list) in [("factor_exposure", factorExposure), ("risk_contribution", riskContribution)]

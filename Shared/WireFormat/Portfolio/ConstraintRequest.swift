@@ -224,6 +224,10 @@ public struct ConstraintRequest: Sendable, Equatable {
     public var mutuallyExclusive: [Pair] = []
     /// Holding the first needs holding the second.
     public var join: [Pair] = []
+    /// Most of a neighbourhood of the assets' network that is held.
+    public var network: NeighbourhoodRequest?
+    /// Most of a cluster that is held.
+    public var clusters: ClusterLimitRequest?
     /// Least 1 / sum of squared weights.
     public var effectiveAssets: Double?
     /// Limits of the average centrality.

@@ -33,7 +33,6 @@ struct RiskBudgetingOracleTests {
         for record in records {
             let label = "\(try record.text("rm")) \(try record.text("budget"))"
             let request = try request(record, panel, model: "RP")
-            #expect(request.unsupported() == nil)
             let found: OptimizationResult
             do {
                 found = try PortfolioOptimization.run(request, panel: panel)

@@ -34,7 +34,6 @@ struct WorstCaseOracleTests {
                         "covariance": set(ofCovariance, delta: try parameters.number("dcov"), q: q),
                     ],
                 ])
-            #expect(request.unsupported() == nil)
             guard record["note"]?.stringValue?.contains("ill-posed") != true, objective != "Sharpe" || ofMean != "ellip"
             else {
                 // No worst return beats the rate: a ratio below zero is no optimum worth having.

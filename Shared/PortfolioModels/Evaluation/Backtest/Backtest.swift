@@ -28,7 +28,6 @@ public struct Backtest: Sendable {
         guard panel.assets == request.strategy.assets else {
             throw Problem(.internalError, "The panel's assets are not those of the request.")
         }
-        if let problem = request.strategy.unsupported().flatMap({ Problem(violations: [$0]) }) { throw problem }
         self.request = request
         self.panel = panel
         schedule = try BacktestSchedule(request, dates: panel.dates)

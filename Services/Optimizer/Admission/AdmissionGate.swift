@@ -78,6 +78,7 @@ final class AdmissionGate: Sendable {
 
     static let interval = Duration.milliseconds(500)
     static let longestWaitUnderOverload = Duration.seconds(1)
+    static let keptAtOverload = 16
 
     private let state: Mutex<State>
     private let queueLimit: Int
@@ -255,8 +256,7 @@ final class AdmissionGate: Sendable {
             let tenant = state.queues.keys.min(by: { state.used[$0] ?? 0 < state.used[$1] ?? 0 })
         {
             if !state.isOverloaded, judge(&state, now - oldest, now) {
-                state.isOverloaded = true
-                state.lastRefusal = now
+                resumed += shed(&state, now)
             }
             guard let waiter = Self.remove(0, of: tenant, &state) else { break }
             if now >= waiter.deadline {
@@ -280,6 +280,23 @@ final class AdmissionGate: Sendable {
             if state.running == 0 { state.used = [:] }
         }
         return resumed
+    }
+
+    /// Overload begins: of the burst that was let queue the newest few are still in time, the others have waited in vain. Each tenant keeps one.
+    private func shed(_ state: inout State, _ now: ContinuousClock.Instant) -> [(Waiter, Result<Ticket, Problem>)] {
+        state.isOverloaded = true
+        state.lastRefusal = now
+        let kept = max(1, Self.keptAtOverload / max(1, state.queues.count))
+        var refused: [(Waiter, Result<Ticket, Problem>)] = []
+        for (tenant, queue) in state.queues where queue.count > kept {
+            for _ in kept..<queue.count {
+                guard let waiter = Self.remove(0, of: tenant, &state) else { break }
+                refused.append(
+                    (waiter, .failure(Problem(.overloaded, "The request waited too long to be let in.", retryAfter: 1)))
+                )
+            }
+        }
+        return refused
     }
 
     /// Whether the queue stands.

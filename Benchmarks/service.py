@@ -334,8 +334,9 @@ def stalled(stack):
 
 
 def is_open(one):
+    one.setblocking(False)
     try:
-        return bool(one.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK))
+        return bool(one.recv(1, socket.MSG_PEEK))
     except BlockingIOError:
         return True
     except OSError:

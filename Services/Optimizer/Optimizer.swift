@@ -19,6 +19,8 @@ struct Optimizer: Sendable {
     let flights = SingleFlight<AnswerKey, SolvedPortfolio>()
     let costs = CostModel()
     let gate: AdmissionGate
+    /// Of requests that are foreseen to take long.
+    let longGate: AdmissionGate
     let jobStore: JobStore
     let jobHub: JobHub
     let webhooks: WebhookStore
@@ -56,6 +58,7 @@ struct Optimizer: Sendable {
         watch = DataWatch(pool)
         jobs = JobQueue(pool: pool)
         gate = AdmissionGate(threads: solverThreads, event: event)
+        longGate = AdmissionGate(threads: solverThreads, queueLimit: 64, event: event)
         jobStore = JobStore(pool: pool, owner: jobs.owner)
         jobHub = JobHub(PostgresListener(pool.configuration, logger: logger))
         self.drain = drain

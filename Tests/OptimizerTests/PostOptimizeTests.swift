@@ -214,4 +214,30 @@ struct PostOptimizeTests {
             #expect(wrong.status == 400)
         }
     }
+
+    @Test("a call that outlasts its caller's patience becomes a job: 202 with its place, and no 504")
+    func outOfTime() async throws {
+        try await ServiceUnderTest.with { service in
+            var generator = SplitMix64(seed: 4)
+            let dates = try (0..<1500).map {
+                JSONValue.string(try #require(CalendarDate(daysSinceEpoch: 10_000 + $0)).description)
+            }
+            var values = JSONObject()
+            for name in ["A", "B", "C", "D", "E", "F"] {
+                values[name] = .array(
+                    dates.map { _ in JSONValue(Double.random(in: -0.02...0.0205, using: &generator)) })
+            }
+            let body: JSONValue = [
+                "returns": ["dates": .array(dates), "values": .object(values)], "objective": "Sharpe",
+                "risk_measure": "RLDaR", "efficient_frontier": 200,
+            ]
+            let name = try #require(HTTPField.Name("X-Request-Timeout"))
+            let answer = try await service.call(.post, "/api/portfolio/optimize", body, headers: [name: "1"])
+            #expect(answer.status == 202, "\(answer.text.prefix(300))")
+            let place = try #require(answer.headers[.location])
+            let job = try await service.call(.get, place)
+            #expect(job.status == 200)
+            #expect(try await service.call(.delete, place).status < 300)
+        }
+    }
 }

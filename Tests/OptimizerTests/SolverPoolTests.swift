@@ -11,12 +11,13 @@ import WireFormat
 struct SolverPoolTests {
     @Test("the queue is bounded: one more is refused with 503")
     func bounded() async throws {
+        // A lane whose solves do not make way: the bound is every lane's.
         let pool = SolverPool(threads: 1, queueLimit: 1)
         defer { pool.stop() }
         let (running, began) = (DispatchSemaphore(value: 0), AsyncStream.makeStream(of: Void.self))
         try await withThrowingTaskGroup(of: Int.self) { group in
             group.addTask {
-                try await pool.solve(lane: .request, deadline: .none) { () throws(Problem) in
+                try await pool.solve(lane: .batch, deadline: .none) { () throws(Problem) in
                     began.continuation.yield()
                     running.wait()
                     return 1
@@ -24,10 +25,10 @@ struct SolverPoolTests {
             }
             var begun = began.stream.makeAsyncIterator()
             await begun.next()
-            group.addTask { try await pool.solve(lane: .request, deadline: .none) { () throws(Problem) in 2 } }
+            group.addTask { try await pool.solve(lane: .batch, deadline: .none) { () throws(Problem) in 2 } }
             while pool.load.waiting == 0 { await Task.yield() }
             let problem = await #expect(throws: Problem.self) {
-                try await pool.solve(lane: .request, deadline: .none) { () throws(Problem) in 3 }
+                try await pool.solve(lane: .batch, deadline: .none) { () throws(Problem) in 3 }
             }
             #expect(problem?.status == 503)
             #expect(problem?.code == "SYS-101")
@@ -88,6 +89,40 @@ struct SolverPoolTests {
                 #expect(own == min(least, 19))
             }
         }
+    }
+
+    @Test("a solve that turns out to be long makes way: its priority falls, and the next one's thread is another")
+    func makesWay() async throws {
+        let pool = SolverPool(threads: 1)
+        defer { pool.stop() }
+        @Sendable func niceness() -> Int32 { getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) }
+        let flag = CancellationFlag()
+        let (told, tell) = AsyncStream.makeStream(of: Void.self)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                let (before, after) = try await pool.solve(
+                    lane: .request, deadline: .none, onLong: { tell.yield() }
+                ) { () throws(Problem) in
+                    let before = niceness()
+                    while !flag.isCancelled {}
+                    return (before, niceness())
+                }
+                #expect(after == min(before + SolverPool.Lane.long.niceness, 19))
+            }
+            for await _ in told { break }
+            // The lane has one thread, and it is free.
+            for n in 0..<3 {
+                let (answer, priority) = try await pool.solve(lane: .request, deadline: .none) { () throws(Problem) in
+                    (n, niceness())
+                }
+                #expect(answer == n)
+                #expect(priority == niceness())
+            }
+            #expect(pool.load.running == 1)
+            flag.cancel()
+            try await group.waitForAll()
+        }
+        #expect(try await pool.solve(lane: .request, deadline: .none) { () throws(Problem) in 7 } == 7)
     }
 
     @Test("what waits past its deadline never runs")

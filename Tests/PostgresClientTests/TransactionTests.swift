@@ -41,6 +41,22 @@ import Testing
         #expect(try after[0].decode(String.self, at: 0) == "0")
     }
 
+    @Test func `a snapshot is a whole transaction in one call, and its failure leaves none open`() async throws {
+        let pool = try await TestDatabase.create().pool(size: 1)
+        let tenant = UUID()
+        for _ in 0..<3 {
+            let row = try await pool.snapshot(
+                .app(tenant),
+                "SELECT current_user::text, ballast.current_tenant(), current_setting('transaction_read_only')")[0]
+            let (user, seen, readOnly) = try row.decode((String, UUID, String).self)
+            #expect(user == "ballast_app" && seen == tenant && readOnly == "on")
+            await #expect(throws: PostgresError.self) { try await pool.snapshot(.app(tenant), "SELECT 1/0") }
+            let after = try await pool.query("SELECT current_user::text")[0]
+            #expect(try after.decode(String.self, at: 0) == pool.configuration.user)
+        }
+        #expect(pool.statistics.leased == 0)
+    }
+
     @Test func `the role and the tenant are the transaction's, and end with it`() async throws {
         let pool = try await TestDatabase.create().pool(size: 1)
         let tenant = UUID()

@@ -85,16 +85,40 @@ struct ServerTests {
         #expect(elapsed < .seconds(30))
     }
 
-    @Test("a body that never ends is closed after the deadline")
-    func slowBody() async throws {
+    @Test(
+        "a body that never ends is a 408, by its deadline or by its pace, and the connection ends",
+        arguments: [true, false])
+    func slowBody(byPace: Bool) async throws {
         var guards = ServerGuards.standard
-        guards.bodyDeadline = .milliseconds(200)
-        let elapsed = try await LiveServer.with(guards: guards, register: Self.register) { server in
-            let start = ContinuousClock.now
-            _ = try await server.exchange("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"a\"")
-            return ContinuousClock.now - start
+        if byPace { guards.bodyPatience = .milliseconds(200) } else { guards.bodyDeadline = .milliseconds(200) }
+        let answer = try await LiveServer.with(guards: guards, register: Self.register) {
+            try await $0.exchange("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"a\"")
         }
-        #expect(elapsed < .seconds(30))
+        #expect(answer.hasPrefix("HTTP/1.1 408 "), "\(answer.prefix(200))")
+        #expect(answer.contains("\"code\":\"REQ-207\""))
+    }
+
+    @Test(
+        "a body that is no HTTP is a 400, and the connection ends",
+        arguments: ["zz\r\n{}\r\n0\r\n\r\n", "ffffffffffffffff1\r\n{}", "2\r\n{}xx"])
+    func brokenBody(body: String) async throws {
+        let answer = try await LiveServer.with(register: Self.register) {
+            try await $0.exchange("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        }
+        #expect(answer.hasPrefix("HTTP/1.1 400 "), "\(answer.prefix(200))")
+        #expect(answer.contains("application/problem+json") && answer.contains("\"code\":\"REQ-108\""))
+        #expect(answer.lowercased().contains("connection: close"))
+    }
+
+    @Test("a request whose body has come is answered though what follows it is no HTTP")
+    func brokenSuccessor() async throws {
+        let answer = try await LiveServer.with(register: { router in
+            router.get("slow") { _, _ in
+                try await Task.sleep(for: .milliseconds(50))
+                return Response(json: ["finished": true])
+            }
+        }) { try await $0.exchange("GET /slow HTTP/1.1\r\nHost: x\r\n\r\nGARBAGE\r\n\r\n") }
+        #expect(answer.hasPrefix("HTTP/1.1 200 "), "\(answer.prefix(200))")
     }
 
     @Test(

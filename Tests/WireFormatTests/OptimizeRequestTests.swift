@@ -152,6 +152,10 @@ struct OptimizeRequestTests {
             ),
             (#"{"assets":["A"],"constraints":{"lower_bound":-0.5}}"#, "#/constraints/lower_bound contradiction"),
             (#"{"assets":["A"],"constraints":{"groups":{"G":["A","A"]}}}"#, "#/constraints/groups/G/1 duplicate"),
+            (
+                #"{"assets":["A"],"constraints":{"groups":{"\u00e9":["A"],"e\u0301":["A"]}}}"#,
+                "#/constraints/groups/e%CC%81 duplicate"
+            ),
             (#"{"assets":["A"],"constraints":{"groups":{"G":"A"}}}"#, "#/constraints/groups/G wrong_type"),
             (
                 #"{"assets":["A"],"constraints":{"groups":{"G":["A"]},"group_constraints":{"H":{"min":0.1}}}}"#,

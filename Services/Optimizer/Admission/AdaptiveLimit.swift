@@ -1,14 +1,17 @@
 /// How many requests may be between admission and answer, by how long they wait for a thread that solves.
 ///
-/// It grows by one a round while solves begin at once (under 5 ms) and more wait, and shrinks by a tenth when they do not (over 50 ms), as
-/// TCP Vegas does with a window. Source: Brakmo and Peterson 1995; Netflix concurrency-limits.
+/// The threads are busy as soon as one solve waits for each of them: what is let in beyond that only makes every answer later. So the limit
+/// grows by one a round while solves begin almost at once and more requests wait, and shrinks by a twentieth when a large part of an answer's time is
+/// waiting for a thread, as TCP Vegas does with a window. Source: Brakmo and Peterson 1995; Netflix concurrency-limits.
 struct AdaptiveLimit: Sendable, Equatable {
     private(set) var value: Double
     let floor: Double
     let ceiling: Double
 
-    static let short = Duration.milliseconds(5)
-    static let long = Duration.milliseconds(50)
+    /// A wait below this is none.
+    static let short = Duration.milliseconds(1)
+    /// Parts of the time from admission to answer that were spent waiting.
+    static let (low, high) = (0.2, 0.4)
 
     init(start: Int, floor: Int, ceiling: Int) {
         self.floor = Double(max(1, floor))
@@ -18,12 +21,14 @@ struct AdaptiveLimit: Sendable, Equatable {
 
     /// - Parameters:
     ///   - wait: of a solve for its thread.
+    ///   - service: from admission to answer, the wait included.
     ///   - isWanted: whether somebody waits to be admitted: without need the limit does not grow.
-    mutating func observe(wait: Duration, isWanted: Bool) {
-        if wait > Self.long {
-            value = max(floor, value * 0.9)
-        } else if wait < Self.short, isWanted {
-            value = min(ceiling, value + 1 / value)
+    mutating func observe(wait: Duration, service: Duration, isWanted: Bool) {
+        let part = service > .zero ? wait / service : 0
+        if wait < Self.short || part < Self.low {
+            if isWanted { value = min(ceiling, value + 1 / value) }
+        } else if part > Self.high {
+            value = max(floor, value * 0.95)
         }
     }
 

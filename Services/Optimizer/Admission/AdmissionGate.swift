@@ -5,20 +5,25 @@ import WireFormat
 
 /// Lets requests in, no more at a time than the service finishes quickly; the rest wait in a short queue or are refused at once.
 ///
-/// - Tenants take turns by what they have cost (stride scheduling), so that one that sends a hundred times as much waits for itself.
-/// - A burst may queue. A queue that stands, whose wait stays above the target for half a second, means overload: then a request is
-///   refused at once unless it would be let in within the target, the newest goes first, and what has waited a second, or ten times what an answer takes, is refused.
-///   Source: Nichols and Jacobson, CoDel, 2012; Facebook's adaptive LIFO.
+/// - Tenants take turns by what they have cost (stride scheduling), so that one that sends a hundred times as much waits for itself; beside one that has
+///   had more than its part, a tenant's first request is let in at once.
+/// - A burst may queue. A queue that stands, whose wait stays above the target for half a second, means overload: then whoever comes while a few wait is
+///   refused at once, and what has waited a second, or ten times what an answer takes, as well. So nobody waits long to be refused, and what is let in is
+///   answered nearly as fast as without load. Overload is over half a second after the last refusal. Source: Nichols and Jacobson, CoDel, 2012.
 /// - A request that could not be let in before its deadline is refused at once.
+/// - A solve that turns out to be long is set aside: it goes on at a lower priority and its place is free for others.
 ///
 /// Refusals are 503 `SYS-101` for load that all share, and 429 `LIM-001` for a tenant that fills more than its part of the queue while
 /// others wait; both say when to come back.
 final class AdmissionGate: Sendable {
     /// What a request holds from its admission to its end.
     struct Ticket: Sendable {
+        fileprivate var id: Int
         fileprivate var tenant: UUID
         fileprivate var cost: Double
         fileprivate var since: ContinuousClock.Instant
+        /// Its tenant has had more than its part: its solve goes behind the others'.
+        fileprivate(set) var isExcess: Bool
     }
 
     /// How the gate stands, for metrics.
@@ -39,45 +44,75 @@ final class AdmissionGate: Sendable {
 
     private struct State {
         var limit: AdaptiveLimit
+        /// Let in and not set aside.
         var running = 0
+        var runningOf: [UUID: Int] = [:]
+        var aside: Set<Int> = []
         var queues: [UUID: [Waiter]] = [:]
+        var waiting = 0
         /// What each tenant has used, in seconds, from a common start: the lowest goes next.
         var used: [UUID: Double] = [:]
+        var shares = TenantShares()
         /// Smoothed seconds from admission to end.
         var serviceSeconds = 0.02
         /// Since when the wait has been above the target without a break.
         var aboveSince: ContinuousClock.Instant?
         var isOverloaded = false
+        var lastRefusal: ContinuousClock.Instant?
         var nextID = 0
         /// Cancelled before they were queued.
         var cancelled: Set<Int> = []
 
-        var waiting: Int { queues.values.reduce(0) { $0 + $1.count } }
         /// The longest wait that is still good: as long as an answer takes, and at least ten milliseconds.
         var targetSeconds: Double { max(0.01, serviceSeconds) }
+        /// How many may wait under overload: enough that no place stays empty.
+        var waitingUnderOverload: Int { max(1, limit.count / 2) }
         func expectedWait(behind count: Int) -> Double { Double(count + 1) * serviceSeconds / limit.value }
+
+        mutating func count(_ tenant: UUID, _ change: Int) {
+            running += change
+            let own = (runningOf[tenant] ?? 0) + change
+            runningOf[tenant] = own > 0 ? own : nil
+        }
     }
 
     static let interval = Duration.milliseconds(500)
     static let longestWaitUnderOverload = Duration.seconds(1)
+    static let keptAtOverload = 16
 
     private let state: Mutex<State>
     private let queueLimit: Int
     private let event: Event?
 
     /// - Parameters:
-    ///   - threads: that solve; never fewer requests than these are let in.
+    ///   - threads: that solve; never fewer requests than these and one that is loading are let in.
     ///   - queueLimit: most requests that wait.
     init(threads: Int, queueLimit: Int = 512, event: Event? = nil) {
-        state = Mutex(State(limit: AdaptiveLimit(start: threads + 2, floor: threads, ceiling: 64)))
+        state = Mutex(State(limit: AdaptiveLimit(start: threads + 2, floor: threads + 1, ceiling: 64)))
         self.queueLimit = queueLimit
         self.event = event
     }
 
     var load: Load {
-        state.withLock {
-            Load(running: $0.running, waiting: $0.waiting, limit: $0.limit.count, isOverloaded: $0.isOverloaded)
+        let now = ContinuousClock.now
+        return state.withLock { state in
+            Self.endOverload(&state, now)
+            return Load(
+                running: state.running + state.aside.count, waiting: state.waiting, limit: state.limit.count,
+                isOverloaded: state.isOverloaded)
         }
+    }
+
+    /// The refusal that a request of the tenant would meet now, so that nothing need be done for it; nil where it would be let in or queued.
+    func refusal(tenant: UUID, deadline: ContinuousClock.Instant) -> Problem? {
+        let now = ContinuousClock.now
+        let problem = state.withLock { state -> Problem? in
+            state.shares.charge(tenant, 0, now)
+            if Self.hasRoom(state, tenant, now) { return nil }
+            return refusal(&state, tenant, now, deadline)
+        }
+        if let problem { event?.shed(problem.code) }
+        return problem
     }
 
     /// Waits to be let in.
@@ -92,11 +127,12 @@ final class AdmissionGate: Sendable {
                 let now = ContinuousClock.now
                 let answer: Result<Ticket, Problem>? = state.withLock { state in
                     if state.cancelled.remove(id) != nil { return .failure(Self.left) }
-                    if state.running < state.limit.count, state.queues.isEmpty {
-                        return .success(admit(&state, tenant, cost, now))
-                    }
-                    if let refusal = refusal(state, tenant, now, deadline) { return .failure(refusal) }
+                    // Who asks is active, and has a part.
+                    state.shares.charge(tenant, 0, now)
+                    if Self.hasRoom(state, tenant, now) { return .success(Self.admit(&state, id, tenant, cost, now)) }
+                    if let refusal = refusal(&state, tenant, now, deadline) { return .failure(refusal) }
                     if state.used[tenant] == nil { state.used[tenant] = state.used.values.min() ?? 0 }
+                    state.waiting += 1
                     state.queues[tenant, default: []].append(
                         Waiter(id: id, cost: cost, since: now, deadline: deadline, continuation: continuation))
                     return nil
@@ -119,20 +155,37 @@ final class AdmissionGate: Sendable {
         return try result.get()
     }
 
+    /// The request's solve has turned out to be long: its place goes to another.
+    func setAside(_ ticket: Ticket) {
+        let now = ContinuousClock.now
+        let resumed = state.withLock { state -> [(Waiter, Result<Ticket, Problem>)] in
+            guard state.aside.insert(ticket.id).inserted else { return [] }
+            state.count(ticket.tenant, -1)
+            return admitWaiting(&state, now)
+        }
+        for (waiter, answer) in resumed { waiter.continuation.resume(returning: answer) }
+    }
+
     /// The request has ended.
     /// - Parameter solverWait: how long its solve waited for a thread; nil where it had none.
     func leave(_ ticket: Ticket, solverWait: Duration?) {
         let now = ContinuousClock.now
         let resumed = state.withLock { state in
-            state.running -= 1
-            let seconds = (now - ticket.since) / .seconds(1)
-            state.serviceSeconds += 0.1 * (min(seconds, 10) - state.serviceSeconds)
+            let elapsed = now - ticket.since
+            let seconds = elapsed / .seconds(1)
+            state.shares.charge(ticket.tenant, seconds - ticket.cost, now)
             // What was estimated at the entrance, corrected by what it came to; never so far that it overtakes who waits already.
             let floor = state.queues.keys.compactMap { state.used[$0] }.min() ?? 0
             if let used = state.used[ticket.tenant] {
                 state.used[ticket.tenant] = max(used + seconds - ticket.cost, min(used, floor))
             }
-            if let solverWait { state.limit.observe(wait: solverWait, isWanted: !state.queues.isEmpty) }
+            if state.aside.remove(ticket.id) == nil {
+                state.count(ticket.tenant, -1)
+                state.serviceSeconds += 0.1 * (min(seconds, 10) - state.serviceSeconds)
+                if let solverWait {
+                    state.limit.observe(wait: solverWait, service: elapsed, isWanted: state.waiting > 0)
+                }
+            }
             return admitWaiting(&state, now)
         }
         for (waiter, answer) in resumed { waiter.continuation.resume(returning: answer) }
@@ -142,26 +195,39 @@ final class AdmissionGate: Sendable {
 
     private static let left = Problem(.draining, "The request was given up before it was let in.")
 
-    private func admit(_ state: inout State, _ tenant: UUID, _ cost: Double, _ now: ContinuousClock.Instant) -> Ticket {
-        state.running += 1
+    private static func hasRoom(_ state: State, _ tenant: UUID, _ now: ContinuousClock.Instant) -> Bool {
+        if state.running < state.limit.count, state.waiting == 0 { return true }
+        // All places are taken by tenants that have had more than their part: one who has not need not wait for them.
+        guard state.runningOf[tenant] == nil, state.queues[tenant] == nil else { return false }
+        return state.running < 2 * state.limit.count
+            && state.runningOf.keys.contains { state.shares.isExcess($0, now) }
+            && !state.shares.isExcess(tenant, now)
+    }
+
+    private static func admit(
+        _ state: inout State, _ id: Int, _ tenant: UUID, _ cost: Double, _ now: ContinuousClock.Instant
+    ) -> Ticket {
+        state.count(tenant, 1)
         state.used[tenant] = (state.used[tenant] ?? state.used.values.min() ?? 0) + cost
-        return Ticket(tenant: tenant, cost: cost, since: now)
+        state.shares.charge(tenant, cost, now)
+        return Ticket(id: id, tenant: tenant, cost: cost, since: now, isExcess: state.shares.isExcess(tenant, now))
     }
 
     private func refusal(
-        _ state: State, _ tenant: UUID, _ now: ContinuousClock.Instant, _ deadline: ContinuousClock.Instant
+        _ state: inout State, _ tenant: UUID, _ now: ContinuousClock.Instant, _ deadline: ContinuousClock.Instant
     ) -> Problem? {
+        Self.endOverload(&state, now)
         let waiting = state.waiting
         let expected = state.expectedWait(behind: waiting)
         let isFull = waiting >= queueLimit
         let isLate = now + .seconds(expected) > deadline
         let own = state.queues[tenant]?.count ?? 0
-        let tenants = state.queues.count + (state.queues[tenant] == nil ? 1 : 0)
+        let tenants = state.queues.count + (own == 0 ? 1 : 0)
         // A tenant with nothing waiting takes its turn next, however long the others' queues are.
-        let ownWait =
-            tenants > 1 ? Double(own + 1) * Double(tenants) * state.serviceSeconds / state.limit.value : expected
-        let isShed = state.isOverloaded && min(expected, ownWait) > state.targetSeconds
+        let isShed =
+            state.isOverloaded && waiting >= state.waitingUnderOverload && !(tenants > 1 && own == 0)
         guard isFull || isLate || isShed else { return nil }
+        if isShed { state.lastRefusal = now }
         let seconds = max(1, min(30, Int(expected.rounded(.up))))
         if tenants > 1, own * tenants > max(waiting, tenants) {
             return Problem(
@@ -176,6 +242,7 @@ final class AdmissionGate: Sendable {
         guard var queue = state.queues[tenant], queue.indices.contains(at) else { return nil }
         let waiter = queue.remove(at: at)
         state.queues[tenant] = queue.isEmpty ? nil : queue
+        state.waiting -= 1
         return waiter
     }
 
@@ -186,27 +253,28 @@ final class AdmissionGate: Sendable {
         var resumed: [(Waiter, Result<Ticket, Problem>)] = []
         while state.running < state.limit.count,
             let oldest = state.queues.values.compactMap({ $0.first?.since }).min(),
-            let tenant = state.queues.keys.min(by: { state.used[$0] ?? 0 < state.used[$1] ?? 0 }),
-            let count = state.queues[tenant]?.count,
-            let waiter = Self.remove(state.isOverloaded ? count - 1 : 0, of: tenant, &state)
+            let tenant = state.queues.keys.min(by: { state.used[$0] ?? 0 < state.used[$1] ?? 0 })
         {
-            let waited = now - waiter.since
+            if !state.isOverloaded, judge(&state, now - oldest, now) {
+                resumed += shed(&state, now)
+            }
+            guard let waiter = Self.remove(0, of: tenant, &state) else { break }
             if now >= waiter.deadline {
                 resumed.append((waiter, .failure(Problem(.deadline, "The deadline passed while the request waited."))))
                 continue
             }
-            // By who has waited longest: the newest, who goes first under overload, has waited for nobody.
-            judge(&state, now - oldest, now)
-            if state.isOverloaded, waited > max(Self.longestWaitUnderOverload, .seconds(10 * state.serviceSeconds)) {
+            // Of the burst that was let queue before.
+            if state.isOverloaded,
+                now - waiter.since > max(Self.longestWaitUnderOverload, .seconds(10 * state.serviceSeconds))
+            {
                 resumed.append(
                     (waiter, .failure(Problem(.overloaded, "The request waited too long to be let in.", retryAfter: 1)))
                 )
                 continue
             }
-            resumed.append((waiter, .success(admit(&state, tenant, waiter.cost, now))))
+            resumed.append((waiter, .success(Self.admit(&state, waiter.id, tenant, waiter.cost, now))))
         }
         if state.queues.isEmpty {
-            state.isOverloaded = false
             state.aboveSince = nil
             // Nobody competes: accounts begin anew.
             if state.running == 0 { state.used = [:] }
@@ -214,15 +282,39 @@ final class AdmissionGate: Sendable {
         return resumed
     }
 
-    /// Whether the queue stands.
-    private func judge(_ state: inout State, _ waited: Duration, _ now: ContinuousClock.Instant) {
-        if waited <= .seconds(state.targetSeconds) {
-            state.aboveSince = nil
-            state.isOverloaded = false
-        } else if let since = state.aboveSince {
-            if now - since > Self.interval { state.isOverloaded = true }
-        } else {
-            state.aboveSince = now
+    /// Overload begins: of the burst that was let queue the newest few are still in time, the others have waited in vain. Each tenant keeps one.
+    private func shed(_ state: inout State, _ now: ContinuousClock.Instant) -> [(Waiter, Result<Ticket, Problem>)] {
+        state.isOverloaded = true
+        state.lastRefusal = now
+        let kept = max(1, Self.keptAtOverload / max(1, state.queues.count))
+        var refused: [(Waiter, Result<Ticket, Problem>)] = []
+        for (tenant, queue) in state.queues where queue.count > kept {
+            for _ in kept..<queue.count {
+                guard let waiter = Self.remove(0, of: tenant, &state) else { break }
+                refused.append(
+                    (waiter, .failure(Problem(.overloaded, "The request waited too long to be let in.", retryAfter: 1)))
+                )
+            }
         }
+        return refused
+    }
+
+    /// Whether the queue stands.
+    private func judge(_ state: inout State, _ waited: Duration, _ now: ContinuousClock.Instant) -> Bool {
+        guard waited > .seconds(state.targetSeconds) else {
+            state.aboveSince = nil
+            return false
+        }
+        guard let since = state.aboveSince else {
+            state.aboveSince = now
+            return false
+        }
+        return now - since > Self.interval
+    }
+
+    private static func endOverload(_ state: inout State, _ now: ContinuousClock.Instant) {
+        guard state.isOverloaded, let last = state.lastRefusal, now - last > interval else { return }
+        state.isOverloaded = false
+        state.aboveSince = nil
     }
 }

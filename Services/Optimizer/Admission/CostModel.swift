@@ -19,6 +19,9 @@ final class CostModel: Sendable {
     private static let iterations = 25.0
     private static let overheadSeconds = 0.001
 
+    /// What is foreseen to take longer than this waits and runs apart from the short ones.
+    static let short = 0.25
+
     /// Seconds on one thread.
     func estimate(_ request: OptimizeRequest, observations: Int) -> Double {
         Self.guess(request, observations: observations) * factors.withLock { $0[Self.kind(request)] ?? 1 }
@@ -26,7 +29,7 @@ final class CostModel: Sendable {
 
     /// How long a request really took.
     func learn(_ request: OptimizeRequest, observations: Int, seconds: Double) {
-        let ratio = min(max(seconds / Self.guess(request, observations: observations), 0.01), 100)
+        let ratio = min(max(seconds / Self.guess(request, observations: observations), 0.01), 100_000)
         factors.withLock { factors in
             let kind = Self.kind(request)
             // Smoothed in the logarithm: being off by ten either way counts alike.

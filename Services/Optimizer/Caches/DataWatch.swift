@@ -54,6 +54,8 @@ actor DataWatch {
         running = next
         next = nil
         let since = seen
+        // While no transaction that writes has begun or ended anywhere, nothing has changed: then the log, a partition a day, need not be looked at.
+        if let since, try await Self.stands(since, pool) { return }
         let (now, isChanged, tenants) = try await Self.changes(since: since, pool)
         seen = now
         guard let since, since.world == now.world else {
@@ -71,6 +73,13 @@ actor DataWatch {
         }
     }
 
+    private static func stands(_ since: Seen, _ pool: PostgresPool) async throws -> Bool {
+        let rows = try await pool.query("SELECT pg_current_snapshot()::text, pg_postmaster_start_time()::text")
+        guard let row = rows.first else { throw PostgresError(.decoding, "no snapshot") }
+        let (snapshot, server) = try row.decode((String, String).self)
+        return snapshot == since.snapshot.text && since.world.hasPrefix(server + "/")
+    }
+
     private static func changes(
         since: Seen?, _ pool: PostgresPool
     ) async throws -> (Seen, data: Bool, tenants: [UUID]) {
@@ -78,27 +87,23 @@ actor DataWatch {
         let xmin = String(since?.snapshot.xmin ?? 0)
         // Without an earlier question everything is new, and nothing of the log need be read.
         let isFirst = since == nil
-        var options = TransactionOptions.feed
-        options.readOnly = true
-        return try await pool.transaction(options) { connection in
-            let rows = try await connection.query(
-                """
-                SELECT pg_current_snapshot()::text,
-                    pg_postmaster_start_time()::text || '/' || pg_relation_filenode('public.market_data'::regclass)::text
-                        || '/' || (SELECT version FROM ballast.catalogue_version)::text,
-                    NOT \(isFirst) AND EXISTS (SELECT FROM rt.event WHERE xid >= \(xmin)::text::xid8
-                        AND NOT pg_visible_in_snapshot(xid, \(from)::text::pg_snapshot) AND rel = 'public.market_data'::regclass),
-                    CASE WHEN \(isFirst) THEN '{}'::uuid[] ELSE ARRAY(SELECT DISTINCT tenant_id FROM rt.event
-                        WHERE xid >= \(xmin)::text::xid8 AND NOT pg_visible_in_snapshot(xid, \(from)::text::pg_snapshot)
-                        AND rel IN ('ballast.portfolio'::regclass, 'ballast.portfolio_result'::regclass) AND tenant_id IS NOT NULL) END
-                """)
-            guard let row = rows.first, let snapshot = Snapshot(try row.decode(String.self, at: 0)) else {
-                throw PostgresError(.decoding, "no snapshot")
-            }
-            return (
-                Seen(snapshot: snapshot, world: try row.decode(String.self, at: 1)),
-                try row.decode(Bool.self, at: 2), try row.decode([UUID].self, at: 3)
-            )
+        let question: SQL = """
+            SELECT pg_current_snapshot()::text,
+                pg_postmaster_start_time()::text || '/' || pg_relation_filenode('public.market_data'::regclass)::text
+                    || '/' || (SELECT version FROM ballast.catalogue_version)::text,
+                NOT \(isFirst) AND EXISTS (SELECT FROM rt.event WHERE xid >= \(xmin)::text::xid8
+                    AND NOT pg_visible_in_snapshot(xid, \(from)::text::pg_snapshot) AND rel = 'public.market_data'::regclass),
+                CASE WHEN \(isFirst) THEN '{}'::uuid[] ELSE ARRAY(SELECT DISTINCT tenant_id FROM rt.event
+                    WHERE xid >= \(xmin)::text::xid8 AND NOT pg_visible_in_snapshot(xid, \(from)::text::pg_snapshot)
+                    AND rel IN ('ballast.portfolio'::regclass, 'ballast.portfolio_result'::regclass) AND tenant_id IS NOT NULL) END
+            """
+        let rows = try await pool.snapshot(.feed, question)
+        guard let row = rows.first, let snapshot = Snapshot(try row.decode(String.self, at: 0)) else {
+            throw PostgresError(.decoding, "no snapshot")
         }
+        return (
+            Seen(snapshot: snapshot, world: try row.decode(String.self, at: 1)),
+            try row.decode(Bool.self, at: 2), try row.decode([UUID].self, at: 3)
+        )
     }
 }

@@ -15,7 +15,7 @@ struct PostMarketData: Endpoint {
         try request.allowQuery()
         let isCSV = request.mediaType == "text/csv"
         if !isCSV { try request.requireMediaType("application/x-ndjson", orSuffix: "ndjson") }
-        let bytes = try await request.bodyBytes(limit: Self.bodyLimit, deadline: .seconds(60))
+        let bytes = try await request.bodyBytes(limit: Self.bodyLimit)
         if bytes.isEmpty { throw Problem(.notJSON, "The body is empty; it has a row a line.") }
         var lines = MarketDataLines(now: .now)
         if isCSV { try lines.readCSV(bytes) } else { try lines.readNDJSON(bytes) }

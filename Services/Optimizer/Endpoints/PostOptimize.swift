@@ -8,10 +8,13 @@ import WireFormat
 ///
 /// The same bytes again, while nothing they were answered from has changed, get the same answer without any of it.
 ///
-/// With `Prefer: respond-async` or `?async=true`, or where the solve would probably outlast the caller's patience, the request becomes a job: 202
-/// with its place.
+/// With `Prefer: respond-async` or `?async=true`, or where the solve would probably outlast the caller's patience, or has outlasted it, the request becomes
+/// a job: 202 with its place.
 struct PostOptimize: Endpoint {
     let optimizer: Optimizer
+
+    /// How long a caller waits for a solve who does not say: then it learns where its answer will be.
+    static let patience = Duration.seconds(4)
 
     func answer(_ request: Request, _ context: BallastRequestContext) async throws -> Response {
         let start = ContinuousClock.now
@@ -29,34 +32,49 @@ struct PostOptimize: Endpoint {
             if reply.mark != nil { mark = try await optimizer.watch.mark(for: principal.tenant) }
             if reply.mark == mark { return repeated(reply, start, context) }
         }
+        // Under overload nothing is decoded that would be refused.
+        if !isLater, let refusal = optimizer.gate.refusal(tenant: principal.tenant, deadline: start + timeout) {
+            throw refusal
+        }
         let body: JSONValue
         do { body = try StrictJSON.parse(bytes) } catch { throw Problem(error) }
         let wanted = try OptimizeRequest(json: body)
         let observations = CostModel.observations(of: wanted, today: UTCTimestamp.now.date)
         let cost = optimizer.costs.estimate(wanted, observations: observations)
-        if isLater || cost > timeout / .seconds(1) {
+        let patience = request.headers[.requestTimeout] == nil ? Self.patience : timeout
+        if isLater || cost > patience / .seconds(1) {
             return try await Self.accepted(body, kind: .optimize, isStrict, cost, principal, context, optimizer)
         }
         let call = OptimizeCall(
-            request: wanted, isStrict: isStrict, principal: principal, requestID: context.requestID, lane: .request,
-            start: start, limit: timeout, cost: cost)
+            request: wanted, isStrict: isStrict, principal: principal, requestID: context.requestID,
+            lane: Optimizer.lane(forSeconds: cost), start: start, limit: timeout, cost: cost, patience: patience)
         let optimizer = optimizer
         let seen = SeenMark(mark)
         let asks = mark == nil && !wanted.isPure
-        return try await watchingClient(of: context.channel) {
-            // The database is asked for those who are let in alone: refusing the others has to be cheap.
-            let answer = try await optimizer.respond(
-                to: call,
-                admitted: {
-                    guard asks else { return }
-                    let mark = try await optimizer.watch.mark(for: principal.tenant)
-                    seen.value.withLock { $0 = mark }
-                })
-            optimizer.replies[key] = CachedReply(answer, mark: seen.value.withLock { $0 })
-            var response = Response(json: answer.json)
-            response.headers[.cacheControl] = "no-store"
-            return response
+        do {
+            return try await watchingClient(of: context.channel) {
+                // The database is asked for those who are let in alone: refusing the others has to be cheap.
+                let answer = try await optimizer.respond(
+                    to: call,
+                    admitted: {
+                        guard asks else { return }
+                        let mark = try await optimizer.watch.mark(for: principal.tenant)
+                        seen.value.withLock { $0 = mark }
+                    })
+                optimizer.replies[key] = CachedReply(answer, mark: seen.value.withLock { $0 })
+                var response = Response(json: answer.json)
+                response.headers[.cacheControl] = "no-store"
+                return response
+            }
+        } catch  where Self.isOutOfTime(error) {
+            let seconds = max(cost, patience / .seconds(1))
+            return try await Self.accepted(body, kind: .optimize, isStrict, seconds, principal, context, optimizer)
         }
+    }
+
+    /// Whether a call ended because its time did, and not because anything was wrong with it.
+    static func isOutOfTime(_ error: any Error) -> Bool {
+        error is TimeLimitPassed || (error as? Problem)?.code == ProblemCode.deadline.rawValue
     }
 
     /// What the tenant saw before its data were loaded.

@@ -18,30 +18,107 @@ struct AdmittedCall: Sendable {
     var cost: Double
     var start: ContinuousClock.Instant
     var limit: Duration
+    /// After so long a solve that is not over becomes a job; nil where it cannot.
+    var patience: Duration?
+}
+
+/// What is known of a call's solve: how long it waited for its thread, since when it runs, that it is long.
+final class AdmittedSolve: Sendable {
+    private struct State {
+        var wait: Duration?
+        var since: ContinuousClock.Instant?
+        var place: (gate: AdmissionGate, ticket: AdmissionGate.Ticket)?
+    }
+    private let state: Mutex<State>
+
+    /// - Parameter isLong: foreseen to be long: then its waiting counts as solving.
+    init(isLong: Bool = false) { state = Mutex(State(since: isLong ? .now : nil)) }
+
+    /// It has been let in.
+    func entered(_ gate: AdmissionGate, _ ticket: AdmissionGate.Ticket) {
+        state.withLock { $0.place = (gate, ticket) }
+    }
+
+    /// How long the first thread was waited for; nil where none was.
+    var wait: Duration? { state.withLock { $0.wait } }
+    func began(_ waited: Duration) {
+        state.withLock { state in
+            state.wait = state.wait ?? waited
+            state.since = state.since ?? .now
+        }
+    }
+    /// Another call's solve is waited for.
+    func joined() { state.withLock { $0.since = $0.since ?? .now } }
+    func ended() { state.withLock { $0.since = nil } }
+    func isLong() { if let place = state.withLock({ $0.place }) { place.gate.setAside(place.ticket) } }
+
+    /// A solve that is not over by the caller's patience, and has run for so long, becomes a job.
+    static let least = Duration.seconds(1)
+
+    /// Runs `body`; throws `TimeLimitPassed` once `patience` is over and the solve has gone on for a second. What takes its time otherwise, a slow
+    /// database or the queue, would not be quicker as a job.
+    func within<Answer: Sendable>(
+        _ patience: Duration?, since start: ContinuousClock.Instant,
+        _ body: @escaping @Sendable () async throws -> Answer
+    ) async throws -> Answer {
+        guard let patience else { return try await body() }
+        return try await withThrowingTaskGroup(of: Answer?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                try await Task.sleep(until: start + patience, clock: .continuous)
+                while true {
+                    if let since = self.state.withLock({ $0.since }), .now - since > Self.least { return nil }
+                    try await Task.sleep(for: .milliseconds(100))
+                }
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next(), let answer = first else { throw TimeLimitPassed() }
+            return answer
+        }
+    }
+}
+
+extension AdmissionGate.Ticket {
+    /// Where the solves of a request run that wanted to run there.
+    func lane(_ wanted: SolverPool.Lane) -> SolverPool.Lane { wanted == .request && isExcess ? .excess : wanted }
 }
 
 extension Optimizer {
-    /// Admit -> work. Cancelling the task raises the deadline's flag, which the work polls.
-    /// - Parameter body: told the deadline, and whom to tell how long the first thread was waited for.
-    func admitted<Answer: Sendable>(
-        _ call: AdmittedCall,
-        _ body: @escaping @Sendable (SolverDeadline, @escaping @Sendable (Duration) -> Void) async throws -> Answer
-    ) async throws -> Answer {
-        try await withTimeLimit(call.limit) {
-            let ticket = try await gate.enter(
-                tenant: call.principal.tenant, cost: call.cost, deadline: call.start + call.limit)
-            let waited = Waited()
-            defer { gate.leave(ticket, solverWait: waited.value) }
-            let deadline = SolverDeadline(instant: call.start + call.limit, flag: CancellationFlag())
-            return try await body(deadline) { waited.set($0) }
+    /// Short and long requests queue apart; jobs and recalculations have queues of their own.
+    func gate(of lane: SolverPool.Lane) -> AdmissionGate? {
+        switch lane {
+        case .request, .excess: gate
+        case .long: longGate
+        case .recalculation, .batch: nil
         }
     }
 
-    /// How long the first thread was waited for.
-    private final class Waited: Sendable {
-        private let wait = Mutex<Duration?>(nil)
-        var value: Duration? { wait.withLock { $0 } }
-        func set(_ duration: Duration) { wait.withLock { $0 = $0 ?? duration } }
+    /// Where requests go that are foreseen to take so many seconds.
+    static func lane(forSeconds seconds: Double) -> SolverPool.Lane { seconds > CostModel.short ? .long : .request }
+
+    /// Admit -> work. Cancelling the task raises the deadline's flag, which the work polls.
+    /// - Parameter body: told the deadline, the lane for its solves, and whom to tell of them.
+    func admitted<Answer: Sendable>(
+        _ call: AdmittedCall,
+        _ body: @escaping @Sendable (SolverDeadline, SolverPool.Lane, AdmittedSolve) async throws -> Answer
+    ) async throws -> Answer {
+        try await withTimeLimit(call.limit) {
+            let lane = Self.lane(forSeconds: call.cost)
+            let gate = lane == .long ? longGate : gate
+            let solve = AdmittedSolve(isLong: lane == .long)
+            let deadline = SolverDeadline(instant: call.start + call.limit, flag: CancellationFlag())
+            return try await solve.within(call.patience, since: call.start) {
+                let ticket = try await gate.enter(
+                    tenant: call.principal.tenant, cost: call.cost, deadline: call.start + call.limit)
+                solve.entered(gate, ticket)
+                defer { gate.leave(ticket, solverWait: solve.wait) }
+                return try await withTaskCancellationHandler {
+                    try await body(deadline, ticket.lane(lane), solve)
+                } onCancel: {
+                    deadline.flag?.cancel()
+                }
+            }
+        }
     }
 
     /// `Prefer: handling=strict`: what would be a warning is a refusal.

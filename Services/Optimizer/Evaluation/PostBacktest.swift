@@ -11,14 +11,15 @@ struct PostBacktest: Endpoint {
 
     /// Ten years of daily prices of 150 assets.
     static let bodyLimit = 4 << 20
-    /// A call that would keep its caller longer than this becomes a job.
-    static let patience = Duration.seconds(10)
+    /// A call that would keep its caller longer than this, or has, becomes a job.
+    static let patience = PostOptimize.patience
 
     func answer(_ request: Request, _ context: BallastRequestContext) async throws -> Response {
         let start = ContinuousClock.now
         let principal = try context.authorized(for: .optimize)
         try request.allowQuery("async")
         let timeout = try request.timeout()
+        let patience = request.headers[.requestTimeout] == nil ? Self.patience : timeout
         let isAsync = try request.queryFlag("async") ?? false
         let isStrict = request.prefers("handling=strict")
         let body = try await request.jsonBody(limit: Self.bodyLimit)
@@ -26,22 +27,29 @@ struct PostBacktest: Endpoint {
         let cost = optimizer.costs.backtest(wanted.value)
         let seconds = cost / Double(optimizer.solver.threads)
         guard .seconds(seconds) <= JobRunner.limit else { throw Self.tooLong(seconds) }
-        if isAsync || request.prefers("respond-async") || .seconds(seconds) > min(timeout, Self.patience) {
+        if isAsync || request.prefers("respond-async") || .seconds(seconds) > patience {
             return try await PostOptimize.accepted(
                 body, kind: .backtest, isStrict, seconds, principal, context, optimizer)
         }
         let call = AdmittedCall(
-            principal: principal, requestID: context.requestID, cost: cost, start: start, limit: timeout)
+            principal: principal, requestID: context.requestID, cost: cost, start: start, limit: timeout,
+            patience: patience)
         let optimizer = optimizer
-        return try await watchingClient(of: context.channel) {
-            let answer = try await optimizer.admitted(call) { deadline, onStart in
-                try await optimizer.backtest(
-                    wanted, call, lane: .request, deadline: deadline, onStart: onStart, progress: { _, _ in })
+        do {
+            return try await watchingClient(of: context.channel) {
+                let answer = try await optimizer.admitted(call) { deadline, lane, solve in
+                    try await optimizer.backtest(
+                        wanted, call, lane: lane, deadline: deadline, onStart: { solve.began($0) },
+                        progress: { _, _ in })
+                }
+                try Optimizer.refuse(answer.value.warnings, isStrict)
+                var response = Response(json: answer.value.json)
+                response.headers[.cacheControl] = "no-store"
+                return response
             }
-            try Optimizer.refuse(answer.value.warnings, isStrict)
-            var response = Response(json: answer.value.json)
-            response.headers[.cacheControl] = "no-store"
-            return response
+        } catch  where PostOptimize.isOutOfTime(error) {
+            return try await PostOptimize.accepted(
+                body, kind: .backtest, isStrict, max(seconds, patience / .seconds(1)), principal, context, optimizer)
         }
     }
 

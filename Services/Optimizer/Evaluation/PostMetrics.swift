@@ -31,9 +31,11 @@ struct PostMetrics: Endpoint {
 
 extension Optimizer {
     func metrics(_ wanted: Carried<MetricsRequest>, _ call: AdmittedCall) async throws -> Carried<MetricsResponse> {
-        try await admitted(call) { deadline, onStart in
+        try await admitted(call) { deadline, lane, solve in
             let loaded = Carried(try await load(wanted.value.loading, for: call.principal))
-            let found = try await solver.solve(lane: .request, deadline: deadline, onStart: onStart) {
+            let found = try await solver.solve(
+                lane: lane, deadline: deadline, onStart: { solve.began($0) }, onLong: { solve.isLong() }
+            ) {
                 () throws(Problem) in
                 let begin = ContinuousClock.now
                 let evaluation = try PortfolioEvaluation.run(

@@ -28,7 +28,7 @@ enum EvaluationSchemas {
         "Prefer", "handling=strict turns every warning into a 422.",
         Schema.said("RFC 7240; what is not known is ignored."))
     static let timeout = Operations.header(
-        "X-Request-Timeout", "Seconds to wait, cut to 60; 30 by default.",
+        "X-Request-Timeout", "Seconds to wait, cut to 60; by default 4 for what can become a job, else 30.",
         Schema.number("Seconds.", Interval(lower: 1, upper: 3600)))
 
     private static let groups = Schema.map(

@@ -145,7 +145,8 @@ enum Operations {
                     "Prefer", "handling=strict turns every warning into a 422; respond-async makes the request a job.",
                     Schema.said("RFC 7240; what is not known is ignored.")),
                 header(
-                    "X-Request-Timeout", "Seconds to wait, cut to 60; 30 by default.",
+                    "X-Request-Timeout",
+                    "Seconds to wait, cut to 60; 4 by default. What has no answer by then becomes a job.",
                     Schema.number("Seconds.", Interval(lower: 1, upper: 3600))),
             ],
             body: json("OptimizeRequest", Examples.optimize),

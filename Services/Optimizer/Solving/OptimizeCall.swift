@@ -2,7 +2,6 @@ import ConvexSolver
 import PortfolioModels
 import PostgresClient
 import ServiceKit
-import Synchronization
 import WireFormat
 
 /// One request for an optimisation, whoever waits for it: a client or a job.
@@ -18,6 +17,8 @@ struct OptimizeCall: Sendable {
     var limit: Duration
     /// Estimated seconds of a core.
     var cost = 0.0
+    /// After so long a solve that is not over becomes a job; nil for one that is a job.
+    var patience: Duration?
 }
 
 extension Optimizer {
@@ -30,25 +31,30 @@ extension Optimizer {
         progress: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> OptimizeResponse {
         try await withTimeLimit(call.limit) {
-            let waited = SolverWait()
             // A job has its own thread and does not stand in the requests' queue.
-            guard call.lane == .request else { return try await answered(call, progress, waited) }
-            let ticket = try await gate.enter(
-                tenant: call.principal.tenant, cost: call.cost, deadline: call.start + call.limit)
-            defer { gate.leave(ticket, solverWait: waited.value) }
-            try await admitted()
-            return try await answered(call, progress, waited)
+            guard let gate = gate(of: call.lane) else { return try await answered(call, progress, AdmittedSolve()) }
+            let solve = AdmittedSolve(isLong: call.lane == .long)
+            return try await solve.within(call.patience, since: call.start) {
+                let ticket = try await gate.enter(
+                    tenant: call.principal.tenant, cost: call.cost, deadline: call.start + call.limit)
+                solve.entered(gate, ticket)
+                defer { gate.leave(ticket, solverWait: solve.wait) }
+                try await admitted()
+                var call = call
+                call.lane = ticket.lane(call.lane)
+                return try await answered(call, progress, solve)
+            }
         }
     }
 
     private func answered(
-        _ call: OptimizeCall, _ progress: @Sendable (String) -> Void, _ waited: SolverWait
+        _ call: OptimizeCall, _ progress: @Sendable (String) -> Void, _ solve: AdmittedSolve
     ) async throws -> OptimizeResponse {
         let request = call.request
         progress("loading")
         let loaded = try await load(request, for: call.principal)
         progress("solving")
-        let (solved, isCached) = try await answer(call, loaded, waited)
+        let (solved, isCached) = try await answer(call, loaded, solve)
         try Self.refuseWarnings(OptimizeResponse(request, loaded, solved, portfolioID: nil).warnings, call.isStrict)
         progress("storing")
         var recorded: RecordedPortfolio?
@@ -60,13 +66,6 @@ extension Optimizer {
         answer.meta.requestID = call.requestID
         answer.meta.totalMilliseconds = (ContinuousClock.now - call.start) / .milliseconds(1)
         return answer
-    }
-
-    /// How long the solve of a call waited for its thread.
-    private final class SolverWait: Sendable {
-        private let wait = Mutex<Duration?>(nil)
-        var value: Duration? { wait.withLock { $0 } }
-        func set(_ duration: Duration) { wait.withLock { $0 = duration } }
     }
 
     /// The panel: the request's own, or stored prices in one snapshot.
@@ -83,7 +82,7 @@ extension Optimizer {
 
     /// The answer of an earlier call with the same request and the same data, of one that runs at the moment, else a new one.
     private func answer(
-        _ call: OptimizeCall, _ loaded: LoadedPanel, _ waited: SolverWait
+        _ call: OptimizeCall, _ loaded: LoadedPanel, _ admitted: AdmittedSolve
     ) async throws -> (solved: SolvedPortfolio, isCached: Bool) {
         let key = AnswerKey(
             tenant: call.principal.tenant, requestHash: call.request.computationHash, fingerprint: loaded.fingerprint)
@@ -93,12 +92,14 @@ extension Optimizer {
         }
         // A solve that is shared outlives the deadline of the one who began it, up to the longest that anybody may have.
         let instant = ContinuousClock.now + max(call.limit, .seconds(60))
+        if flights.waiting(for: key) > 0 { admitted.joined() }
+        defer { admitted.ended() }
         let (solved, isShared) = try await flights.value(for: key) { flag in
             if let known = answers[key] { return known }
             event.cacheMiss()
             let solved = try await solve(
                 call.request, loaded, lane: call.lane, deadline: SolverDeadline(instant: instant, flag: flag),
-                onStart: { waited.set($0) })
+                onStart: { admitted.began($0) }, onLong: { admitted.isLong() })
             answers[key] = solved
             return solved
         }

@@ -3,6 +3,7 @@ import Crypto
 import Foundation
 import PortfolioModels
 import ServiceKit
+import Synchronization
 import WireFormat
 
 /// A result that has passed verification, and when it was found.
@@ -21,13 +22,16 @@ extension Optimizer {
     /// - Throws: the model's problems; `SYS-301` where the independent check finds the answer wrong.
     func solve(
         _ request: OptimizeRequest, _ loaded: LoadedPanel, lane: SolverPool.Lane, deadline: SolverDeadline,
-        onStart: @escaping @Sendable (Duration) -> Void = { _ in }
+        onStart: @escaping @Sendable (Duration) -> Void = { _ in }, onLong: @escaping @Sendable () -> Void = {}
     ) async throws(Problem) -> SolvedPortfolio {
         let (panel, fingerprint) = (loaded.panel, loaded.fingerprint)
         let statistics = statistics
         let request = request.with(factors: loaded.factors)
+        let begun = Beginning()
         do throws(Problem) {
-            let (result, elapsed) = try await solver.solve(lane: lane, deadline: deadline, onStart: onStart) {
+            let (result, elapsed) = try await solver.solve(
+                lane: lane, deadline: deadline, onStart: { begun.set($0, onStart) }, onLong: onLong
+            ) {
                 () throws(Problem) in
                 let start = ContinuousClock.now
                 let base = try statistics.moments(of: request, panel: panel, fingerprint: fingerprint)
@@ -40,9 +44,26 @@ extension Optimizer {
             event.solved(request, seconds: elapsed / .seconds(1), outcome: "optimal")
             return SolvedPortfolio(result: result, timestamp: .now, solveMilliseconds: elapsed / .milliseconds(1))
         } catch {
+            // One that was broken off would have taken longer yet: the next is not thought to be short.
+            if let seconds = begun.seconds, seconds > costs.estimate(request, observations: panel.observations) {
+                costs.learn(request, observations: panel.observations, seconds: seconds)
+            }
             event.solved(request, seconds: nil, outcome: error.code)
             throw error
         }
+    }
+
+    /// When a solve began.
+    private final class Beginning: Sendable {
+        private let instant = Mutex<ContinuousClock.Instant?>(nil)
+
+        func set(_ waited: Duration, _ tell: (Duration) -> Void) {
+            instant.withLock { $0 = .now }
+            tell(waited)
+        }
+
+        /// Since then; nil where it has not begun.
+        var seconds: Double? { instant.withLock { $0.map { (ContinuousClock.now - $0) / .seconds(1) } } }
     }
 }
 

@@ -36,6 +36,29 @@ extension PostgresPool {
         }
     }
 
+    /// Runs one statement that only reads, as the role of the options, in a transaction of its own: BEGIN, the role, the statement and COMMIT are one round
+    /// trip. Where the connection turns out to be dead, it runs again as `transaction` does.
+    ///
+    /// - Throws: as `query`.
+    public nonisolated(nonsending) func snapshot(
+        _ options: TransactionOptions, _ statement: SQL
+    ) async throws -> [PostgresRow] {
+        var options = options
+        options.readOnly = true
+        let connection = try await acquire()
+        do {
+            let rows = try await connection.runAlone(options, statement)
+            await release(connection)
+            return rows
+        } catch {
+            let canRunAgain = connection.canRunAgain(after: error)
+            await connection.rollBackTransaction()
+            await release(connection)
+            guard canRunAgain, !Task.isCancelled else { throw error }
+            return try await transaction(options) { try await $0.query(statement) }
+        }
+    }
+
     /// Full jitter: anything up to 5 ms, doubled with each attempt, at most 500 ms. Two rivals that wait equally long would meet again.
     private static func pause(before attempt: Int) -> Duration {
         min(.milliseconds(500), .milliseconds(5) * (1 << min(attempt, 8))) * Double.random(in: 0...1)
@@ -50,6 +73,14 @@ extension PostgresConnection {
             session.isInTransactionBlock = true
             session.mustRunAgain = false
         }
+    }
+
+    /// A whole transaction of one statement.
+    func runAlone(_ options: TransactionOptions, _ statement: SQL) async throws(PostgresError) -> [PostgresRow] {
+        beginTransaction(options)
+        let rows = try await run([statement, "COMMIT"])[0].rows
+        session.withLock { $0.isInTransactionBlock = false }
+        return rows
     }
 
     /// COMMIT, unless nothing was done.

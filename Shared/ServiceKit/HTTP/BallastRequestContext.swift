@@ -62,11 +62,13 @@ enum RequestIdentifier {
     static func make() -> String {
         let milliseconds = UInt64(max(0, WallClock.now.microsecondsSinceEpoch / 1000))
         var generator = SystemRandomNumberGenerator()
+        // Each word is a call of the system.
+        let random: (UInt64, UInt64) = (generator.next(), generator.next())
         var text: [UInt8] = []
-        for shift in stride(from: 45, through: 0, by: -5) {
-            text.append(alphabet[Int(milliseconds >> UInt64(shift) & 31)])
-        }
-        for _ in 0..<16 { text.append(alphabet[Int(generator.next(upperBound: UInt64(32)))]) }
+        text.reserveCapacity(26)
+        for n in 0..<10 { text.append(alphabet[Int(milliseconds >> UInt64(45 - 5 * n) & 31)]) }
+        for n in 0..<8 { text.append(alphabet[Int(random.0 >> UInt64(5 * n) & 31)]) }
+        for n in 0..<8 { text.append(alphabet[Int(random.1 >> UInt64(5 * n) & 31)]) }
         return String(decoding: text, as: UTF8.self)
     }
 

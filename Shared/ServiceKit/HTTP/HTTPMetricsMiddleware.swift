@@ -10,6 +10,26 @@ public struct HTTPMetricsMiddleware: RouterMiddleware {
     public typealias Context = BallastRequestContext
     private let registry: PrometheusRegistry
     private let active: any MeterHandler
+    private let timers = TimerTable()
+
+    /// The timers that were made: finding one by name and labels is dearer than a short answer.
+    private final class TimerTable: Sendable {
+        struct Key: Hashable {
+            var method: HTTPRequest.Method
+            var route: String?
+            var status: Int
+        }
+        private let known = Mutex<[Key: any TimerHandler]>([:])
+
+        func timer(_ key: Key, make: () -> any TimerHandler) -> any TimerHandler {
+            known.withLock { known in
+                if let timer = known[key] { return timer }
+                let timer = make()
+                known[key] = timer
+                return timer
+            }
+        }
+    }
 
     public static let duration = "http_server_request_duration_seconds"
     public static let inFlight = "http_server_active_requests"
@@ -29,13 +49,22 @@ public struct HTTPMetricsMiddleware: RouterMiddleware {
         active.increment(by: 1)
         defer { active.decrement(by: 1) }
         let response = try await next(request, context)
-        let dimensions = [
-            ("method", Self.known.contains(request.method) ? request.method.rawValue : "other"),
-            ("route", context.endpointPath ?? "none"), ("status", String(response.status.code)),
-        ]
-        let elapsed = (ContinuousClock.now - start) / .nanoseconds(1)
-        registry.makeTimer(label: Self.duration, dimensions: dimensions).recordNanoseconds(Int64(elapsed))
+        let elapsed = Int64((ContinuousClock.now - start) / .nanoseconds(1))
+        let key = TimerTable.Key(
+            method: request.method, route: context.endpointPath, status: Int(response.status.code))
+        // A method that is not known could be any text.
+        if Self.known.contains(key.method) {
+            timers.timer(key) { timer(key.method.rawValue, key) }.recordNanoseconds(elapsed)
+        } else {
+            timer("other", key).recordNanoseconds(elapsed)
+        }
         return response
+    }
+
+    private func timer(_ method: String, _ key: TimerTable.Key) -> any TimerHandler {
+        registry.makeTimer(
+            label: Self.duration,
+            dimensions: [("method", method), ("route", key.route ?? "none"), ("status", String(key.status))])
     }
 
     private static let known: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]

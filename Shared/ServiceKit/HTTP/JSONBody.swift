@@ -4,35 +4,29 @@ import NIOCore
 public import WireFormat
 
 extension Request {
-    /// The body's bytes, at most `limit`, received within `deadline`.
-    /// Throws REQ-204 (413) for a larger body and REQ-207 (408) for a slower one.
-    public func bodyBytes(limit: Int = BodyLimits.standard, deadline: Duration = .seconds(15)) async throws -> [UInt8] {
+    /// The body's bytes, at most `limit`. How long they may take is the server's to say (`ServerGuards`).
+    /// Throws REQ-204 (413) for a larger body, REQ-207 (408) for a slower one and 400 for one that is not HTTP.
+    public func bodyBytes(limit: Int = BodyLimits.standard) async throws -> [UInt8] {
         if let announced = headers[.contentLength].flatMap({ Int($0) }), announced > limit {
             throw Problem(.bodyTooLarge, "The body has \(announced) bytes; at most \(limit) are taken.")
         }
-        let body = body
         do {
-            return try await withTimeLimit(deadline) {
-                var buffer = try await body.collect(upTo: limit)
-                return buffer.readBytes(length: buffer.readableBytes) ?? []
-            }
+            var buffer = try await body.collect(upTo: limit)
+            return buffer.readBytes(length: buffer.readableBytes) ?? []
         } catch is NIOTooManyBytesError {
             throw Problem(.bodyTooLarge, "The body has more than \(limit) bytes.")
-        } catch is TimeLimitPassed {
-            throw Problem(.requestTimeout, "The body did not arrive within \(deadline).")
         }
     }
 
     /// The body's bytes where its media type is JSON's. Throws 415, 413 or 408.
-    public func jsonBytes(limit: Int = BodyLimits.standard, deadline: Duration = .seconds(15)) async throws -> [UInt8] {
+    public func jsonBytes(limit: Int = BodyLimits.standard) async throws -> [UInt8] {
         try requireMediaType("application/json", orSuffix: "+json")
-        return try await bodyBytes(limit: limit, deadline: deadline)
+        return try await bodyBytes(limit: limit)
     }
 
     /// The body as strict JSON. Throws 415 for another media type, 413, 408, or 400 with the place of the fault.
-    public func jsonBody(limit: Int = BodyLimits.standard, deadline: Duration = .seconds(15)) async throws -> JSONValue
-    {
-        let bytes = try await jsonBytes(limit: limit, deadline: deadline)
+    public func jsonBody(limit: Int = BodyLimits.standard) async throws -> JSONValue {
+        let bytes = try await jsonBytes(limit: limit)
         do {
             return try StrictJSON.parse(bytes, limits: JSONLimits(bytes: limit))
         } catch {
@@ -42,7 +36,10 @@ extension Request {
 
     /// The media type of the body, lower case and without parameters; nil where there is none.
     public var mediaType: String? {
-        headers[.contentType].map { $0.prefix { $0 != ";" }.lowercased().filter { $0 != " " } }
+        headers[.contentType].map { type in
+            // What nearly everybody sends needs no look at each character.
+            type == "application/json" ? type : type.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+        }
     }
 
     /// An absent media type is taken for the wanted one; another one is refused.
@@ -54,7 +51,8 @@ extension Request {
 
     /// Whether the header Prefer carries a preference, e.g. `handling=strict` or `respond-async`.
     public func prefers(_ preference: String) -> Bool {
-        (headers[.prefer] ?? "").split(whereSeparator: { $0 == "," || $0 == ";" })
+        guard let wanted = headers[.prefer] else { return false }
+        return wanted.split(whereSeparator: { $0 == "," || $0 == ";" })
             .contains { $0.filter { $0 != " " && $0 != "\"" }.lowercased() == preference }
     }
 

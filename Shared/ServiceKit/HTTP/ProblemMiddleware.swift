@@ -1,6 +1,7 @@
 import HTTPTypes
 public import Hummingbird
 import Logging
+import NIOHTTP1
 import WireFormat
 
 /// Turns every error into RFC 9457 problem details: the one place where errors become answers.
@@ -27,7 +28,10 @@ public struct ProblemMiddleware: RouterMiddleware {
         } catch {
             let problem = problem(for: error, request)
             Self.log(error, problem, context: context)
-            return Self.response(problem, context: context)
+            var response = Self.response(problem, context: context)
+            // Where a body that is no HTTP ends, nobody can tell.
+            if error is HTTPParserError { response.headers[.connection] = "close" }
+            return response
         }
     }
 
@@ -48,7 +52,8 @@ public struct ProblemMiddleware: RouterMiddleware {
 
     private static func log(_ error: any Error, _ problem: Problem, context: BallastRequestContext) {
         var metadata: Logger.Metadata = ["code": "\(problem.code)", "status": "\(problem.status)"]
-        if problem.status < 500 {
+        // What is shed is counted (`shed_total`): thousands of lines a second would be load themselves.
+        if problem.status < 500 || problem.code == ProblemCode.overloaded.rawValue {
             metadata["detail"] = "\(Problem.echo(problem.detail, limit: 200))"
             context.logger.debug("Request refused", metadata: metadata)
         } else if problem.status == 500 {

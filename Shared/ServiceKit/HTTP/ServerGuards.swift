@@ -9,9 +9,13 @@ import WireFormat
 /// How long and how much a server takes from a connection.
 public struct ServerGuards: Sendable {
     /// From the connection to the end of the first head; absolute, so bytes that trickle do not extend it.
-    public var headDeadline: Duration = .seconds(5)
+    public var headDeadline: Duration = .seconds(4)
     /// From a head to the end of its body; absolute.
     public var bodyDeadline: Duration = .seconds(15)
+    /// How long a body may bring less than `bodyBytesPerSecond`.
+    public var bodyPatience: Duration = .seconds(4)
+    /// Least bytes a second of a body.
+    public var bodyBytesPerSecond = 1024
     /// From an answer to the next head.
     public var idle: Duration = .seconds(60)
     /// Most bytes of a head.
@@ -42,7 +46,11 @@ public struct ServerGuards: Sendable {
     }
 }
 
-/// Closes a connection whose request does not arrive in time, answers a broken head with a problem, and says `100 Continue`.
+/// The rest of a body came too late or too slowly: whoever reads it meets this.
+public struct BodyTooSlow: Error, Sendable {}
+
+/// Closes a connection whose head does not arrive in time, ends a body that is late or slow, answers a broken head with a problem, and says
+/// `100 Continue`.
 final class RequestDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
@@ -53,6 +61,8 @@ final class RequestDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: Scheduled<Void>?
     private var requestsInProgress = 0
     private var isReadingBody = false
+    /// Bytes of the body since the last look at its pace.
+    private var bodyBytes = 0
     /// An answer said `Connection: close`.
     private var isClosing = false
 
@@ -79,17 +89,24 @@ final class RequestDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
         case .head(let head):
             requestsInProgress += 1
             isReadingBody = true
-            start(guards.bodyDeadline, context)
+            bodyBytes = 0
+            stop()
             if requestsInProgress == 1, head.headerFields[.expect]?.lowercased() == "100-continue" {
                 context.writeAndFlush(wrapOutboundOut(.head(HTTPResponse(status: .continue))), promise: nil)
             }
-        case .body: break
+        case .body(let bytes): bodyBytes += bytes.readableBytes
         case .end:
             isReadingBody = false
             stop()
             if isClosing && requestsInProgress == 0 { context.close(promise: nil) }
         }
         context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        // A body that came with its head needs no clock.
+        if isReadingBody && timer == nil { watchBody(guards.bodyDeadline, context) }
+        context.fireChannelReadComplete()
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -112,7 +129,11 @@ final class RequestDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard requestsInProgress == 0, let parserError = error as? HTTPParserError else {
+            let wasReadingBody = isReadingBody && error is HTTPParserError
+            if wasReadingBody { isReadingBody = false }
             context.fireErrorCaught(error)
+            // A body that is broken: whoever reads it answers, and nothing that follows could be trusted.
+            if wasReadingBody { start(.seconds(1), context) }
             return
         }
         stop()
@@ -133,6 +154,23 @@ final class RequestDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
         context.write(wrapOutboundOut(.body(body)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         context.close(promise: nil)
+    }
+
+    /// Looks at the pace of the body time and again, until its deadline.
+    private func watchBody(_ left: Duration, _ context: ChannelHandlerContext) {
+        stop()
+        let step = min(left, guards.bodyPatience)
+        timer = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(step)) { [self] in
+            let least = Int(step / .seconds(1) * Double(guards.bodyBytesPerSecond))
+            guard bodyBytes < least || left <= step else {
+                bodyBytes = 0
+                return watchBody(left - step, context)
+            }
+            // The endpoint that reads the body answers 408; a connection whose endpoint does not read it is closed a moment later.
+            isReadingBody = false
+            context.fireErrorCaught(BodyTooSlow())
+            start(.seconds(1), context)
+        }
     }
 
     private func start(_ limit: Duration, _ context: ChannelHandlerContext) {

@@ -20,6 +20,8 @@ public struct RateLimitMiddleware: RouterMiddleware {
     private let key: RateQuota
     private let tenant: RateQuota
     private let registry: PrometheusRegistry?
+    /// The policy of a credential without a limit of its own.
+    private let policy: String
 
     /// A credential, or a whole tenant where the subject is nil.
     private struct Name: Hashable {
@@ -36,6 +38,7 @@ public struct RateLimitMiddleware: RouterMiddleware {
         self.key = key
         self.tenant = tenant
         self.registry = registry
+        policy = Self.policy(key, tenant)
         registry?.describe(Self.shed, "Requests that were refused for load, by why")
     }
 
@@ -48,11 +51,10 @@ public struct RateLimitMiddleware: RouterMiddleware {
         let byKey = buckets.take(Name(tenant: principal.tenant, subject: principal.subject), quota: own)
         // A caller over its own quota takes nothing from its tenant's.
         let byTenant = byKey.isAllowed ? buckets.take(Name(tenant: principal.tenant), quota: tenant) : nil
-        context.answerHeaders.set(.rateLimitPolicy, "\(Self.policy("key", own)), \(Self.policy("tenant", tenant))")
-        context.answerHeaders.set(
-            .rateLimit,
-            [Self.state("key", byKey), byTenant.map { Self.state("tenant", $0) }].compactMap { $0 }.joined(
-                separator: ", "))
+        context.answerHeaders.set(.rateLimitPolicy, own == key ? policy : Self.policy(own, tenant))
+        var left = Self.state("key", byKey)
+        if let byTenant { left += ", " + Self.state("tenant", byTenant) }
+        context.answerHeaders.set(.rateLimit, left)
         for (name, decision) in [("key", byKey), ("tenant", byTenant)] {
             guard let decision, !decision.isAllowed else { continue }
             registry?.makeCounter(label: Self.shed, dimensions: [("why", "\(name)_rate")]).increment(by: 1)
@@ -65,12 +67,14 @@ public struct RateLimitMiddleware: RouterMiddleware {
         return try await next(request, context)
     }
 
-    private static func policy(_ name: String, _ quota: RateQuota) -> String {
-        "\"\(name)\";q=\(quota.requests);w=\(Int(quota.window / .seconds(1)))"
+    private static func policy(_ key: RateQuota, _ tenant: RateQuota) -> String {
+        [("key", key), ("tenant", tenant)].map { name, quota in
+            "\"\(name)\";q=\(quota.requests);w=\(Int(quota.window / .seconds(1)))"
+        }.joined(separator: ", ")
     }
 
     private static func state(_ name: String, _ decision: RateDecision) -> String {
-        "\"\(name)\";r=\(decision.remaining);t=\(decision.resetSeconds)"
+        "\"" + name + "\";r=" + String(decision.remaining) + ";t=" + String(decision.resetSeconds)
     }
 }
 

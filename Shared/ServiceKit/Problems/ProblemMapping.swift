@@ -1,5 +1,6 @@
 import Hummingbird
 import HTTPTypes
+import NIOHTTP1
 import PostgresClient
 public import WireFormat
 
@@ -12,6 +13,8 @@ extension Problem {
         case let error as PostgresError: self.init(postgres: error)
         case let error as HTTPError: self.init(http: error.status, message: error.body)
         case let error as any HTTPResponseError: self.init(http: error.status, message: nil)
+        case is BodyTooSlow: self.init(.requestTimeout, "The body did not arrive in time.")
+        case is HTTPParserError: self.init(.invalidHeader, "The body is not valid HTTP/1.1.")
         case is TimeLimitPassed: self.init(.deadline, "There was no result within the deadline.")
         case is CancellationError: self.init(.draining, "The request was given up before it was answered.")
         default: return nil

@@ -60,9 +60,10 @@ public struct TraceContext: Sendable, Equatable {
             || (byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "f"))
     }
 
+    private static let hexadecimal = Array("0123456789abcdef".utf8)
+
     /// Random digits, two a byte; the last byte is never zero, so that the whole is not.
     private static func digits(_ count: Int) -> String {
-        let hexadecimal = Array("0123456789abcdef".utf8)
         var generator = SystemRandomNumberGenerator()
         var text: [UInt8] = []
         text.reserveCapacity(2 * count)

@@ -44,7 +44,12 @@ extension ConstraintRequest {
 
     private mutating func readGroups(_ reader: MemberReader) {
         if let inner = reader.object("groups") {
+            // The bytes differ, or it would be a duplicate member; what looks the same is one group for whoever looks it up.
+            var known: Set<String> = []
             for member in inner.object.members {
+                if !known.insert(member.key).inserted {
+                    inner.fault(member.key, .duplicate, "Another group's name looks the same.")
+                }
                 if member.key.isEmpty || member.key.utf8.count > 256 {
                     inner.fault(member.key, .badFormat, "A group's name has 1 to 256 bytes.")
                 }

@@ -1,0 +1,55 @@
+-- wrk's side of Benchmarks/service.py: requests that no cache answers, at a pace, and what became of each.
+--
+-- Arguments: measure, names (JSON), mean pause of a connection in ms (0: none). A request's id carries the time it was sent at, and the service answers
+-- the id, so that each answer's own latency is known. At the end a line an answer: status, microseconds, seconds since the start.
+local ffi = require("ffi")
+ffi.cdef [[ typedef struct { long sec; long nsec; } moment; int clock_gettime(int, moment *); ]]
+local clock = ffi.new("moment")
+local function now()
+    ffi.C.clock_gettime(1, clock)
+    return tonumber(clock.sec) * 1000000 + tonumber(clock.nsec) / 1000
+end
+
+local threads = {}
+function setup(thread)
+    thread:set("seed", os.time() * 1000 + #threads + tonumber(tostring(now()):sub(-5)))
+    table.insert(threads, thread)
+end
+
+function init(arguments)
+    math.randomseed(seed)
+    measure, names, pause = arguments[1], arguments[2], tonumber(arguments[3])
+    key, begun, sent = os.getenv("BALLAST_LOAD_KEY"), now(), 0
+    statuses, times, moments = {}, {}, {}
+    if pause > 0 then
+        -- Independent callers: exponential pauses.
+        delay = function() return math.floor(-pause * math.log(1 - math.random()) + 0.5) end
+    end
+end
+
+function request()
+    sent = sent + 1
+    local body = string.format('{"assets":%s,"objective":"MinRisk","risk_measure":"%s","risk_free_rate":%.9f,"store":false}', names, measure, math.random() / 10)
+    return string.format("POST /api/portfolio/optimize HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nX-Request-ID: load-%d-%.0f\r\nContent-Length: %d\r\n\r\n%s",
+        key, sent, now(), #body, body)
+end
+
+function response(status, headers, body)
+    if not field then
+        for name in pairs(headers) do if name:lower() == "x-request-id" then field = name end end
+    end
+    local at = now()
+    local since = tonumber((headers[field] or ""):match("(%d+)$"))
+    if since then
+        table.insert(statuses, status)
+        table.insert(times, at - since)
+        table.insert(moments, (at - begun) / 1000000)
+    end
+end
+
+function done()
+    for _, thread in ipairs(threads) do
+        local statuses, times, moments = thread:get("statuses"), thread:get("times"), thread:get("moments")
+        for n = 1, #statuses do print(string.format("answer %d %.0f %.3f", statuses[n], times[n], moments[n])) end
+    end
+end

@@ -50,8 +50,14 @@ struct DurabilityTests {
                         }
                     }
                 }
-                for _ in 0..<20 {
-                    for _ in 0..<Int.random(in: 1...15) { seen.append(try await client.nextChange()) }
+                // Once all rows have been read and acknowledged, no more changes come to a connection.
+                func isComplete() -> Bool {
+                    Set(seen.compactMap { $0.record?["timestamp"]?.stringValue }).count == rows
+                }
+                for _ in 0..<20 where !isComplete() {
+                    for _ in 0..<Int.random(in: 1...15) where !isComplete() {
+                        seen.append(try await client.nextChange())
+                    }
                     client.connection.abort()
                     await Self.drain(client, into: &seen)
                     client = try await notifier.connect(version, token: token, query: "&subscriber=one")
@@ -62,7 +68,7 @@ struct DurabilityTests {
                 }
                 // While the writer still writes, and with heartbeats as every client of Supabase sends them: on a busy machine it
                 // needs longer than a silent client is kept.
-                while Set(seen.compactMap { $0.record?["timestamp"]?.stringValue }).count < rows {
+                while !isComplete() {
                     client.send("heartbeat", "phoenix")
                     seen.append(try await client.nextChange())
                 }

@@ -21,8 +21,11 @@ struct RiskShareLimit {
     private let negative: Matrix
 
     /// The limits of a request.
+    /// - Parameter margin: by how much they are tighter.
     /// - Throws: `OPT-202` where the covariance has no decomposition.
-    static func all(_ request: OptimizeRequest, covariance: Matrix) throws(Problem) -> [RiskShareLimit] {
+    static func all(
+        _ request: OptimizeRequest, covariance: Matrix, margin: Double = 0
+    ) throws(Problem) -> [RiskShareLimit] {
         let wanted = request.constraints
         var result: [RiskShareLimit] = []
         for limit in wanted.riskContribution {
@@ -33,7 +36,8 @@ struct RiskShareLimit {
                 guard let level else { continue }
                 result.append(
                     try RiskShareLimit(
-                        name: limit.name, side: side, level: level, covariance: covariance, members: members))
+                        name: limit.name, side: side, level: side == "max" ? level - margin : level + margin,
+                        covariance: covariance, members: members))
             }
         }
         return result

@@ -72,7 +72,24 @@ struct MeanRiskSolve {
             measure: measure,
             covariance: moments.covariance, constraints: constraints, parameters: parameters, reward: reward,
             deadline: deadline)
-        let shares = try RiskShareLimit.all(request, covariance: moments.covariance)
+        guard !request.constraints.riskContribution.isEmpty else { return try unshared(model) }
+        // A solve that leaves a limit by a rounding is done again with limits tighter by as much.
+        var margin = 0.0
+        var answer = try shared(model, margin: margin)
+        for _ in 0..<3 {
+            let weights = answer.weights
+            let miss = try RiskShareLimit.all(request, covariance: moments.covariance)
+                .reduce(0) { max($0, $1.distance(at: weights)) }
+            guard miss > 5e-10 else { break }
+            margin += 2 * miss
+            answer = try shared(model, margin: margin)
+        }
+        return answer
+    }
+
+    /// The answer with limits of shares that are tighter than asked for by a margin.
+    private func shared(_ model: MeanRisk, margin: Double) throws(Problem) -> Solved {
+        let shares = try RiskShareLimit.all(request, covariance: moments.covariance, margin: margin)
         // What is a cone by itself belongs to the constraints.
         let centre = request.assets.map { _ in 1 / Double(request.assets.count) }
         let cones = shares.map { $0.cone(within: constraints.lower, near: centre) }
@@ -90,7 +107,6 @@ struct MeanRiskSolve {
                 guard codes.contains(error.code) else { throw error }
             }
         }
-        guard !shares.isEmpty else { return try unshared(model) }
         return try sharing(try unshared(model), shares, isConvex: cones.allSatisfy { $0 != nil })
     }
 

@@ -163,3 +163,14 @@ func randomPanel(assets: Int, observations: Int, seed: UInt64, scale: Double = 0
             return factor.map { scale * (drift + beta * $0 + 0.8 * numbers.normal()) }
         })
 }
+
+/// A request for a measure and an objective without constraints, daily.
+func plainRequest(
+    _ panel: ReturnPanel, _ measure: RiskMeasureCode, _ objective: ObjectiveName
+) -> OptimizeRequest {
+    var request = OptimizeRequest(assets: panel.assets)
+    request.riskMeasure = measure
+    request.objective = objective
+    request.periodsPerYear = 252
+    return request
+}

@@ -10,16 +10,6 @@ import WireFormat
 /// splits of 11 `HierarchicalModelTests`, 29 `MeanVariancePropertyTests`, 43 `OracleFamilyTests`.
 @Suite("Defects of the peers")
 struct PeerDefectTests {
-    private func request(
-        _ panel: ReturnPanel, _ measure: RiskMeasureCode, _ objective: ObjectiveName
-    ) -> OptimizeRequest {
-        var request = OptimizeRequest(assets: panel.assets)
-        request.riskMeasure = measure
-        request.objective = objective
-        request.periodsPerYear = 252
-        return request
-    }
-
     private func solved(_ request: OptimizeRequest, _ panel: ReturnPanel) throws -> OptimizationResult {
         let found = try PortfolioOptimization.run(request, panel: panel)
         #expect(Verification.faults(request, panel: panel, result: found) == [])
@@ -30,7 +20,7 @@ struct PeerDefectTests {
     @Test("1: fourth moments of more than fifty assets", arguments: [RiskMeasureCode.kt, .skt, .em, .esm])
     func manyAssets(measure: RiskMeasureCode) throws {
         let panel = try randomPanel(assets: 60, observations: 130, seed: 81)
-        let found = try solved(request(panel, measure, .minimumRisk), panel)
+        let found = try solved(plainRequest(panel, measure, .minimumRisk), panel)
         #expect(found.solution.dualityGap <= 1e-8)
         let equal = [Double](repeating: 1 / 60, count: 60)
         let plain = try #require(RiskMeasures.measure(measure, RiskParameters(alpha: 0.05)))
@@ -42,7 +32,7 @@ struct PeerDefectTests {
     @Test("6: a least number of effective assets in the worst case's ratio is that of the plain ratio")
     func concentration() throws {
         let panel = try randomPanel(assets: 8, observations: 120, seed: 82)
-        var plain = request(panel, .mv, .sharpe)
+        var plain = plainRequest(panel, .mv, .sharpe)
         plain.riskFreeRate = -0.5
         plain.constraints.effectiveAssets = 5
         let expected = try solved(plain, panel)
@@ -66,7 +56,7 @@ struct PeerDefectTests {
     func growth(measure: RiskMeasureCode) throws {
         let panel = try randomPanel(assets: 5, observations: 90, seed: 83, scale: 0.06)
         for objective in [ObjectiveName.utility, .maximumReturn] {
-            var wanted = request(panel, measure, objective)
+            var wanted = plainRequest(panel, measure, objective)
             wanted.riskAversion = 0.02
             let plain = try solved(wanted, panel)
             wanted.kelly = .approx
@@ -116,7 +106,7 @@ struct PeerDefectTests {
     func costs(measure: RiskMeasureCode) throws {
         let panel = try randomPanel(assets: 4, observations: 80, seed: 85)
         let held = zip(panel.assets, [0.4, 0.3, 0.2, 0.1]).map { ConstraintRequest.AssetValue($0, $1) }
-        var wanted = request(panel, measure, .minimumRisk)
+        var wanted = plainRequest(panel, measure, .minimumRisk)
         let free = try solved(wanted, panel)
         wanted.constraints.costs = .init(from: held, linear: .all(0.002), impact: nil)
         let some = try solved(wanted, panel)
@@ -132,7 +122,7 @@ struct PeerDefectTests {
         arguments: [RiskMeasureCode.mv, .cvar, .maximumDrawdown, .evar])
     func nothingBeats(measure: RiskMeasureCode) throws {
         let panel = try randomPanel(assets: 4, observations: 80, seed: 86)
-        var wanted = request(panel, measure, .sharpe)
+        var wanted = plainRequest(panel, measure, .sharpe)
         wanted.riskFreeRate = 5
         #expect(problemCode { try PortfolioOptimization.run(wanted, panel: panel) } == "OPT-203")
     }

@@ -9,11 +9,8 @@ struct RiskShareTests {
     private func request(
         _ panel: ReturnPanel, _ measure: RiskMeasureCode, _ objective: ObjectiveName
     ) -> OptimizeRequest {
-        var request = OptimizeRequest(assets: panel.assets)
-        request.riskMeasure = measure
-        request.objective = objective
+        var request = plainRequest(panel, measure, objective)
         request.riskAversion = measure == .mv ? 3 : 0.1
-        request.periodsPerYear = 252
         request.riskFreeRate = -0.2
         return request
     }

@@ -114,6 +114,7 @@ struct ServerTests {
     func brokenSuccessor() async throws {
         let answer = try await LiveServer.with(register: { router in
             router.get("slow") { _, _ in
+                // Long enough that what follows the request has come before the answer goes.
                 try await Task.sleep(for: .milliseconds(50))
                 return Response(json: ["finished": true])
             }

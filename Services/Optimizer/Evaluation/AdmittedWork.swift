@@ -65,9 +65,11 @@ final class AdmittedSolve: Sendable {
         return try await withThrowingTaskGroup(of: Answer?.self) { group in
             group.addTask { try await body() }
             group.addTask {
+                // The patience itself: before it ends there is nothing to look at.
                 try await Task.sleep(until: start + patience, clock: .continuous)
                 while true {
                     if let since = self.state.withLock({ $0.since }), .now - since > Self.least { return nil }
+                    // The solve begins on a thread of its own, which tells no task: a look ten times a second.
                     try await Task.sleep(for: .milliseconds(100))
                 }
             }

@@ -91,18 +91,7 @@ enum ConstraintSchemas {
                             Schema.oneOf(
                                 CentralityMeasure.allCases.map { $0.rawValue }, "Of a vertex.", standard: "Degree")
                         ),
-                        (
-                            "graph",
-                            Schema.oneOf(
-                                NetworkGraph.allCases.map { $0.rawValue }, "What the network is filtered to.",
-                                standard: "MST")
-                        ),
-                        (
-                            "codependence",
-                            Schema.oneOf(
-                                CentralityRequest.Codependence.allCases.map { $0.rawValue }, "Of pairs.",
-                                standard: "pearson")
-                        ),
+                        graph, codependence,
                         ("min", Schema.number("Least.", Interval(lower: -1e9, upper: 1e9))),
                         ("max", Schema.number("Most.", Interval(lower: -1e9, upper: 1e9))),
                     ])
@@ -112,18 +101,7 @@ enum ConstraintSchemas {
                 Schema.closed(
                     "Of an asset and its neighbours in a network of the assets at most `max` are held.",
                     [
-                        (
-                            "graph",
-                            Schema.oneOf(
-                                NetworkGraph.allCases.map { $0.rawValue }, "What the network is filtered to.",
-                                standard: "MST")
-                        ),
-                        (
-                            "codependence",
-                            Schema.oneOf(
-                                CentralityRequest.Codependence.allCases.map { $0.rawValue }, "Of pairs.",
-                                standard: "pearson")
-                        ),
+                        graph, codependence,
                         (
                             "walk_size",
                             Schema.integer(
@@ -158,6 +136,18 @@ enum ConstraintSchemas {
             ),
             ("units", Schema.oneOf(["annual", "period"], "Of levels of return and risk.", standard: "period")),
         ])
+
+    private static let graph = (
+        "graph",
+        Schema.oneOf(
+            NetworkGraph.allCases.map { $0.rawValue }, "What the network is filtered to.", standard: "MST")
+    )
+
+    private static let codependence = (
+        "codependence",
+        Schema.oneOf(
+            CentralityRequest.Codependence.allCases.map { $0.rawValue }, "Of pairs.", standard: "pearson")
+    )
 
     private static let bound = Schema.any(
         of: [RequestSchemas.weight, RequestSchemas.weights], "A number for every asset, or by asset.")

@@ -182,6 +182,7 @@ final class SolverPool: Sendable {
                 var isBusy = true
                 while isBusy {
                     guard let self, !self.isStopped.load(ordering: .relaxed) else { return }
+                    // A thread of its own, which only looks at the time while solves run, and else waits above.
                     Thread.sleep(forTimeInterval: Self.look)
                     isBusy = watched.map { $0.makeWay() }.contains(true)
                 }

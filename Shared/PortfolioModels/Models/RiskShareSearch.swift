@@ -184,6 +184,9 @@ extension MeanRiskSolve {
 
     private func conflict(_ limits: [RiskShareLimit], _ nearest: [Double]) -> Problem {
         let broken = limits.filter { !$0.holds(at: nearest) }
+        guard !broken.isEmpty else {
+            return Problem(.notConverged, "Rounding stopped the search within the limits of risk contributions.")
+        }
         let relaxations = broken.compactMap { limit in
             limit.share(at: nearest).map { share in
                 Problem.Relaxation(

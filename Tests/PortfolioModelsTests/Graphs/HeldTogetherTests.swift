@@ -66,21 +66,11 @@ struct HeldTogetherTests {
             ]),
     ]
 
-    private func request(
-        _ panel: ReturnPanel, _ measure: RiskMeasureCode, _ objective: ObjectiveName
-    ) -> OptimizeRequest {
-        var request = OptimizeRequest(assets: panel.assets)
-        request.riskMeasure = measure
-        request.objective = objective
-        request.periodsPerYear = 252
-        return request
-    }
-
     @Test("are those of Riskfolio-Lib", .enabled(if: Oracle.isPresent, "shared/oracle is not here"), arguments: limits)
     func peer(limit: Limit) throws {
         for (window, measure, objective, value) in limit.recorded {
             let panel = try Oracle.panel(window)
-            var wanted = request(panel, measure, objective)
+            var wanted = plainRequest(panel, measure, objective)
             limit.apply(&wanted.constraints)
             let found = try PortfolioOptimization.run(wanted, panel: panel)
             try Verification.check(wanted, panel: panel, result: found)
@@ -123,7 +113,7 @@ struct HeldTogetherTests {
         ]
         for (measure, objective, seed) in cases {
             let panel = try randomPanel(assets: 7, observations: 80, seed: seed)
-            var wanted = request(panel, measure, objective)
+            var wanted = plainRequest(panel, measure, objective)
             wanted.riskFreeRate = -0.9
             let plain = wanted
             limit.apply(&wanted.constraints)
@@ -167,7 +157,7 @@ struct HeldTogetherTests {
     @Test("two may be held where two are allowed")
     func most() throws {
         let panel = try randomPanel(assets: 8, observations: 120, seed: 31)
-        var wanted = request(panel, .mv, .minimumRisk)
+        var wanted = plainRequest(panel, .mv, .minimumRisk)
         var values: [Double] = []
         for most in 1...8 {
             var limit = NeighbourhoodRequest()
@@ -188,7 +178,7 @@ struct HeldTogetherTests {
     @Test("a rule that leaves nothing is named, with the number that would do")
     func conflict() throws {
         let panel = try randomPanel(assets: 6, observations: 120, seed: 32)
-        var wanted = request(panel, .mv, .minimumRisk)
+        var wanted = plainRequest(panel, .mv, .minimumRisk)
         wanted.constraints.upperBound = .all(0.2)
         wanted.constraints.network = NeighbourhoodRequest()
         let problem = try #require(caught { _ = try PortfolioOptimization.run(wanted, panel: panel) })
@@ -205,7 +195,7 @@ struct HeldTogetherTests {
     func fewAssets() throws {
         for count in [1, 2] {
             let panel = try randomPanel(assets: count, observations: 50, seed: 33)
-            var wanted = request(panel, .mv, .minimumRisk)
+            var wanted = plainRequest(panel, .mv, .minimumRisk)
             wanted.constraints.network = NeighbourhoodRequest()
             wanted.constraints.clusters = ClusterLimitRequest()
             let found = try PortfolioOptimization.run(wanted, panel: panel)
@@ -219,7 +209,7 @@ struct HeldTogetherTests {
         arguments: ["RiskParity", "WorstCase", "MVSK", "HRP", "NearOptimal"])
     func refused(model: String) throws {
         let panel = try randomPanel(assets: 4, observations: 60, seed: 34)
-        var wanted = request(panel, .mv, .minimumRisk)
+        var wanted = plainRequest(panel, .mv, .minimumRisk)
         wanted.model = try #require(ModelName(rawValue: model))
         for (name, apply) in [
             ("network", { (c: inout ConstraintRequest) in c.network = NeighbourhoodRequest() }),

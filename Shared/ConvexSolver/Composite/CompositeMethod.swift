@@ -58,6 +58,7 @@ extension CompositeProgram.Part {
                 map, tail: shape.function(count: map.rows),
                 shifts: shifts.map { (index: $0.index, coefficient: $0.coefficient) })
         case .ordered(let levels, let order, let map): OrderedAverage(map, order: order, levels: levels)
+        case .meanDifference(let factor, let map): SmoothedMeanDifference(map, factor: factor)
         case .quadratic(let matrix, let map, let scale): QuadraticBlock(matrix, map, scale: scale)
         case .logarithms(let weights, let columns): LogarithmicBarrier(weights: weights, columns: columns)
         case .geometricMeans(let level, let roots, let columns, let matrix):

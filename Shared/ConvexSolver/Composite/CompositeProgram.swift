@@ -40,6 +40,8 @@ public struct CompositeProgram: Sendable {
         case drawdowns(Shape, RowMap, shifts: [Entry])
         /// `sum_k weight_k (sum of the count_k largest arguments)`; the order is that of falling arguments as far as it is known.
         case ordered([OrderedLevel], order: [Int], RowMap)
+        /// `factor sum_{i<j} |argument_i - argument_j|` with its corners rounded: near enough to find the neighbourhood of an optimum.
+        case meanDifference(factor: Double, RowMap)
         /// `x'P x / v_scale` of `x = v - reference v_scale`.
         case quadratic(Matrix, CoordinateMap, scale: Int?)
         /// `-sum_i weight_i log v_columns_i`, weights above zero.

@@ -50,6 +50,7 @@ private struct ScenarioGraph {
 /// ordered weighted averaging objective, European Journal of Operational Research 148.
 final class OrderedAverage: Block {
     private let map: RowMap
+    /// Scenarios by rank.
     private let order: [Int]
     private let levels: [OrderedLevel]
     /// Force of the scenarios that are in for certain, per unit of the multiplier.
@@ -60,6 +61,8 @@ final class OrderedAverage: Block {
     private var quantileStep: [Double]
     private let hinge: Hinge
     private var argument: [Double]
+    /// The arguments, or their directions, by rank.
+    private var ranked: [Double]
     private var near: [Double]
     private var rows = Matrix(rows: 0, columns: 0)
     private var product = Matrix(rows: 0, columns: 0)
@@ -77,16 +80,23 @@ final class OrderedAverage: Block {
         self.levels = levels
         var first: [Int] = []
         var costs: [Double] = []
-        base = [Double](repeating: 0, count: map.rows)
+        var certain = [Double](repeating: 0, count: map.rows + 1)
         for level in levels {
             first.append(costs.count)
-            for rank in 0..<level.inside { base[order[rank]] += level.weight }
+            certain[level.inside] += level.weight
             costs += [Double](repeating: level.weight, count: level.window)
+        }
+        // A level's scenarios in for certain are those of all ranks below it.
+        base = [Double](repeating: 0, count: map.rows)
+        for rank in order.indices.reversed() {
+            certain[rank] += certain[rank + 1]
+            base[order[rank]] = certain[rank + 1]
         }
         self.first = first + [costs.count]
         hinge = Hinge(count: costs.count, cost: .linear(costs))
         near = [Double](repeating: 0, count: costs.count)
         argument = [Double](repeating: 0, count: map.rows)
+        (ranked, dualSeries) = (argument, argument)
         let widest = levels.map { $0.window }.max() ?? 0
         let (width, scenarios) = (map.columns.count, map.rows)
         let squares = levels.reduce(0) { $0 + $1.window * $1.window }
@@ -103,25 +113,42 @@ final class OrderedAverage: Block {
     var needsCommonStep: Bool { false }
     private(set) var ownResidual = 0.0
 
-    var dualSeries: [Double] {
-        var series = base.map { $0 * multiplier }
-        let force = hinge.force
-        forEachRow { row, scenario, _ in series[scenario] += force[row] }
-        return series
+    private(set) var dualSeries: [Double]
+
+    /// Arguments by row, less the level's quantile or its step.
+    private func spread(_ quantile: [Double]) {
+        for rank in order.indices { ranked[rank] = argument[order[rank]] }
+        Self.spread(ranked, levels, first, quantile, &near)
     }
 
-    private var multiplier = 1.0
-
-    /// Calls with row, scenario and level.
-    private func forEachRow(_ body: (Int, Int, Int) -> Void) {
+    private static func spread(
+        _ ranked: [Double], _ levels: [OrderedLevel], _ first: [Int], _ quantile: [Double], _ near: inout [Double]
+    ) {
+        let ranked = ranked.span
+        var out = near.mutableSpan
         for (k, level) in levels.enumerated() {
-            for i in 0..<level.window { body(first[k] + i, order[level.inside + i], k) }
+            let (row, middle) = (first[k], quantile[k])
+            for i in 0..<level.window { out[row + i] = ranked[level.inside + i] - middle }
         }
     }
 
-    private func spread() {
+    /// Adds each row's `force - weight x shift of its level` to its scenario.
+    private func gather(_ forces: [Double], _ weights: [Double]?, _ shift: [Double], into series: inout [Double]) {
+        var sums = [Double](repeating: 0, count: order.count)
+        Self.gather(forces, weights ?? forces, shift, levels, first, &sums)
+        for rank in order.indices { series[order[rank]] += sums[rank] }
+    }
+
+    private static func gather(
+        _ forces: [Double], _ weights: [Double], _ shift: [Double], _ levels: [OrderedLevel], _ first: [Int],
+        _ sums: inout [Double]
+    ) {
+        let forces = forces.span
+        let weights = weights.span
+        var out = sums.mutableSpan
         for (k, level) in levels.enumerated() {
-            for i in 0..<level.window { near[first[k] + i] = argument[order[level.inside + i]] - quantile[k] }
+            let (row, rank, move) = (first[k], level.inside, shift[k])
+            for i in 0..<level.window { out[rank + i] += forces[row + i] - weights[row + i] * move }
         }
     }
 
@@ -132,14 +159,13 @@ final class OrderedAverage: Block {
             let rank = min(max(Int((level.count - Double(level.inside)).rounded(.down)), 0), max(level.window - 1, 0))
             quantile[k] = sorted.isEmpty ? 0 : sorted[rank]
         }
-        spread()
+        spread(quantile)
         hinge.start(near, v, multiplier: multiplier, mu: mu)
     }
 
     func evaluate(_ v: [Double], multiplier: Double) -> Double {
-        self.multiplier = multiplier
         map.argument(v, into: &argument)
-        spread()
+        spread(quantile)
         var value = hinge.evaluate(near, v, multiplier: multiplier)
         let force = hinge.force
         var (worst, size) = (0.0, 0.0)
@@ -153,6 +179,9 @@ final class OrderedAverage: Block {
             size = max(size, multiplier * abs(rest), abs(sum))
         }
         ownResidual = size > 0 ? worst / size : 0
+        var series = base.map { $0 * multiplier }
+        gather(force, nil, [Double](repeating: 0, count: levels.count), into: &series)
+        dualSeries = series
         return value + Vector.dot(base, argument)
     }
 
@@ -222,16 +251,12 @@ final class OrderedAverage: Block {
     private func settle(
         _ forces: [Double], _ pull: (Int) -> Double, _ shift: inout [Double], into series: inout [Double]
     ) {
-        let weights = hinge.weights
-        for (k, level) in levels.enumerated() {
+        for k in levels.indices {
             var sum = -pull(k)
             for row in first[k]..<first[k + 1] { sum += forces[row] }
             shift[k] = total[k] > 0 ? sum / total[k] : 0
-            for i in 0..<level.window {
-                let row = first[k] + i
-                series[order[level.inside + i]] += forces[row] - weights[row] * shift[k]
-            }
         }
+        gather(forces, hinge.weights, shift, into: &series)
     }
 
     func addMultiplierColumn(to column: inout [Double], multiplier: Double) -> Double {
@@ -268,14 +293,16 @@ final class OrderedAverage: Block {
 
     func recover(_ dv: [Double], multiplierStep: Double, multiplier: Double) {
         map.direction(dv, into: &argument)
+        for rank in order.indices { ranked[rank] = argument[order[rank]] }
         let weights = hinge.weights
         for (k, level) in levels.enumerated() {
+            let (row, rank) = (first[k], level.inside)
             var sum = 0.0
-            for i in 0..<level.window { sum += weights[first[k] + i] * argument[order[level.inside + i]] }
-            let step = (total[k] > 0 ? sum / total[k] : 0) + shift[k] + multiplierStep * perMultiplierShift[k]
-            quantileStep[k] = step
-            for i in 0..<level.window { near[first[k] + i] = argument[order[level.inside + i]] - step }
+            for i in 0..<level.window { sum += weights[row + i] * ranked[rank + i] }
+            quantileStep[k] =
+                (total[k] > 0 ? sum / total[k] : 0) + shift[k] + multiplierStep * perMultiplierShift[k]
         }
+        Self.spread(ranked, levels, first, quantileStep, &near)
         hinge.recover(near, dv, multiplierStep: multiplierStep, multiplier: multiplier)
     }
 

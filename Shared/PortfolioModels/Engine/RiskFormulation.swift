@@ -10,10 +10,13 @@ protocol ConvexRiskMeasure: RiskMeasure {
     func formulate(in program: inout RiskProgram) -> RiskFormulation
     /// Whether the formulation takes the order of the scenarios as known near a portfolio (`OrderingWindow`).
     static var needsOrdering: Bool { get }
+    /// Whether the formulation that knows no order has merged levels over all scenarios: another such round then comes near enough.
+    func mergesLevels(count: Int) -> Bool
 }
 
 extension ConvexRiskMeasure {
     static var needsOrdering: Bool { false }
+    func mergesLevels(count: Int) -> Bool { false }
 }
 
 /// A measure as linear terms and parts of a composite program.
@@ -251,7 +254,7 @@ enum OrderingWindow: Sendable {
     case near(returns: [Double], width: Double, merged: Int = 1)
 
     /// Rounds of windows after a first solve that knows nothing: a rough one where many levels merge, then all of them in narrow windows.
-    static let quick: [(width: Double, isRough: Bool)] = [(0.1, true), (0.015, false), (0.02, false), (0.05, false)]
+    static let quick: [(width: Double, isRough: Bool)] = [(0.1, true), (0.008, false), (0.02, false), (0.05, false)]
     /// Where those prove nothing: ever wider windows from the start.
     static let careful: [(width: Double, isRough: Bool)] = [0.05, 0.02, 0.02, 0.05, 0.1, 0.3].map { ($0, false) }
 

@@ -68,20 +68,25 @@ struct ConventionalRisk: Sendable {
     ]
 
     /// The measure of a series of returns per period.
-    func value(of x: [Double]) -> Double {
+    func value(of series: ReturnSeries) -> Double {
         switch rule {
-        case .own: return base.value(of: x)
-        case .half: return base.value(of: x) / 2
+        case .own: return base.value(of: series)
+        case .half: return base.value(of: series) / 2
         case .square:
-            let root = base.value(of: x)
+            let root = base.value(of: series)
             return root * root
         case .nextWorst(let compounded):
-            let series = compounded.map { DrawdownSeries(x, compounded: $0).asReturns } ?? x
-            return -(OrderStatistics.smallest(rank(x.count), of: series).last ?? 0)
+            let losses = compounded.map { series.negatedDrawdowns(compounded: $0) } ?? series
+            let rank = rank(series.count)
+            return series.values.isEmpty ? 0 : -losses.lowest(rank)[rank - 1]
         case .belowZero:
-            return SeriesMath.rootMeanSquare(x.map { min($0, 0) }, divisor: Double(max(x.count, 1)))
+            return SeriesMath.rootMeanSquare(
+                series.values.map { min($0, 0) }, divisor: Double(max(series.count, 1)))
         }
     }
+
+    /// The measure of a series that nothing else is asked of.
+    func value(of x: [Double]) -> Double { value(of: ReturnSeries(x)) }
 
     /// How the measure moves with each period's return.
     func sensitivity(at x: [Double]) -> [Double] {

@@ -118,6 +118,7 @@ public struct PortfolioEvaluation: Sendable {
         let convention = request.data.convention
         let wanted = request.measures ?? RiskMeasures.all.map { $0.code }
         let isLost = x.contains { $0 <= -1 }
+        let series = ReturnSeries(x)
         let mean = SeriesMath.mean(x)
         let size = x.reduce(0) { max($0, abs($1)) }
         var undefined: [String] = []
@@ -132,7 +133,7 @@ public struct PortfolioEvaluation: Sendable {
                 if measure != nil { undefined.append(name) }
                 continue
             }
-            let value = measure.value(of: x)
+            let value = measure.value(of: series)
             let noise =
                 1e-13 * (measure.degree == 2 ? size * size : measure.degree == 4 ? size * size * size * size : size)
             let ratio = value > noise ? (mean - rate) / value : nil

@@ -33,10 +33,11 @@ public struct PortfolioMetrics: Sendable {
         hasTarget: Bool = true
     ) {
         var warnings: [PortfolioWarning] = []
+        let series = ReturnSeries(x)
         let root = periodsPerYear.squareRoot()
         let size = x.reduce(0) { max($0, abs($1)) }
         func measured(_ code: RiskMeasureCode, _ parameters: RiskParameters = parameters) -> Double {
-            RiskMeasures.measure(code, parameters)?.value(of: x) ?? .nan
+            RiskMeasures.measure(code, parameters)?.value(of: series) ?? .nan
         }
         func ratio(_ name: String, _ above: Double, _ below: Double, least: Double, _ why: String) -> Double? {
             if below > least, above.isFinite, below.isFinite { return above / below }
@@ -47,7 +48,7 @@ public struct PortfolioMetrics: Sendable {
         atRate.target = riskFreeRate / periodsPerYear
         let expected = expectedReturn ?? periodsPerYear * SeriesMath.mean(x)
         let volatility = root * measured(.mv)
-        let semi = ConventionalRisk(.msv, parameters, convention: convention)?.value(of: x) ?? .nan
+        let semi = ConventionalRisk(.msv, parameters, convention: convention)?.value(of: series) ?? .nan
         let downside = root * (convention == .riskfolio ? measured(.slpm, atRate) : semi)
         let isLost = x.contains { $0 <= -1 }
         // The other two draw down what is added up, not what is compounded.
@@ -83,7 +84,7 @@ public struct PortfolioMetrics: Sendable {
         for type in RiskMeasures.all where scope == .all || (scope == .plain && !Self.costly.contains(type.code)) {
             if isLost, type.code.rawValue.hasSuffix("_Rel") { continue }
             let measure = ConventionalRisk(type.code, parameters, convention: convention, hasTarget: hasTarget)
-            risks.append(.init(type.code.rawValue, measure?.value(of: x)))
+            risks.append(.init(type.code.rawValue, measure?.value(of: series)))
         }
         if let warning = Self.missing(convention, among: risks.map { $0.name }) { warnings.append(warning) }
         risk = risks.map { .init($0.name, $0.value.flatMap { $0.isFinite ? $0 : nil }) }

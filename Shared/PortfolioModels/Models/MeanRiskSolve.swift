@@ -125,24 +125,28 @@ struct MeanRiskSolve {
     }
 
     /// Whether an ordered average is in the objective or a limit.
-    var hasOrder: Bool {
-        let codes = [request.riskMeasure] + request.constraints.maxRisk.map { $0.measure }
-        return codes.contains { code in
-            let measure = RiskMeasures.all.first { $0.code == code }
-            return (measure as? any ConvexRiskMeasure.Type)?.needsOrdering ?? false
-        }
+    var hasOrder: Bool { measures.contains { type(of: $0).needsOrdering } }
+
+    /// The measures of the objective and of limits.
+    private var measures: [any ConvexRiskMeasure] {
+        let limits = request.constraints.maxRisk.map { $0.measure }
+        let named = (given == nil ? [request.riskMeasure] : []) + limits
+        return (given.map { [$0] } ?? [])
+            + named.compactMap { RiskMeasures.measure($0, parameters) as? any ConvexRiskMeasure }
     }
 
     /// Rounds of ever narrower windows: merged levels find the neighbourhood, all levels the solution. The bound says when it is found.
     private func ordered(_ model: MeanRisk) throws(Problem) -> Solved {
         var best: Solved?
+        let mergesLevels = measures.contains { $0.mergesLevels(count: panel.observations) }
         for rounds in [OrderingWindow.quick, OrderingWindow.careful] {
             var attempt = model
             attempt.isRough = rounds.contains { $0.isRough }
+            attempt.nearby = neighbour(of: model)
             var weights = try attempt.solve(
                 request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
             ).weights
-            for round in rounds {
+            for round in rounds where !round.isRough || mergesLevels {
                 attempt.ordering = .near(
                     returns: panel.portfolioReturns(weights), width: round.width,
                     merged: round.isRough ? OrderingWindow.merged(panel.observations) : 1)
@@ -168,6 +172,12 @@ struct MeanRiskSolve {
                 .notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
         }
         return best.pointedOut
+    }
+
+    /// The mean-variance portfolio of the same objective: close to that of any measure of dispersion. Nil where it has none.
+    private func neighbour(of model: MeanRisk) -> [Double]? {
+        guard constraints.convex.isEmpty, constraints.soft.isEmpty else { return nil }
+        return try? quadraticPart(model).weights
     }
 
     func quadratic(_ model: MeanRisk) throws(Problem) -> Solved {

@@ -14,9 +14,8 @@ public struct AverageDrawdown: RiskMeasure {
 
     public init(_ parameters: RiskParameters) {}
 
-    public func value(of x: [Double]) -> Double {
-        let series = DrawdownSeries(x, compounded: false)
-        return SeriesMath.mean(series.depth)
+    public func value(of series: ReturnSeries) -> Double {
+        SeriesMath.mean(series.drawdowns.depth)
     }
 
     public func sensitivity(at x: [Double]) -> [Double] {

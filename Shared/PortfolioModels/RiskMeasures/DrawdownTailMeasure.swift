@@ -9,8 +9,8 @@ public protocol DrawdownTailMeasure: RiskMeasure {
 
 extension DrawdownTailMeasure {
     /// The tail measure of the negated drawdowns.
-    public func value(of x: [Double]) -> Double {
-        tail.value(of: DrawdownSeries(x, compounded: Self.isCompounded).asReturns)
+    public func value(of series: ReturnSeries) -> Double {
+        tail.value(of: series.negatedDrawdowns(compounded: Self.isCompounded))
     }
 
     /// The chain rule through the drawdowns.

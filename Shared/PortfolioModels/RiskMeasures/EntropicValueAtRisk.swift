@@ -22,7 +22,7 @@ public struct EntropicValueAtRisk: RiskMeasure {
 
     public init(_ parameters: RiskParameters) { alpha = parameters.alpha }
 
-    public func value(of x: [Double]) -> Double { solve(x).value }
+    public func value(of series: ReturnSeries) -> Double { solve(series.values).value }
 
     public func sensitivity(at x: [Double]) -> [Double] { solve(x).tilt.map { -$0 } }
 

@@ -11,14 +11,15 @@ protocol EvenMomentMeasure: ConvexRiskMeasure {
 }
 
 extension EvenMomentMeasure {
-    private func deviations(_ x: [Double]) -> [Double] {
-        let centred = SeriesMath.centred(x)
-        return Self.isOneSided ? centred.map { min($0, 0) } : centred
+    private func counted(_ deviations: [Double]) -> [Double] {
+        Self.isOneSided ? deviations.map { min($0, 0) } : deviations
     }
 
-    public func value(of x: [Double]) -> Double { moment.value(of: deviations(x)) }
+    public func value(of series: ReturnSeries) -> Double { moment.value(of: counted(series.deviations)) }
 
-    public func sensitivity(at x: [Double]) -> [Double] { SeriesMath.throughMean(moment.slope(at: deviations(x))) }
+    public func sensitivity(at x: [Double]) -> [Double] {
+        SeriesMath.throughMean(moment.slope(at: counted(SeriesMath.centred(x))))
+    }
 
     func formulate(in program: inout RiskProgram) -> RiskFormulation {
         let shape = CompositeProgram.Shape.powerMean(

@@ -17,8 +17,8 @@ public struct FirstLowerPartialMoment: RiskMeasure {
 
     public init(_ parameters: RiskParameters) { target = parameters.target }
 
-    public func value(of x: [Double]) -> Double {
-        SeriesMath.mean(x.map { max(target - $0, 0) })
+    public func value(of series: ReturnSeries) -> Double {
+        SeriesMath.mean(series.values.map { max(target - $0, 0) })
     }
 
     public func targetShare(at x: [Double]) -> Double { -target * sensitivity(at: x).reduce(0, +) }

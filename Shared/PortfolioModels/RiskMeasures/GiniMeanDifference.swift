@@ -13,9 +13,9 @@ public struct GiniMeanDifference: OrderedWeightedAverage {
 
     public init(_ parameters: RiskParameters) {}
 
-    public func value(of x: [Double]) -> Double {
+    public func value(of series: ReturnSeries) -> Double {
         // On deviations: the coefficients add up to zero, and a level shift must not cost digits.
-        zip(coefficients(count: x.count), SeriesMath.centred(x).sorted()).reduce(0) { $0 + $1.0 * $1.1 }
+        zip(coefficients(count: series.count), SeriesMath.centred(series.ascending)).reduce(0) { $0 + $1.0 * $1.1 }
     }
 
     public func coefficients(count: Int) -> [Double] {

@@ -14,8 +14,8 @@ public struct MeanAbsoluteDeviation: RiskMeasure {
 
     public init(_ parameters: RiskParameters) {}
 
-    public func value(of x: [Double]) -> Double {
-        SeriesMath.mean(SeriesMath.centred(x).map { abs($0) })
+    public func value(of series: ReturnSeries) -> Double {
+        SeriesMath.mean(series.deviations.map { abs($0) })
     }
 
     public func sensitivity(at x: [Double]) -> [Double] {

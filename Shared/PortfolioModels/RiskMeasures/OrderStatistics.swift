@@ -13,17 +13,20 @@ struct OrderStatistics {
     static func smallest(_ count: Int, of x: [Double]) -> [Double] {
         guard count < x.count / 8 else { return Array(x.sorted().prefix(count)) }
         guard count > 0 else { return [] }
-        var kept = x.prefix(count).sorted()
-        for value in x.dropFirst(count) where value < kept[count - 1] {
-            // Insertion from above: after the first few values hardly any belongs to the tail.
-            var at = count - 1
-            while at > 0, kept[at - 1] > value {
-                kept[at] = kept[at - 1]
-                at -= 1
-            }
-            kept[at] = value
+        // What is below the tail's present end is gathered; the tail is cut anew when as many again have come, whatever their order.
+        var kept: [Double] = []
+        kept.reserveCapacity(4 * count)
+        var end = Double.infinity
+        for value in x where value < end {
+            kept.append(value)
+            guard kept.count == 4 * count else { continue }
+            kept.sort()
+            kept.removeLast(3 * count)
+            end = kept[count - 1]
         }
-        return kept
+        // Infinite values are not below the end; they belong to a tail that has nothing else.
+        let missing = max(0, count - kept.count)
+        return Array(kept.sorted().prefix(count)) + [Double](repeating: .infinity, count: missing)
     }
 
     /// `sum_i coefficients[i] x_(i)`, from the worst on.
@@ -74,7 +77,9 @@ enum TailCoefficients {
         guard count > 0, levels >= 2, alpha > lowest else { return conditional(alpha: alpha, count: count) }
         let step = (alpha - lowest) / Double(levels - 1)
         let level = (0..<levels).map { $0 == levels - 1 ? alpha : lowest + step * Double($0) }
+        // Each level's coefficients are one number up to its rank and a remainder there: sums from the end make them all.
         var coefficients = [Double](repeating: 0, count: rank(alpha: alpha, count: count))
+        var remainders = coefficients
         for i in 0..<levels {
             let weight: Double
             if i == levels - 1 {
@@ -82,10 +87,12 @@ enum TailCoefficients {
             } else {
                 weight = (level[i + 1] - (i == 0 ? 0 : level[i - 1])) * level[i] / (alpha * alpha)
             }
-            for (rank, c) in conditional(alpha: level[i], count: count).enumerated() {
-                coefficients[rank] += weight * c
-            }
+            let last = rank(alpha: level[i], count: count) - 1
+            let share = 1 / (level[i] * Double(count))
+            if last > 0 { coefficients[last - 1] -= weight * share }
+            remainders[last] -= weight * (1 - share * Double(last))
         }
-        return coefficients
+        for i in coefficients.indices.dropLast().reversed() { coefficients[i] += coefficients[i + 1] }
+        return zip(coefficients, remainders).map { $0 + $1 }
     }
 }

@@ -9,12 +9,28 @@ import WireFormat
 /// ```
 /// Each level is a quantile with a hinge over the scenarios near it. A first solve with a few merged levels finds the neighbourhood; then
 /// all levels are taken, each with the scenarios that may still change sides.
-protocol OrderedFormulation: OrderedWeightedAverage, ConvexRiskMeasure {}
+protocol OrderedFormulation: OrderedWeightedAverage, ConvexRiskMeasure {
+    /// Of a measure that is a mean of the differences of all pairs, what a difference counts: where nothing is known of the order, its
+    /// corners are rounded rather than its levels merged.
+    static func pairWeight(count: Int) -> Double?
+}
 
 extension OrderedFormulation {
     static var needsOrdering: Bool { true }
+    static func pairWeight(count: Int) -> Double? { nil }
 
     func formulate(in program: inout RiskProgram) -> RiskFormulation { side(-1, in: &program) }
+
+    func mergesLevels(count: Int) -> Bool {
+        Self.pairWeight(count: count) == nil
+            && Self.tailWindow(ranks: coefficients(count: count).count, count: count) == nil
+    }
+
+    /// How many of the worst scenarios stand for a tail of so many ranks; nil where the measure is of all scenarios.
+    private static func tailWindow(ranks: Int, count: Int) -> Int? {
+        let window = ranks * 5 / 2 + 20
+        return window < count / 2 ? window : nil
+    }
 
     /// The average of `sign x returns` as losses.
     func side(_ sign: Double, in program: inout RiskProgram) -> RiskFormulation {
@@ -22,6 +38,13 @@ extension OrderedFormulation {
         let given = coefficients(count: count)
         let weights = (0..<count).map { $0 < given.count ? -given[$0] : 0 }
         let map = RowMap(program.model.returns, columns: program.weights, sign: sign)
+        if case .unknown = program.ordering, let factor = Self.pairWeight(count: count) {
+            return RiskFormulation(pieces: [
+                .init(
+                    part: .meanDifference(factor: factor, map), basis: .returns(sign: sign),
+                    envelope: .ordered(weights))
+            ])
+        }
         let (order, levels) = Self.levels(weights, program, sign)
         var pieces = [
             RiskFormulation.Piece(
@@ -45,7 +68,13 @@ extension OrderedFormulation {
         func step(_ k: Int) -> Double { weights[k - 1] - weights[k] }
         switch program.ordering {
         case .unknown:
-            let order = Array(0..<count)
+            // Of a tail only scenarios count that are near it at the start; the next round sees who came to it since.
+            let tail = Self.tailWindow(ranks: steps.last ?? 0, count: count)
+            let window = tail ?? count
+            let order =
+                tail != nil
+                ? program.start.indices.sorted { sign * program.start[$0] > sign * program.start[$1] }
+                : Array(0..<count)
             let groups = min(steps.count, 12)
             return (
                 order,
@@ -53,7 +82,7 @@ extension OrderedFormulation {
                     let members = steps[(g * steps.count / groups)..<((g + 1) * steps.count / groups)]
                     let weight = members.reduce(0) { $0 + step($1) }
                     let centre = members.reduce(0) { $0 + step($1) * Double($1) } / weight
-                    return OrderedLevel(weight: weight, count: centre, inside: 0, window: count)
+                    return OrderedLevel(weight: weight, count: centre, inside: 0, window: window)
                 }
             )
         case .near(let returns, let width, let wanted):
@@ -94,8 +123,13 @@ extension RangeMeasure where Side: OrderedFormulation {
     }
 }
 
-extension GiniMeanDifference: OrderedFormulation {}
+extension GiniMeanDifference: OrderedFormulation {
+    static func pairWeight(count: Int) -> Double? { count > 1 ? 2 / (Double(count) * Double(count - 1)) : nil }
+}
 extension TailGini: OrderedFormulation {}
 extension TailGiniRange: ConvexRiskMeasure {
     static var needsOrdering: Bool { true }
+    func mergesLevels(count: Int) -> Bool {
+        losses.mergesLevels(count: count) || gains.mergesLevels(count: count)
+    }
 }

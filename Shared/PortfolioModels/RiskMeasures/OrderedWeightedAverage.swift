@@ -6,9 +6,9 @@ public protocol OrderedWeightedAverage: RiskMeasure {
 
 extension OrderedWeightedAverage {
     /// The weighted sum.
-    public func value(of x: [Double]) -> Double {
-        let coefficients = coefficients(count: x.count)
-        return zip(coefficients, OrderStatistics.smallest(coefficients.count, of: x)).reduce(0) { $0 + $1.0 * $1.1 }
+    public func value(of series: ReturnSeries) -> Double {
+        let coefficients = coefficients(count: series.count)
+        return zip(coefficients, series.lowest(coefficients.count)).reduce(0) { $0 + $1.0 * $1.1 }
     }
 
     /// Each coefficient at the period that holds its rank.

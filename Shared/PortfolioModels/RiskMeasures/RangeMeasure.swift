@@ -9,8 +9,8 @@ public protocol RangeMeasure: RiskMeasure {
 
 extension RangeMeasure {
     /// Both sides added.
-    public func value(of x: [Double]) -> Double {
-        losses.value(of: x) + gains.value(of: x.map { -$0 })
+    public func value(of series: ReturnSeries) -> Double {
+        losses.value(of: series) + gains.value(of: series.turned)
     }
 
     /// The difference of the sides' sensitivities: the gain side sees the series turned over.

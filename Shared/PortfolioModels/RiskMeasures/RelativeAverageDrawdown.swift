@@ -13,9 +13,8 @@ public struct RelativeAverageDrawdown: RiskMeasure {
 
     public init(_ parameters: RiskParameters) {}
 
-    public func value(of x: [Double]) -> Double {
-        let series = DrawdownSeries(x, compounded: true)
-        return SeriesMath.mean(series.depth)
+    public func value(of series: ReturnSeries) -> Double {
+        SeriesMath.mean(series.compoundedDrawdowns.depth)
     }
 
     public func sensitivity(at x: [Double]) -> [Double] {

@@ -13,9 +13,8 @@ public struct RelativeUlcerIndex: RiskMeasure {
 
     public init(_ parameters: RiskParameters) {}
 
-    public func value(of x: [Double]) -> Double {
-        let series = DrawdownSeries(x, compounded: true)
-        return SeriesMath.rootMeanSquare(series.depth, divisor: Double(max(x.count, 1)))
+    public func value(of series: ReturnSeries) -> Double {
+        SeriesMath.rootMeanSquare(series.compoundedDrawdowns.depth, divisor: Double(max(series.count, 1)))
     }
 
     public func sensitivity(at x: [Double]) -> [Double] {

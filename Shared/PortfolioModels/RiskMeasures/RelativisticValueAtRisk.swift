@@ -30,7 +30,7 @@ public struct RelativisticValueAtRisk: RiskMeasure {
         kappa = parameters.kappa
     }
 
-    public func value(of x: [Double]) -> Double { solve(x).value }
+    public func value(of series: ReturnSeries) -> Double { solve(series.values).value }
 
     public func sensitivity(at x: [Double]) -> [Double] { solve(x).tilt.map { -$0 } }
 

@@ -62,8 +62,8 @@ public protocol RiskMeasure: Sendable {
     /// Takes the parameters that the measure needs.
     init(_ parameters: RiskParameters)
 
-    /// The measure of the series `x` of T returns per period; positive is bad. Zero for an empty series.
-    func value(of x: [Double]) -> Double
+    /// The measure of a series of T returns per period; positive is bad. Zero for an empty series.
+    func value(of series: ReturnSeries) -> Double
 
     /// What a target adds to the measure at `x`: zero for all but the lower partial moments.
     func targetShare(at x: [Double]) -> Double
@@ -75,6 +75,9 @@ public protocol RiskMeasure: Sendable {
 extension RiskMeasure {
     /// The code, from a value.
     public var code: RiskMeasureCode { Self.code }
+
+    /// The measure of the series `x` of T returns per period.
+    public func value(of x: [Double]) -> Double { value(of: ReturnSeries(x)) }
 
     public func targetShare(at x: [Double]) -> Double { 0 }
 

@@ -17,8 +17,9 @@ public struct SecondLowerPartialMoment: RiskMeasure {
 
     public init(_ parameters: RiskParameters) { target = parameters.target }
 
-    public func value(of x: [Double]) -> Double {
-        SeriesMath.rootMeanSquare(x.map { max(target - $0, 0) }, divisor: SeriesMath.degreesOfFreedom(x))
+    public func value(of series: ReturnSeries) -> Double {
+        SeriesMath.rootMeanSquare(
+            series.values.map { max(target - $0, 0) }, divisor: SeriesMath.degreesOfFreedom(series.values))
     }
 
     public func targetShare(at x: [Double]) -> Double { -target * sensitivity(at: x).reduce(0, +) }

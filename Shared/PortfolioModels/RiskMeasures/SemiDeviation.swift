@@ -14,9 +14,9 @@ public struct SemiDeviation: RiskMeasure {
 
     public init(_ parameters: RiskParameters) {}
 
-    public func value(of x: [Double]) -> Double {
-        let below = SeriesMath.centred(x).map { min($0, 0) }
-        return SeriesMath.rootMeanSquare(below, divisor: SeriesMath.degreesOfFreedom(x))
+    public func value(of series: ReturnSeries) -> Double {
+        SeriesMath.rootMeanSquare(
+            series.deviations.map { min($0, 0) }, divisor: SeriesMath.degreesOfFreedom(series.values))
     }
 
     public func sensitivity(at x: [Double]) -> [Double] {

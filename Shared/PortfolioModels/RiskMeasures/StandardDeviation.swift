@@ -14,8 +14,8 @@ public struct StandardDeviation: RiskMeasure {
 
     public init(_ parameters: RiskParameters) {}
 
-    public func value(of x: [Double]) -> Double {
-        SeriesMath.rootMeanSquare(SeriesMath.centred(x), divisor: SeriesMath.degreesOfFreedom(x))
+    public func value(of series: ReturnSeries) -> Double {
+        SeriesMath.rootMeanSquare(series.deviations, divisor: SeriesMath.degreesOfFreedom(series.values))
     }
 
     public func sensitivity(at x: [Double]) -> [Double] {

@@ -14,9 +14,8 @@ public struct UlcerIndex: RiskMeasure {
 
     public init(_ parameters: RiskParameters) {}
 
-    public func value(of x: [Double]) -> Double {
-        let series = DrawdownSeries(x, compounded: false)
-        return SeriesMath.rootMeanSquare(series.depth, divisor: Double(max(x.count, 1)))
+    public func value(of series: ReturnSeries) -> Double {
+        SeriesMath.rootMeanSquare(series.drawdowns.depth, divisor: Double(max(series.count, 1)))
     }
 
     public func sensitivity(at x: [Double]) -> [Double] {

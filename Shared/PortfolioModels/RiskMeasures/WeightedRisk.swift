@@ -210,7 +210,7 @@ struct WeightedMeasure<Base: ConvexRiskMeasure>: ConvexRiskMeasure {
         self.weighted = weighted
     }
 
-    func value(of x: [Double]) -> Double { weighted?.value(of: x) ?? base.value(of: x) }
+    func value(of series: ReturnSeries) -> Double { weighted?.value(of: series.values) ?? base.value(of: series) }
 
     func sensitivity(at x: [Double]) -> [Double] { weighted?.sensitivity(at: x) ?? base.sensitivity(at: x) }
 

@@ -12,11 +12,14 @@ protocol ConvexRiskMeasure: RiskMeasure {
     static var needsOrdering: Bool { get }
     /// Whether the formulation that knows no order has merged levels over all scenarios: another such round then comes near enough.
     func mergesLevels(count: Int) -> Bool
+    /// How many of the largest losses and gains the measure is about, all scenarios counting the same; nil where it is about all.
+    func tails(count: Int) -> (losses: Int, gains: Int)?
 }
 
 extension ConvexRiskMeasure {
     static var needsOrdering: Bool { false }
     func mergesLevels(count: Int) -> Bool { false }
+    func tails(count: Int) -> (losses: Int, gains: Int)? { nil }
 }
 
 /// A measure as linear terms and parts of a composite program.
@@ -249,6 +252,9 @@ struct TailBall: Sendable {
 enum OrderingWindow: Sendable {
     /// Nothing: a few merged levels over all scenarios stand for the measure.
     case unknown
+    /// Nothing but that the start is near: a tail is that of the scenarios that are worst there, and a mean difference has its corners
+    /// rounded. Not every problem is that kind.
+    case expected
     /// Scenarios farther apart than `width` (in standard deviations of the series) at these returns keep their order.
     /// `merged` neighbouring levels stand for themselves as one.
     case near(returns: [Double], width: Double, merged: Int = 1)

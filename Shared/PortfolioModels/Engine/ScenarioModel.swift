@@ -55,6 +55,15 @@ struct ScenarioModel: Sendable {
         self.mean = (mean ?? sample).map { $0 / unit }
     }
 
+    init(_ whole: ScenarioModel, scenarios kept: [Int]) {
+        panel = whole.panel
+        probabilities = kept.map { whole.probabilities[$0] }
+        unit = whole.unit
+        returns = whole.returns.selecting(rows: kept)
+        centred = whole.centred.selecting(rows: kept)
+        mean = whole.mean
+    }
+
     /// The model of some of the assets, in the same unit.
     func restricted(to kept: [Int]) -> ScenarioModel { ScenarioModel(self, kept) }
 

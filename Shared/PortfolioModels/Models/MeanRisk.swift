@@ -12,7 +12,7 @@ import WireFormat
 /// ```
 /// The return is the mean, or the growth of Kelly, less the costs of trading.
 struct MeanRisk: Sendable {
-    let model: ScenarioModel
+    var model: ScenarioModel
     let measure: any ConvexRiskMeasure
     /// Of the objective and of limits of MV; N x N per period.
     let covariance: Matrix
@@ -88,6 +88,12 @@ struct MeanRisk: Sendable {
     func solveWhole(
         _ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double
     ) throws(Problem) -> Solution {
+        let reduced = ScenarioReduction(
+            whole: self, objective: objective, riskFreeRate: rate, riskAversion: riskAversion
+        ) { (part: MeanRisk) throws(Problem) -> Solution? in
+            try part.solveCapped(objective, riskFreeRate: rate, riskAversion: riskAversion)
+        }
+        if let found = try reduced.solve() { return found }
         var attempt = self
         for _ in 0..<12 {
             if let found = try attempt.solveCapped(objective, riskFreeRate: rate, riskAversion: riskAversion) {

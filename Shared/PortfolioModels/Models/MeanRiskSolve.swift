@@ -103,8 +103,7 @@ struct MeanRiskSolve {
                     try narrower.unshared(narrow), zip(shares, cones).filter { $1 == nil }.map { $0.0 })
             } catch {
                 // Where rounding stops the program with the cones, the search may still get there.
-                let codes = [ProblemCode.unstable.rawValue, ProblemCode.notConverged.rawValue]
-                guard codes.contains(error.code) else { throw error }
+                guard Self.isOfRounding(error) else { throw error }
             }
         }
         return try sharing(try unshared(model), shares, isConvex: cones.allSatisfy { $0 != nil })
@@ -135,43 +134,66 @@ struct MeanRiskSolve {
             + named.compactMap { RiskMeasures.measure($0, parameters) as? any ConvexRiskMeasure }
     }
 
-    /// Rounds of ever narrower windows: merged levels find the neighbourhood, all levels the solution. The bound says when it is found.
+    /// Rounds of ever narrower windows: a rough solve finds the neighbourhood, all levels the solution. The bound says when it is found.
     private func ordered(_ model: MeanRisk) throws(Problem) -> Solved {
         var best: Solved?
-        let mergesLevels = measures.contains { $0.mergesLevels(count: panel.observations) }
-        for rounds in [OrderingWindow.quick, OrderingWindow.careful] {
-            var attempt = model
-            attempt.isRough = rounds.contains { $0.isRough }
-            attempt.nearby = neighbour(of: model)
-            var weights = try attempt.solve(
-                request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
-            ).weights
-            for round in rounds where !round.isRough || mergesLevels {
-                attempt.ordering = .near(
-                    returns: panel.portfolioReturns(weights), width: round.width,
-                    merged: round.isRough ? OrderingWindow.merged(panel.observations) : 1)
-                attempt.nearby = weights
-                attempt.isRough = round.isRough
-                guard !round.isRough else {
-                    weights = try attempt.solve(
-                        request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
-                    ).weights
-                    continue
-                }
-                let found = try solveOnce(attempt)
+        var failure: Problem?
+        var hopeful = model
+        hopeful.ordering = .expected
+        hopeful.nearby = neighbour(of: model)
+        for (start, rounds) in [(hopeful, OrderingWindow.quick), (model, OrderingWindow.careful)] {
+            do throws(Problem) {
+                let found = try narrowed(start, rounds)
                 if found.error < best?.error ?? .infinity { best = found }
-                if let best, best.error <= 1e-9 { return best }
-                weights = found.weights
+            } catch {
+                guard Self.isOfRounding(error) else { throw error }
+                failure = error
             }
+            if let best, best.error <= 1e-9 { return best }
         }
         if best?.solution.dualityGap ?? .infinity > 1e-9, request.objective == .sharpe, try isRiskless(model) {
             throw MeanVariance.unlimitedRatio
         }
-        guard let best, best.isProven else {
-            throw Problem(
-                .notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
+        if let best, best.isProven { return best.pointedOut }
+        if best == nil, let failure { throw failure }
+        throw Problem(.notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
+    }
+
+    /// The best of a rough solve and its rounds of windows; the first that is proven ends them.
+    private func narrowed(
+        _ start: MeanRisk, _ rounds: [(width: Double, isRough: Bool)]
+    ) throws(Problem) -> Solved {
+        let mergesLevels = measures.contains { $0.mergesLevels(count: panel.observations) }
+        var attempt = start
+        attempt.isRough = rounds.contains { $0.isRough }
+        var weights = try attempt.solve(
+            request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
+        ).weights
+        var best: Solved?
+        for round in rounds where !round.isRough || mergesLevels {
+            attempt.ordering = .near(
+                returns: panel.portfolioReturns(weights), width: round.width,
+                merged: round.isRough ? OrderingWindow.merged(panel.observations) : 1)
+            attempt.nearby = weights
+            attempt.isRough = round.isRough
+            guard !round.isRough else {
+                weights = try attempt.solve(
+                    request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
+                ).weights
+                continue
+            }
+            let found = try solveOnce(attempt)
+            if found.error < best?.error ?? .infinity { best = found }
+            if let best, best.error <= 1e-9 { return best }
+            weights = found.weights
         }
-        return best.pointedOut
+        guard let best else { throw Problem(.notConverged, "No certified solution: no round of windows ended.") }
+        return best
+    }
+
+    /// Whether another path to the same solution may still end.
+    private static func isOfRounding(_ problem: Problem) -> Bool {
+        problem.code == ProblemCode.unstable.rawValue || problem.code == ProblemCode.notConverged.rawValue
     }
 
     /// The mean-variance portfolio of the same objective: close to that of any measure of dispersion. Nil where it has none.
@@ -246,10 +268,7 @@ struct MeanRiskSolve {
                 if found.error < best?.error ?? .infinity { best = found }
             } catch {
                 // What no other path can mend ends the search.
-                guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue
-                else {
-                    throw error
-                }
+                guard Self.isOfRounding(error) else { throw error }
                 failure = error
             }
             if let best, best.error <= 1e-9 { return best }
@@ -291,9 +310,7 @@ struct MeanRiskSolve {
             let unit = type(of: model.measure).degree == 2 ? model.model.unit * model.model.unit : model.model.unit
             return risk <= 1e-5 * unit
         } catch {
-            guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue else {
-                throw error
-            }
+            guard Self.isOfRounding(error) else { throw error }
             return false
         }
     }

@@ -23,6 +23,8 @@ public struct ConditionalValueAtRisk: OrderedWeightedAverage {
 }
 
 extension ConditionalValueAtRisk: TailFormulation {
+    func ranks(count: Int) -> Int? { TailCoefficients.rank(alpha: alpha, count: count) }
+
     /// A quantile and the hinge above it. Series: 0 <= q <= p/alpha, adding up to one.
     func tail(over argument: [Double], in program: inout RiskProgram) -> TailPiece {
         let cost = program.probabilities(times: 1 / alpha)

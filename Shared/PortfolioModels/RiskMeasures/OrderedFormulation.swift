@@ -38,7 +38,7 @@ extension OrderedFormulation {
         let given = coefficients(count: count)
         let weights = (0..<count).map { $0 < given.count ? -given[$0] : 0 }
         let map = RowMap(program.model.returns, columns: program.weights, sign: sign)
-        if case .unknown = program.ordering, let factor = Self.pairWeight(count: count) {
+        if case .expected = program.ordering, let factor = Self.pairWeight(count: count) {
             return RiskFormulation(pieces: [
                 .init(
                     part: .meanDifference(factor: factor, map), basis: .returns(sign: sign),
@@ -67,9 +67,10 @@ extension OrderedFormulation {
         let steps = (1..<max(count, 1)).filter { weights[$0 - 1] - weights[$0] > 1e-15 * size }
         func step(_ k: Int) -> Double { weights[k - 1] - weights[k] }
         switch program.ordering {
-        case .unknown:
+        case .unknown, .expected:
             // Of a tail only scenarios count that are near it at the start; the next round sees who came to it since.
-            let tail = Self.tailWindow(ranks: steps.last ?? 0, count: count)
+            var tail: Int?
+            if case .expected = program.ordering { tail = tailWindow(ranks: steps.last ?? 0, count: count) }
             let window = tail ?? count
             let order =
                 tail != nil

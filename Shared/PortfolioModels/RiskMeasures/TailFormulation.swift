@@ -6,6 +6,8 @@ protocol TailFormulation: ConvexRiskMeasure {
     /// The variables and the shape of the tail.
     /// - Parameter argument: the losses at the start, in units.
     func tail(over argument: [Double], in program: inout RiskProgram) -> TailPiece
+    /// How many of the largest losses the tail holds; nil where it holds all.
+    func ranks(count: Int) -> Int?
 }
 
 /// A shape of `losses - v_quantile`.
@@ -17,6 +19,9 @@ struct TailPiece: Sendable {
 }
 
 extension TailFormulation {
+    func ranks(count: Int) -> Int? { nil }
+    func tails(count: Int) -> (losses: Int, gains: Int)? { ranks(count: count).map { ($0, 0) } }
+
     /// The tail of the negated returns.
     func formulate(in program: inout RiskProgram) -> RiskFormulation { side(-1, in: &program) }
 
@@ -30,6 +35,13 @@ extension TailFormulation {
                     part: .scenarios(piece.shape, .rows(program.rows(sign: sign, quantile: piece.quantile))),
                     basis: .returns(sign: sign), envelope: piece.envelope)
             ])
+    }
+}
+
+extension RangeMeasure where Self: ConvexRiskMeasure, Side: TailFormulation {
+    func tails(count: Int) -> (losses: Int, gains: Int)? {
+        guard let low = losses.ranks(count: count), let high = gains.ranks(count: count) else { return nil }
+        return (low, high)
     }
 }
 

@@ -21,6 +21,8 @@ public struct WorstRealisation: OrderedWeightedAverage {
 }
 
 extension WorstRealisation: TailFormulation {
+    func ranks(count: Int) -> Int? { 1 }
+
     /// A level that no scenario exceeds. Series: q >= 0, adding up to one.
     func tail(over argument: [Double], in program: inout RiskProgram) -> TailPiece {
         let most = argument.max() ?? 0

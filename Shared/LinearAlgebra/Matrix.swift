@@ -140,8 +140,6 @@ public struct Matrix: Sendable, Equatable {
 
     /// The largest absolute element; zero for an empty matrix, NaN elements are ignored.
     public var maximumMagnitude: Double {
-        var largest = 0.0
-        for value in storage where value.magnitude > largest { largest = value.magnitude }
-        return largest
+        columnMagnitudes.max() ?? 0
     }
 }

@@ -28,30 +28,17 @@ struct ScenarioModel: Sendable {
         let (count, assets) = (panel.returns.rows, panel.returns.columns)
         let weights = probabilities ?? [Double](repeating: 1 / Double(count), count: count)
         let sample = panel.returns.transposedMultiplied(by: weights)
-        var deviations: [Double] = []
-        for j in 0..<assets {
-            var sum = 0.0
-            for (t, value) in panel.column(j).enumerated() {
-                sum += weights[t] * (value - sample[j]) * (value - sample[j])
-            }
-            deviations.append(sum.squareRoot())
-        }
+        let middle = panel.returns.subtracting(fromColumns: sample)
+        let deviations = middle.columnSquares(weights: weights).map { $0.squareRoot() }
         let median = deviations.sorted()[assets / 2]
         let typical = median > 0 ? median : (deviations.max() ?? 0)
         let largest = panel.returns.maximumMagnitude
         let unit = max(typical, 1e-9 * largest) > 0 ? max(typical, 1e-9 * largest) : 1
-        var returns = panel.returns
-        for i in returns.storage.indices { returns.storage[i] /= unit }
-        var centred = returns
-        for j in 0..<assets {
-            let middle = sample[j] / unit
-            for t in 0..<count { centred.storage[t + j * count] -= middle }
-        }
         self.panel = panel
         self.probabilities = weights
         self.unit = unit
-        self.returns = returns
-        self.centred = centred
+        returns = panel.returns.scaled(by: 1 / unit)
+        centred = middle.scaled(by: 1 / unit)
         self.mean = (mean ?? sample).map { $0 / unit }
     }
 

@@ -1,3 +1,4 @@
+import LinearAlgebra
 public import WireFormat
 
 /// Parameters that risk measures read; the defaults are Riskfolio-Lib's.
@@ -93,19 +94,11 @@ extension RiskMeasure {
     public func contributions(weights: [Double], panel: ReturnPanel) -> [Double] {
         let x = panel.portfolioReturns(weights)
         // A series of rounding errors has no direction: a portfolio without risk has no contributions.
-        let terms = weights.indices.reduce(0.0) { largest, asset in
-            weights[asset] == 0 ? largest : panel.column(asset).reduce(largest) { max($0, abs(weights[asset] * $1)) }
-        }
+        let terms = zip(weights, panel.returns.columnMagnitudes).reduce(0) { max($0, abs($1.0) * $1.1) }
         let risk = abs(value(of: x))
         guard (Self.degree == 2 ? risk.squareRoot() : risk) > 1e-11 * terms else { return weights.map { _ in 0 } }
-        let slope = sensitivity(at: x)
+        let margin = panel.returns.transposedMultiplied(by: sensitivity(at: x))
         let scale = 1 / Double(Self.degree ?? 1)
-        return weights.indices.map { asset in
-            guard weights[asset] != 0 else { return 0 }
-            let column = panel.column(asset)
-            var sum = 0.0
-            for t in column.indices { sum += slope[t] * column[t] }
-            return scale * weights[asset] * sum
-        }
+        return zip(weights, margin).map { $0 == 0 ? 0 : scale * $0 * $1 }
     }
 }

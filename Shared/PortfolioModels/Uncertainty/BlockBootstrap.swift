@@ -50,7 +50,7 @@ struct BlockBootstrap {
 
     /// Means of each resample, samples x N, from returns less the sample's means.
     func means(_ centred: Matrix) -> Matrix {
-        CentredReturns.scaled(counts * centred, by: 1 / Double(centred.rows))
+        (counts * centred).scaled(by: 1 / Double(centred.rows))
     }
 
     /// Covariances (divisor T - 1) of some pairs of assets in each resample: samples x pairs.

@@ -15,7 +15,7 @@ extension MeanUncertainty {
                 let z = NormalDistribution.quantile(1 - request.q / 2)
                 return .box(halfWidths: sample.diagonal.map { z * ($0 / count).squareRoot() })
             }
-            let shape = CentredReturns.scaled(sample, by: 1 / count)
+            let shape = sample.scaled(by: 1 / count)
             let radius = try request.radius {
                 ChiSquare.quantile(1 - request.q, degrees: Double(panel.assets.count)).squareRoot()
             }
@@ -48,7 +48,7 @@ extension MeanUncertainty {
 enum Covariation {
     /// Covariance of the columns, divisor samples - 1.
     static func of(_ figures: Matrix) -> Matrix {
-        CentredReturns.scaled(CentredReturns.of(figures).gram(), by: 1 / Double(max(figures.rows - 1, 1)))
+        CentredReturns.of(figures).gram().scaled(by: 1 / Double(max(figures.rows - 1, 1)))
     }
 
     /// The 1 - q quantile of the Mahalanobis distances of the rows from zero.

@@ -1,3 +1,4 @@
+import LinearAlgebra
 import WireFormat
 
 /// A bound on what any allowed portfolio could gain over the answer, from the answer's own prices.
@@ -32,13 +33,9 @@ struct OptimalityBound {
         var rules = RequestRules(
             request, panel: panel, mean: moments?.mean, periodsPerYear: periodsPerYear, exposures: exposures)
         rules.narrow(to: box, cuts)
-        var typical = 0.0
-        for asset in weights.indices {
-            var square = 0.0
-            for value in panel.column(asset) { square += value * value }
-            typical = max(typical, (square / Double(panel.observations)).squareRoot())
-            if let moments { typical = max(typical, abs(moments.mean[asset])) }
-        }
+        let even = [Double](repeating: 1 / Double(panel.observations), count: panel.observations)
+        var typical = (panel.returns.columnSquares(weights: even).max() ?? 0).squareRoot()
+        if let moments { typical = moments.mean.reduce(typical) { max($0, abs($1)) } }
         let named = Dictionary(prices.map { ($0.constraint, $0.dual) }, uniquingKeysWith: { first, _ in first })
         var direction = point.direction
         var total = 0.0

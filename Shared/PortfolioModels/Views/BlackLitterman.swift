@@ -28,10 +28,10 @@ struct BlackLitterman {
     ///   - covariance: Sigma, N x N.
     /// - Throws: `OPT-202` where A is singular: views that are certain and depend on each other, or speak of assets without risk.
     init(prior: [Double], covariance sigma: Matrix, tau: Double, views: ViewMatrix) throws(Problem) {
-        let spread = CentredReturns.scaled(sigma, by: tau)
+        let spread = sigma.scaled(by: tau)
         guard views.count > 0 else {
             mean = prior
-            covariance = CentredReturns.scaled(sigma, by: 1 + tau)
+            covariance = sigma.scaled(by: 1 + tau)
             omega = []
             return
         }

@@ -52,7 +52,7 @@ struct WeightedMoments {
             guard rest > 1e-12 else {
                 throw Problem(.tooLittleHistory, "All weight is on one period: it has no covariance.")
             }
-            return CentredReturns.scaled(covariance, by: 1 / rest)
+            return covariance.scaled(by: 1 / rest)
         }
     }
 }

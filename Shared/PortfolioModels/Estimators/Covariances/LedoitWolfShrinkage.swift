@@ -43,7 +43,7 @@ struct LedoitWolfShrinkage: CovarianceEstimator {
 enum IdentityShrinkage {
     static func apply(_ share: Double, to sample: Matrix) -> Matrix {
         let mean = sample.diagonal.reduce(0, +) / Double(max(sample.rows, 1))
-        var result = CentredReturns.scaled(sample, by: 1 - share)
+        var result = sample.scaled(by: 1 - share)
         result.addToDiagonal([Double](repeating: share * mean, count: sample.rows))
         return result
     }

@@ -11,6 +11,6 @@ struct SemiCovariance: CovarianceEstimator {
     func estimate(_ panel: ReturnPanel) throws(Problem) -> CovarianceEstimate {
         var below = CentredReturns.of(panel)
         for index in below.storage.indices { below.storage[index] = min(below.storage[index], 0) }
-        return CovarianceEstimate(CentredReturns.scaled(below.gram(), by: 1 / Double(max(panel.observations - 1, 1))))
+        return CovarianceEstimate(below.gram().scaled(by: 1 / Double(max(panel.observations - 1, 1))))
     }
 }

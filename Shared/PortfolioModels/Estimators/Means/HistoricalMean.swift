@@ -1,3 +1,4 @@
+import LinearAlgebra
 import WireFormat
 
 /// The sample mean of each asset's returns, per period.
@@ -10,13 +11,5 @@ struct HistoricalMean: MeanEstimator {
     func estimate(_ panel: ReturnPanel) throws(Problem) -> [Double] { Self.estimate(panel) }
 
     /// N means.
-    static func estimate(_ panel: ReturnPanel) -> [Double] {
-        panel.assets.indices.map { asset in
-            let column = panel.column(asset)
-            let rough = SeriesMath.mean(column)
-            var correction = 0.0
-            for value in column { correction += value - rough }
-            return rough + correction / Double(column.count)
-        }
-    }
+    static func estimate(_ panel: ReturnPanel) -> [Double] { panel.returns.columnMeans }
 }

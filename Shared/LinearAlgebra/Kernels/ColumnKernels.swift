@@ -1,0 +1,89 @@
+/// Passes over the columns of a panel, eight elements at a time: a plain sum waits for the addition before it.
+extension Matrix {
+    private typealias Lanes = SIMD8<Double>
+
+    /// The mean of each column, refined once; a constant column has exactly its own value. Zeros where there are no rows.
+    public var columnMeans: [Double] {
+        guard rows > 0 else { return [Double](repeating: 0, count: columns) }
+        return storage.withUnsafeBufferPointer { values in
+            (0..<columns).map { j in
+                let column = UnsafeBufferPointer(rebasing: values[(j * rows)..<((j + 1) * rows)])
+                let rough = column[0] + Self.sum(column, less: column[0]) / Double(rows)
+                return rough + Self.sum(column, less: rough) / Double(rows)
+            }
+        }
+    }
+
+    /// `sum_t weight_t x_t^2` of each column.
+    public func columnSquares(weights: [Double]) -> [Double] {
+        precondition(weights.count == rows)
+        return storage.withUnsafeBufferPointer { values in
+            weights.withUnsafeBufferPointer { weight in
+                (0..<columns).map { j in
+                    let start = j * rows
+                    var (lanes, rest, t) = (Lanes(), 0.0, 0)
+                    while t + 8 <= rows {
+                        let x = Self.lanes(values, start + t)
+                        lanes += Self.lanes(weight, t) * x * x
+                        t += 8
+                    }
+                    for i in t..<rows { rest += weight[i] * values[start + i] * values[start + i] }
+                    return lanes.sum() + rest
+                }
+            }
+        }
+    }
+
+    /// The largest absolute element of each column; NaN elements are ignored.
+    public var columnMagnitudes: [Double] {
+        storage.withUnsafeBufferPointer { values in
+            (0..<columns).map { j in
+                let start = j * rows
+                var (lanes, largest, t) = (Lanes(), 0.0, 0)
+                while t + 8 <= rows {
+                    let x = Self.lanes(values, start + t)
+                    let size = pointwiseMax(x, -x)
+                    lanes.replace(with: size, where: size .> lanes)
+                    t += 8
+                }
+                for i in t..<rows where values[start + i].magnitude > largest { largest = values[start + i].magnitude }
+                return max(largest, lanes.max())
+            }
+        }
+    }
+
+    /// Each column less a number of its own.
+    public func subtracting(fromColumns levels: [Double]) -> Matrix {
+        precondition(levels.count == columns)
+        var result = self
+        var values = result.storage.mutableSpan
+        for j in 0..<columns {
+            let level = levels[j]
+            for i in (j * rows)..<((j + 1) * rows) { values[i] -= level }
+        }
+        return result
+    }
+
+    /// Each element times a number.
+    public func scaled(by factor: Double) -> Matrix {
+        var result = self
+        var values = result.storage.mutableSpan
+        for i in values.indices { values[i] *= factor }
+        return result
+    }
+
+    private static func sum(_ column: UnsafeBufferPointer<Double>, less level: Double) -> Double {
+        var (lanes, rest, t) = (Lanes(), 0.0, 0)
+        while t + 8 <= column.count {
+            lanes += Self.lanes(column, t) - level
+            t += 8
+        }
+        for i in t..<column.count { rest += column[i] - level }
+        return lanes.sum() + rest
+    }
+
+    @inline(__always)
+    private static func lanes(_ values: UnsafeBufferPointer<Double>, _ start: Int) -> Lanes {
+        UnsafeRawPointer(values.baseAddress.unsafelyUnwrapped + start).loadUnaligned(as: Lanes.self)
+    }
+}

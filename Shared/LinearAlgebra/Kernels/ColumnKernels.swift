@@ -42,7 +42,7 @@ extension Matrix {
                 var (lanes, largest, t) = (Lanes(), 0.0, 0)
                 while t + 8 <= rows {
                     let x = Self.lanes(values, start + t)
-                    let size = pointwiseMax(x, -x)
+                    let size = x.replacing(with: -x, where: x .< 0)
                     lanes.replace(with: size, where: size .> lanes)
                     t += 8
                 }

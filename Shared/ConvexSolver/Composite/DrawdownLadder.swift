@@ -27,10 +27,10 @@ final class DrawdownLadder: Block {
     private var rungRight: [Double]
     private var floorRight: [Double]
     // The ladder at the present point.
-    private var ground: [Double]
-    private var between: [Double]
-    private var thevenin: [Double]
-    private var node: [Double]
+    private var ladder: ResistorLadder
+    // What the rungs and the nodes ask for at rest.
+    private var voltage: [Double]
+    private var inflow: [Double]
     // Results of sweeps: the change of the drawdowns and of the rungs' prices.
     private var drop: [Double]
     private var current: [Double]
@@ -49,8 +49,8 @@ final class DrawdownLadder: Block {
         floor = rungs
         let zeros = [Double](repeating: 0, count: count)
         (rungResidual, stationarity, x, argument, rungRight, floorRight) = (zeros, zeros, zeros, zeros, zeros, zeros)
-        (ground, between, thevenin, node, drop, current, dropPerMultiplier) =
-            (zeros, zeros, zeros, zeros, zeros, zeros, zeros)
+        (voltage, inflow, drop, current, dropPerMultiplier) = (zeros, zeros, zeros, zeros, zeros)
+        ladder = ResistorLadder(count: count)
     }
 
     var complementarity: (pairs: Int, sum: Double) {
@@ -123,36 +123,20 @@ final class DrawdownLadder: Block {
             shifts.map {
                 RowMap.Border(index: $0.index, values: [Double](repeating: -$0.coefficient, count: count))
             } + tail.columns
+        ladder.set(rungs, floor, weights)
         var shares = [Double](repeating: 0, count: count)
         var leftover = shares
-        var roots = shares
-        var carries = shares
-        var before = 0.0
-        var carry = 0.0
         for t in 0..<count {
-            let d1 = floor.dual[t] / floor.slack[t]
-            let e = d1 + weights[t]
-            ground[t] = e
-            between[t] = rungs.dual[t] / rungs.slack[t]
-            // `before` is 1 / a_(t-1); the first node hangs on a fixed one.
-            let b = 1 / between[t] + before
-            thevenin[t] = b
-            let a = e + 1 / b
-            node[t] = a
-            before = 1 / a
-            roots[t] = 1 / (b + 1 / e).squareRoot()
-            carries[t] = carry
-            carry = 1 / (1 + e * b)
-            shares[t] = weights[t] / e
-            leftover[t] = d1 * shares[t]
+            shares[t] = weights[t] / ladder.ground[t]
+            leftover[t] = floor.dual[t] / floor.slack[t] * shares[t]
         }
         let width = map.columns.count + map.borders.count + columns.count
         if rows.columns != width { rows = Matrix(rows: count, columns: width) }
         if product.rows != width { product = Matrix(rows: width, columns: width) }
-        Self.recur(map.matrix.storage, carries, roots, into: &rows.storage, at: 0)
+        Self.recur(map.matrix.storage, ladder, into: &rows.storage, at: 0)
         var place = map.columns.count * count
         for border in map.borders {
-            Self.recur(border.values, carries, roots, into: &rows.storage, at: place)
+            Self.recur(border.values, ladder, into: &rows.storage, at: place)
             place += count
         }
         for column in columns {
@@ -163,7 +147,7 @@ final class DrawdownLadder: Block {
                 difference[t] = value - previous
                 previous = value
             }
-            Self.recur(difference, carries, roots, into: &rows.storage, at: place)
+            Self.recur(difference, ladder, into: &rows.storage, at: place)
             place += count
         }
         product.syrk(rows, transposed: true)
@@ -180,12 +164,12 @@ final class DrawdownLadder: Block {
 
     /// target = root_t y_t, y_t = p_t + carry_t y_(t-1), four columns side by side: the recurrence of one waits for itself.
     private static func recur(
-        _ source: [Double], _ carries: [Double], _ roots: [Double], into target: inout [Double], at start: Int
+        _ source: [Double], _ ladder: ResistorLadder, into target: inout [Double], at start: Int
     ) {
-        let count = roots.count
+        let count = ladder.roots.count
         let from = source.span
-        let carry = carries.span
-        let root = roots.span
+        let carry = ladder.carries.span
+        let root = ladder.roots.span
         var to = target.mutableSpan
         var column = 0
         while column + 4 * count <= from.count {
@@ -214,30 +198,12 @@ final class DrawdownLadder: Block {
         }
     }
 
-    /// Changes of drawdowns and rung prices for voltage sources in the rungs and currents into the nodes.
-    private func sweep(_ source: [Double], _ into: [Double], _ drop: inout [Double], _ current: inout [Double]) {
-        var before = 0.0
-        for t in 0..<count {
-            let open = before - source[t]
-            drop[t] = open
-            before = (open + thevenin[t] * into[t]) / (1 + thevenin[t] * ground[t])
-            current[t] = before
-        }
-        var next = 0.0
-        for t in (0..<count).reversed() {
-            let open = drop[t]
-            drop[t] = current[t] - next / node[t]
-            next = (ground[t] * open - into[t] + next) / (1 + thevenin[t] * ground[t])
-            current[t] = next
-        }
-    }
-
     func addMultiplierColumn(to column: inout [Double], multiplier: Double) -> Double {
         tail.lineariseMultiplier(multiplier: multiplier)
         let force = tail.forcePerMultiplier
         var flow = [Double](repeating: 0, count: count)
         let sources = flow
-        sweep(sources, force.map { -$0 }, &dropPerMultiplier, &flow)
+        ladder.sweep(sources, force.map { -$0 }, &dropPerMultiplier, &flow)
         map.addAdjoint(flow.map { -$0 }, to: &column)
         addTail(dropPerMultiplier, force, to: &column)
         if let scale = tail.scale { column[scale.index] += scale.slope + scale.perMultiplier }
@@ -256,16 +222,12 @@ final class DrawdownLadder: Block {
 
     func condense(target: Double, corrects: Bool, multiplier: Double, into rest: inout [Double]) -> Double {
         tail.condense(target: target, corrects: corrects, multiplier: multiplier)
-        var source = [Double](repeating: 0, count: count)
-        var into = source
+        rungs.rights(target, corrects, &rungRight)
+        floor.rights(target, corrects, &floorRight)
         let constant = tail.constant
-        for t in 0..<count {
-            rungRight[t] = rungs.right(t, target, corrects)
-            floorRight[t] = floor.right(t, target, corrects)
-            source[t] = -rungResidual[t] - rungRight[t] / rungs.dual[t]
-            into[t] = floorRight[t] / floor.slack[t] - constant[t] - stationarity[t]
-        }
-        sweep(source, into, &drop, &current)
+        Self.voltages(rungResidual, rungRight, rungs.dual, &voltage)
+        Self.inflows(floorRight, floor.slack, constant, stationarity, &inflow)
+        ladder.sweep(voltage, inflow, &drop, &current)
         map.addAdjoint(current.map { -$0 }, to: &rest)
         addTail(drop, constant, to: &rest)
         if let scale = tail.scale { rest[scale.index] += scale.constant }
@@ -273,28 +235,22 @@ final class DrawdownLadder: Block {
     }
 
     func recover(_ dv: [Double], multiplierStep: Double, multiplier: Double) {
-        var source = [Double](repeating: 0, count: count)
-        var into = source
         map.direction(dv, into: &x)
-        let (constant, weights, force) = (tail.constant, tail.weights, tail.forcePerMultiplier)
-        for t in 0..<count {
-            source[t] = x[t] - rungResidual[t] - rungRight[t] / rungs.dual[t]
-            let moved = columns.reduce(0) { $0 + $1.values[t] * dv[$1.index] }
-            into[t] =
-                floorRight[t] / floor.slack[t] + weights[t] * moved - constant[t] - force[t] * multiplierStep
-                - stationarity[t]
+        var source = voltage
+        var into = inflow
+        Vector.axpy(1, x, &source)
+        if multiplierStep != 0 { Vector.axpy(-multiplierStep, tail.forcePerMultiplier, &into) }
+        let weights = tail.weights
+        for column in columns where dv[column.index] != 0 {
+            Self.addProduct(weights, column.values, dv[column.index], to: &into)
         }
-        sweep(source, into, &drop, &current)
+        ladder.sweep(source, into, &drop, &current)
+        rungs.dualStep = current
+        Self.rungSteps(x, drop, rungResidual, &rungs.slackStep)
+        floor.slackStep = drop
+        Self.floorSteps(floorRight, floor.dual, floor.slack, drop, &floor.dualStep)
         let offset = shifts.reduce(0) { $0 + $1.coefficient * dv[$1.index] }
-        var previous = 0.0
-        for t in 0..<count {
-            rungs.dualStep[t] = current[t]
-            rungs.slackStep[t] = x[t] + drop[t] - previous - rungResidual[t]
-            previous = drop[t]
-            floor.slackStep[t] = drop[t]
-            floor.dualStep[t] = (floorRight[t] - floor.dual[t] * drop[t]) / floor.slack[t]
-        }
-        for t in 0..<count { source[t] = drop[t] + offset }
+        source = drop.map { $0 + offset }
         tail.recover(source, dv, multiplierStep: multiplierStep, multiplier: multiplier)
     }
 
@@ -318,5 +274,60 @@ final class DrawdownLadder: Block {
         rungs.rescale(factor)
         floor.rescale(factor)
         tail.rescale(factor)
+    }
+
+    // MARK: Kernels
+
+    /// The rungs' voltage sources at rest.
+    private static func voltages(
+        _ residual: [Double], _ right: [Double], _ dual: [Double], _ voltage: inout [Double]
+    ) {
+        let residual = residual.span
+        let right = right.span
+        let dual = dual.span
+        var out = voltage.mutableSpan
+        for t in 0..<residual.count { out[t] = -residual[t] - right[t] / dual[t] }
+    }
+
+    /// The currents into the nodes at rest.
+    private static func inflows(
+        _ right: [Double], _ slack: [Double], _ constant: [Double], _ stationarity: [Double], _ inflow: inout [Double]
+    ) {
+        let right = right.span
+        let slack = slack.span
+        let constant = constant.span
+        let stationarity = stationarity.span
+        var out = inflow.mutableSpan
+        for t in 0..<right.count { out[t] = right[t] / slack[t] - constant[t] - stationarity[t] }
+    }
+
+    private static func addProduct(_ a: [Double], _ b: [Double], _ factor: Double, to sum: inout [Double]) {
+        let a = a.span
+        let b = b.span
+        var out = sum.mutableSpan
+        for t in 0..<a.count { out[t] += a[t] * b[t] * factor }
+    }
+
+    private static func rungSteps(_ x: [Double], _ drop: [Double], _ residual: [Double], _ steps: inout [Double]) {
+        let x = x.span
+        let drop = drop.span
+        let residual = residual.span
+        var out = steps.mutableSpan
+        var previous = 0.0
+        for t in 0..<x.count {
+            out[t] = x[t] + drop[t] - previous - residual[t]
+            previous = drop[t]
+        }
+    }
+
+    private static func floorSteps(
+        _ right: [Double], _ dual: [Double], _ slack: [Double], _ drop: [Double], _ steps: inout [Double]
+    ) {
+        let right = right.span
+        let dual = dual.span
+        let slack = slack.span
+        let drop = drop.span
+        var out = steps.mutableSpan
+        for t in 0..<right.count { out[t] = (right[t] - dual[t] * drop[t]) / slack[t] }
     }
 }

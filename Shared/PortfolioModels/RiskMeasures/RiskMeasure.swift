@@ -95,9 +95,11 @@ extension RiskMeasure {
         let x = panel.portfolioReturns(weights)
         // A series of rounding errors has no direction: a portfolio without risk has no contributions.
         let terms = zip(weights, panel.returns.columnMagnitudes).reduce(0) { max($0, abs($1.0) * $1.1) }
-        let risk = abs(value(of: x))
+        let slope = sensitivity(at: x)
+        // Euler: the slope along the series is the degree times the risk.
+        let risk = abs(Self.degree.map { Vector.dot(slope, x) / Double($0) } ?? value(of: x))
         guard (Self.degree == 2 ? risk.squareRoot() : risk) > 1e-11 * terms else { return weights.map { _ in 0 } }
-        let margin = panel.returns.transposedMultiplied(by: sensitivity(at: x))
+        let margin = panel.returns.transposedMultiplied(by: slope)
         let scale = 1 / Double(Self.degree ?? 1)
         return zip(weights, margin).map { $0 == 0 ? 0 : scale * $0 * $1 }
     }

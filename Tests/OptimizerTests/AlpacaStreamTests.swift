@@ -119,7 +119,7 @@ enum AlpacaStreamFake {
     }
 }
 
-@Suite("Alpaca's stream of trade updates", .timeLimit(.minutes(2)))
+@Suite("Alpaca's stream of trade updates", .serialized, .timeLimit(.minutes(2)))
 struct AlpacaStreamTests {
     private func until(_ isTrue: @Sendable () -> Bool) async throws {
         while !isTrue() { try await Task.sleep(for: .milliseconds(2)) }

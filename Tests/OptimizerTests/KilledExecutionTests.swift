@@ -13,7 +13,7 @@ import WireFormat
 /// The real service, killed again and again while it executes a confirmed plan over a real PostgreSQL.
 @Suite(
     "Execution of plans by processes that are killed",
-    .enabled(if: OptimizerProcess.path != nil, "optimizer is not built"))
+    .serialized, .enabled(if: OptimizerProcess.path != nil, "optimizer is not built"))
 struct KilledExecutionTests {
     /// Where a process dies: around each commit, around each order that is sent, and after an event has been taken up.
     private static let places = [

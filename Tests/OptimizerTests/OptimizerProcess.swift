@@ -43,7 +43,8 @@ final class OptimizerProcess: Sendable {
         process.environment = [
             "BALLAST_DATABASE_URL": database.url, "BALLAST_OPTIMIZER_PORT": "0", "BALLAST_OPTIMIZER_OPS_PORT": "0",
             "BALLAST_SQL_DIRECTORY": RepositoryRoot.migrations.path, "BALLAST_REALTIME_URL": "",
-            "BALLAST_SOLVER_THREADS": "1", "FAILPOINTS_ENABLED": failpoints.isEmpty ? "0" : "1",
+            "BALLAST_SOLVER_THREADS": "1", "BALLAST_POOL_SIZE": "3",
+            "FAILPOINTS_ENABLED": failpoints.isEmpty ? "0" : "1",
             "FAILPOINTS": failpoints,
         ].merging(environment) { $1 }
         let pipe = Pipe()

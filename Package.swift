@@ -41,6 +41,7 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioHTTPTypesHTTP1: Target.Dependency = .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
@@ -80,6 +81,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -120,8 +122,8 @@ let package = Package(
         library(
             "WebSocketTransport",
             [
-                hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes,
-                logging, deque,
+                hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioSSL, nioWebSocket, nioHTTPTypes, nioHTTPTypesHTTP1,
+                httpTypes, logging, deque,
             ]),
         library(
             "ServiceKit",
@@ -195,7 +197,7 @@ let package = Package(
         tests("Realtime", ["Realtime", "WireFormat"]),
         tests("HTTPFetch", ["HTTPFetch"]),
         tests("PostgresClient", ["PostgresClient", logging]),
-        tests("WebSocketTransport", ["WebSocketTransport", hummingbird, nioCore, nioPosix]),
+        tests("WebSocketTransport", ["WebSocketTransport", hummingbird, nioCore, nioPosix, nioSSL]),
         tests(
             "ServiceKit",
             [
@@ -214,7 +216,7 @@ let package = Package(
             "Optimizer",
             [
                 "Optimizer", "PortfolioModels", "PostgresClient", "ServiceKit", "WireFormat", "ConvexSolver",
-                "LinearAlgebra", "HTTPFetch", "Reallocation",
+                "LinearAlgebra", "HTTPFetch", "Reallocation", "WebSocketTransport",
                 hummingbird, httpTypes, nioCore, nioEmbedded, crypto,
             ]),
         tests("CommandLineTool", ["CommandLineTool", "ServiceKit", "WireFormat", arguments]),

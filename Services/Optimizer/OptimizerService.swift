@@ -59,7 +59,7 @@ enum OptimizerService {
                 pool, ops, CredentialWatcher(authenticator, pool: pool, logger: logger),
                 AuditHeads(pool, logger: logger), optimizer.jobHub, Worker(optimizer: optimizer),
                 JobRunner(optimizer: optimizer), ExecutionRunner(optimizer: optimizer), sender, listener, server,
-            ] + tokenKeyServices(tokens, logger: logger),
+            ] + optimizer.trading.services + tokenKeyServices(tokens, logger: logger),
             drain: readiness.drain, lag: .seconds(try configuration.value(Options.drainSeconds)), logger: logger)
         optimizer.solver.stop()
     }

@@ -36,6 +36,7 @@ enum Routes {
         Line(operation: "putHoldings", method: .put, path: "/api/portfolio/{id}/holdings") {
             PutHoldings(optimizer: $0)
         },
+        Line(operation: "getGains", method: .get, path: "/api/portfolio/{id}/gains") { GetGains(optimizer: $0) },
         Line(operation: "getMarketData", method: .get, path: "/api/market-data/{symbol}") {
             GetMarketData(optimizer: $0)
         },

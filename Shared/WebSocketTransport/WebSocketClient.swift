@@ -1,11 +1,12 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import NIOWebSocket
 
 /// Why a client got no WebSocket.
 public enum WebSocketClientError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// Not `ws://host[:port]/path`. TLS belongs to the proxy in front of a service.
+    /// Not `ws://host[:port]/path` or `wss://host[:port]/path`.
     case invalidURL(String)
     /// No connection, or no answer within ``WebSocketConfiguration/handshakeTimeout``.
     case unreachable(String)
@@ -24,9 +25,9 @@ public enum WebSocketClientError: Error, Sendable, Equatable, CustomStringConver
 
 /// Opens WebSockets.
 public enum WebSocketClient {
-    /// Connects and upgrades.
+    /// Connects and upgrades; with `wss` over TLS, where the server has to prove that it is the host.
     /// - Parameters:
-    ///   - url: `ws://host[:port][/path][?query]`, already percent-encoded.
+    ///   - url: `ws://host[:port][/path][?query]` or `wss://...`, already percent-encoded.
     ///   - headers: further header fields, as `Authorization`.
     ///   - configuration: limits of the connection.
     /// - Returns: the open connection; its owner closes it.
@@ -47,12 +48,17 @@ public enum WebSocketClient {
         _ target: WebSocketURL, _ headers: [(String, String)], _ configuration: WebSocketConfiguration
     ) async throws -> WebSocketConnection {
         let timeout = TimeAmount(configuration.handshakeTimeout)
+        let security = try target.isSecure ? securityContext(configuration) : nil
         let upgraded = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connectTimeout(timeout)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connect(host: target.host, port: target.port) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try upgrade(channel, target, headers, configuration, timeout)
+                    if let security {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: security, serverHostname: target.serverName))
+                    }
+                    return try upgrade(channel, target, headers, configuration, timeout)
                 }
             }
         return try await withTaskCancellationHandler {
@@ -63,6 +69,16 @@ public enum WebSocketClient {
         } onCancel: {
             upgraded.channel.close(promise: nil)
         }
+    }
+
+    private static func securityContext(_ configuration: WebSocketConfiguration) throws -> NIOSSLContext {
+        var security = TLSConfiguration.makeClientConfiguration()
+        security.minimumTLSVersion = .tlsv12
+        security.applicationProtocols = ["http/1.1"]
+        if let file = configuration.certificateAuthorities {
+            security.additionalTrustRoots = [.certificates(try NIOSSLCertificate.fromPEMFile(file))]
+        }
+        return try NIOSSLContext(configuration: security)
     }
 
     private struct Upgrading: Sendable {
@@ -148,21 +164,27 @@ private final class RefusalReader: ChannelInboundHandler {
     }
 }
 
-/// The parts of a `ws://` URL.
+/// The parts of a `ws://` or `wss://` URL.
 struct WebSocketURL: Equatable {
+    let isSecure: Bool
     let host: String
     let port: Int
     let path: String  // with the query
 
-    /// `host`, with the port when it is not 80.
+    /// `host`, with the port when it is not the scheme's.
     var authority: String {
         let name = host.contains(":") ? "[\(host)]" : host
-        return port == 80 ? name : "\(name):\(port)"
+        return port == (isSecure ? 443 : 80) ? name : "\(name):\(port)"
     }
 
+    /// The name that TLS asks for; addresses have none, and are checked as such.
+    var serverName: String? { (try? SocketAddress(ipAddress: host, port: port)) == nil ? host : nil }
+
     init(_ text: String) throws(WebSocketClientError) {
-        guard text.lowercased().hasPrefix("ws://") else { throw .invalidURL("it has to begin with ws://") }
-        let rest = text.dropFirst(5)
+        let scheme = text.lowercased().hasPrefix("wss://") ? "wss://" : "ws://"
+        guard text.lowercased().hasPrefix(scheme) else { throw .invalidURL("it has to begin with ws:// or wss://") }
+        isSecure = scheme == "wss://"
+        let rest = text.dropFirst(scheme.count)
         let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
         let authority = rest[..<end]
         let tail = rest[end...]
@@ -183,7 +205,7 @@ struct WebSocketURL: Equatable {
             throw .invalidURL("no host")
         }
         if portText.isEmpty {
-            port = 80
+            port = isSecure ? 443 : 80
         } else {
             guard portText.first == ":", let number = Int(portText.dropFirst()), (1...65535).contains(number) else {
                 throw .invalidURL("invalid port")

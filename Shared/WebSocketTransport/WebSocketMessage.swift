@@ -69,6 +69,8 @@ public struct WebSocketConfiguration: Sendable {
     public var drainTimeout: Duration = .seconds(5)
     /// Time for the first request's head to arrive, and for a client to connect and upgrade.
     public var handshakeTimeout: Duration = .seconds(10)
+    /// Of a client over TLS: a PEM file of authorities that are trusted beside those of the system; nil for these alone.
+    public var certificateAuthorities: String?
     /// Idle time-out of plain HTTP connections on the same port.
     public var httpIdleTimeout: Duration = .seconds(60)
 

@@ -17,6 +17,10 @@ final class AlpacaFake: Sendable {
         var fillsAtOnce = false
         /// Nothing is ever filled.
         var isStuck = false
+        /// Chance that somebody replaces an open order, as the broker does it: with the whole quantity again.
+        var replaced = 0.0
+        /// Whether the replacement opens what is filled already once more (alpacahq/Alpaca-API#165), or only the rest.
+        var reopens = false
     }
 
     private struct Order {
@@ -24,6 +28,7 @@ final class AlpacaFake: Sendable {
         var body: JSONValue
         var filled = FixedDecimal.zero
         var status = "new"
+        var replacedBy: String?
     }
 
     private struct State {
@@ -85,10 +90,17 @@ final class AlpacaFake: Sendable {
             case ("POST", "/v2/orders"): return post(request, &state)
             case ("GET", "/v2/orders:by_client_order_id"):
                 let id = String(parts.last?.split(separator: "=").last ?? "")
-                for at in state.orders.indices { trade(at, &state) }
+                for at in state.orders.indices {
+                    if state.random.chance(state.faults.replaced) { replace(at, &state) }
+                    trade(at, &state)
+                }
                 guard let order = state.orders.first(where: { $0.body["client_order_id"]?.stringValue == id }) else {
                     return .init(404, #"{"code":40410000,"message":"order not found"}"#)
                 }
+                return .init(200, json(order).serialized())
+            case ("GET", _) where path.hasPrefix("/v2/orders/"):
+                let id = String(path.dropFirst("/v2/orders/".count))
+                guard let order = state.orders.first(where: { $0.id == id }) else { return .init(404, "{}") }
                 return .init(200, json(order).serialized())
             case ("DELETE", _) where path.hasPrefix("/v2/orders/"):
                 let id = String(path.dropFirst("/v2/orders/".count))
@@ -138,6 +150,21 @@ final class AlpacaFake: Sendable {
             return .init(200, json(state.orders[at]).serialized())
         }
 
+        /// Puts another order in the place of an open one.
+        private static func replace(_ at: Int, _ state: inout State) {
+            let old = state.orders[at]
+            guard ["new", "partially_filled"].contains(old.status),
+                let quantity = old.body["qty"]?.stringValue.flatMap({ FixedDecimal($0) }),
+                var body = old.body.objectValue
+            else { return }
+            let id = "order-\(state.orders.count + 1)"
+            body["client_order_id"] = .string("somebody-\(id)")
+            body["qty"] = .string((state.faults.reopens ? quantity : quantity - old.filled).description)
+            state.orders[at].status = "replaced"
+            state.orders[at].replacedBy = id
+            state.orders.append(Order(id: id, body: .object(body)))
+        }
+
         /// Fills a part of an open order at its limit price.
         private static func trade(_ at: Int, _ state: inout State) {
             guard !state.faults.isStuck, ["new", "partially_filled"].contains(state.orders[at].status) else { return }
@@ -168,6 +195,7 @@ final class AlpacaFake: Sendable {
             object["filled_qty"] = .string(order.filled.description)
             object["submitted_at"] = "2026-11-20T15:00:00Z"
             object["notional"] = .null
+            object["replaced_by"] = JSONValue(order.replacedBy)
             return .object(object)
         }
     }

@@ -20,6 +20,7 @@ private final class JupiterFake: Sendable {
         var drops = false
         /// The transaction gives an approval away.
         var isHostile = false
+        var failsSimulation = false
         /// What comes out, against the price.
         var rate = 1.0
     }
@@ -32,6 +33,9 @@ private final class JupiterFake: Sendable {
         /// By request: signature's message and the swap.
         var open: [String: (message: [UInt8], input: String, inAmount: UInt64, output: String, outAmount: UInt64)] = [:]
         var landed: [String: (seen: Int, meta: JSONValue)] = [:]
+        /// By blockhash, of what was built.
+        var built: [String: (input: String, inAmount: UInt64, output: String, outAmount: UInt64)] = [:]
+        var simulations = 0
         var executions = 0
         var height: UInt64 = 1000
         var balances: [String: Int64]
@@ -63,6 +67,7 @@ private final class JupiterFake: Sendable {
         let parts = request.target.split(separator: "?", maxSplits: 1).map(String.init)
         switch parts[0] {
         case "/swap/order": return order(parts.last ?? "", &state)
+        case "/swap/build": return build(parts.last ?? "", &state)
         case "/swap/execute":
             if state.random.chance(state.faults.lostBefore) { return .init(504, "") }
             let body = try? StrictJSON.parse(request.body)
@@ -70,12 +75,21 @@ private final class JupiterFake: Sendable {
             return state.random.chance(state.faults.lostAfter) ? .init(504, "") : reply
         default:
             let body = try? StrictJSON.parse(request.body)
+            if body?["method"] == "sendTransaction" {
+                if state.random.chance(state.faults.lostBefore) { return .init(504, "") }
+                let result = send(body?["params"]?[0]?.stringValue ?? "", &state)
+                if state.random.chance(state.faults.lostAfter) { return .init(504, "") }
+                return .init(200, (["jsonrpc": "2.0", "id": 1, "result": result] as JSONValue).serialized())
+            }
             let result = rpc(body?["method"]?.stringValue ?? "", body?["params"] ?? [], &state)
             return .init(200, (["jsonrpc": "2.0", "id": 1, "result": result] as JSONValue).serialized())
         }
     }
 
-    private static func order(_ query: String, _ state: inout State) -> LoopbackServer.Reply {
+    /// What a swap of a query is; nil where it is none.
+    private static func swap(
+        _ query: String, _ state: State
+    ) -> (input: String, amount: UInt64, output: String, out: UInt64)? {
         var fields: [String: String] = [:]
         for pair in query.split(separator: "&") {
             let sides = pair.split(separator: "=").map(String.init)
@@ -83,10 +97,81 @@ private final class JupiterFake: Sendable {
         }
         guard let input = fields["inputMint"], let output = fields["outputMint"],
             let amount = fields["amount"].flatMap({ UInt64($0) }), fields["taker"] == Base58.text(state.wallet)
-        else { return .init(400, "{}") }
+        else { return nil }
         // One whole asset (9 decimals) is 20 of the cash (6 decimals).
         let exact = input == asset ? Double(amount) / 1e9 * 20 * 1e6 : Double(amount) / 1e6 / 20 * 1e9
-        let out = UInt64(exact * state.faults.rate)
+        return (input, amount, output, UInt64(exact * state.faults.rate))
+    }
+
+    /// Instructions with a table: two of the swap's accounts are looked up.
+    private static func build(_ query: String, _ state: inout State) -> LoopbackServer.Reply {
+        guard let swap = swap(query, state) else { return .init(400, "{}") }
+        state.orders += 1
+        func key(_ byte: UInt8) -> String { Base58.text([UInt8](repeating: byte, count: 32)) }
+        func account(_ key: String, signs: Bool = false, writes: Bool = false) -> JSONValue {
+            ["pubkey": .string(key), "isSigner": .bool(signs), "isWritable": .bool(writes)]
+        }
+        func instruction(_ program: String, _ accounts: [JSONValue], _ data: [UInt8]) -> JSONValue {
+            [
+                "programId": .string(program), "accounts": .array(accounts),
+                "data": .string(Data(data).base64EncodedString()),
+            ]
+        }
+        let owner = Base58.text(state.wallet)
+        let number = UInt8(state.orders % 250)
+        var others: [JSONValue] = []
+        if state.faults.isHostile { others = [instruction(SwapGuard.token, [account(key(8)), account(owner)], [4])] }
+        let hash = [UInt8](repeating: number, count: 32)
+        state.built[Base58.text(hash)] = (swap.input, swap.amount, swap.output, swap.out)
+        let swapAccounts = [
+            account(owner, signs: true), account(key(31), writes: true), account(key(41), writes: true),
+            account(key(42)), account(key(8)),
+        ]
+        let table: [JSONValue] = [.string(key(43)), .string(key(42)), .string(key(41))]
+        let answer: JSONValue = [
+            "inAmount": .string(String(swap.amount)), "outAmount": .string(String(swap.out)),
+            "otherAmountThreshold": .string(String(swap.out)),
+            // A price far beyond what may be paid: it has to be lowered.
+            "computeBudgetInstructions": [
+                instruction(SwapGuard.computeBudget, [], [3] + SolanaMessages.bytes(90_000_000_000, 8))
+            ],
+            "setupInstructions": [
+                instruction(
+                    SwapGuard.associatedToken,
+                    [account(owner, signs: true, writes: true), account(key(31), writes: true), account(owner)], [1])
+            ],
+            "swapInstruction": instruction(SwapGuard.jupiter, swapAccounts, [number, 1, 2, 3]),
+            "cleanupInstruction": .null, "otherInstructions": .array(others), "tipInstruction": .null,
+            "addressesByLookupTableAddress": .object(JSONObject([(key(40), .array(table))])),
+            "blockhashWithMetadata": [
+                "blockhash": .array(hash.map { JSONValue(Int($0)) }),
+                "lastValidBlockHeight": JSONValue(Int(state.height + 20)),
+            ],
+        ]
+        return .init(200, answer.serialized())
+    }
+
+    /// A node: checks the signature, and lands a signature once.
+    private static func send(_ text: String, _ state: inout State) -> JSONValue {
+        guard let wire = Data(base64Encoded: text), let transaction = try? SolanaTransaction(Array(wire)),
+            let key = try? Curve25519.Signing.PublicKey(rawRepresentation: state.wallet),
+            key.isValidSignature(transaction.signatures[0], for: transaction.message)
+        else {
+            state.badSignatures += 1
+            return .null
+        }
+        guard let built = state.built[Base58.text(transaction.blockhash)] else { return .string(transaction.id) }
+        state.executions += 1
+        // The keys of the table are not in the message, and the fee is within what may be paid.
+        if transaction.lookedUp != 2 || !SwapGuard(wallet: state.wallet).objections(to: transaction).isEmpty {
+            state.badSignatures += 1
+        }
+        if state.landed[transaction.id] == nil, !state.faults.drops { land(transaction.id, built, &state) }
+        return .string(transaction.id)
+    }
+
+    private static func order(_ query: String, _ state: inout State) -> LoopbackServer.Reply {
+        guard let (input, amount, output, out) = swap(query, state) else { return .init(400, "{}") }
         state.orders += 1
         let keys = [
             state.wallet, [UInt8](repeating: 8, count: 32), Base58.bytes(SwapGuard.jupiter) ?? [],
@@ -123,21 +208,7 @@ private final class JupiterFake: Sendable {
         }
         state.executions += 1
         if state.landed[transaction.id] == nil, !state.faults.drops {
-            let before = state.balances
-            state.balances[open.input, default: 0] -= Int64(open.inAmount)
-            state.balances[open.output, default: 0] += Int64(open.outAmount)
-            func list(_ balances: [String: Int64]) -> JSONValue {
-                .array(
-                    balances.sorted { $0.key < $1.key }.map {
-                        [
-                            "mint": .string($0.key), "owner": .string(Base58.text(state.wallet)),
-                            "uiTokenAmount": ["amount": .string(String($0.value))],
-                        ]
-                    })
-            }
-            state.landed[transaction.id] = (
-                0, ["err": .null, "preTokenBalances": list(before), "postTokenBalances": list(state.balances)]
-            )
+            land(transaction.id, (open.input, open.inAmount, open.output, open.outAmount), &state)
         }
         return .init(
             200,
@@ -146,6 +217,28 @@ private final class JupiterFake: Sendable {
                 "totalInputAmount": .string(String(open.inAmount)),
                 "totalOutputAmount": .string(String(open.outAmount)),
             ] as JSONValue).serialized())
+    }
+
+    private static func land(
+        _ signature: String, _ swap: (input: String, inAmount: UInt64, output: String, outAmount: UInt64),
+        _ state: inout State
+    ) {
+        let before = state.balances
+        state.balances[swap.input, default: 0] -= Int64(swap.inAmount)
+        state.balances[swap.output, default: 0] += Int64(swap.outAmount)
+        let owner = Base58.text(state.wallet)
+        func list(_ balances: [String: Int64]) -> JSONValue {
+            .array(
+                balances.sorted { $0.key < $1.key }.map {
+                    [
+                        "mint": .string($0.key), "owner": .string(owner),
+                        "uiTokenAmount": ["amount": .string(String($0.value))],
+                    ]
+                })
+        }
+        state.landed[signature] = (
+            0, ["err": .null, "preTokenBalances": list(before), "postTokenBalances": list(state.balances)]
+        )
     }
 
     private static func rpc(_ method: String, _ parameters: JSONValue, _ state: inout State) -> JSONValue {
@@ -157,6 +250,10 @@ private final class JupiterFake: Sendable {
             state.landed[signature]?.seen += 1
             let word = ["processed", "confirmed", "finalized"][min(2, landed.seen)]
             return ["value": [["confirmationStatus": .string(word), "err": .null]]]
+        case "simulateTransaction":
+            state.simulations += 1
+            if state.faults.failsSimulation { return ["value": ["err": ["InstructionError": [2, "Custom"]]]] }
+            return ["value": ["err": .null, "unitsConsumed": 100_000]]
         case "getBlockHeight": return JSONValue(Int(state.height))
         case "getTransaction":
             return ["meta": state.landed[parameters[0]?.stringValue ?? ""]?.meta ?? .null]
@@ -177,14 +274,15 @@ private func dec(_ text: String) -> FixedDecimal { FixedDecimal(text) ?? 0 }
 struct JupiterTests {
     private let key = Curve25519.Signing.PrivateKey()
 
-    private func venue(_ fake: JupiterFake) -> JupiterVenue {
+    private func venue(_ fake: JupiterFake, _ source: JupiterVenue.Settings.Source = .order) -> JupiterVenue {
         JupiterVenue(
             .init(
                 api: fake.server.url + "/swap", rpc: fake.server.url + "/rpc", apiKey: nil,
                 tokens: [
                     "TOK": .init(mint: JupiterFake.asset, decimals: 9),
                     "USDC": .init(mint: JupiterFake.cash, decimals: 6),
-                ], cash: "USDC", slippageBPS: 50, patience: .milliseconds(1)), key: key, client: HTTPClient())
+                ], cash: "USDC", slippageBPS: 50, source: source, patience: .milliseconds(1)), key: key,
+            client: HTTPClient())
     }
 
     private var wallet: [UInt8] { Array(key.publicKey.rawRepresentation) }
@@ -266,5 +364,58 @@ struct JupiterTests {
         wrong[63] ^= 1
         #expect(throws: (any Error).self) { try Configuration.solanaKey(.array(wrong.map { JSONValue(Int($0)) })) }
         #expect(throws: (any Error).self) { try Configuration.solanaKey([1, 2, 3]) }
+    }
+
+    @Test(
+        "a swap that we put together is simulated, signed, sent to the network, and booked once",
+        arguments: [true, false], 0..<5)
+    func built(isSale: Bool, seed: Int) async throws {
+        var faults = JupiterFake.Faults()
+        (faults.lostAfter, faults.lostBefore) = (0.4, 0.4)
+        let fake = try JupiterFake(seed: UInt64(seed), wallet: wallet, faults: faults)
+        let venue = venue(fake, .build)
+        let order = order(isSale: isSale, limit: isSale ? "19.9" : "20.1")
+        let prepared = try await venue.prepare(order)
+        #expect(fake.read { $0.simulations } == 1 && prepared?["request_id"] == nil)
+        let text = try #require(prepared?["transaction"]?.stringValue.flatMap { Data(base64Encoded: $0) })
+        let transaction = try SolanaTransaction(Array(text))
+        // Units: a fifth beyond what the simulation used; price: what two million lamports allow.
+        let budget = transaction.instructions.filter {
+            Base58.text(transaction.keys[$0.program]) == SwapGuard.computeBudget
+        }
+        #expect(budget.first?.data == [2] + SolanaMessages.bytes(120_000, 4))
+        #expect(budget.last?.data == [3] + SolanaMessages.bytes(2_000_000 * 1_000_000 / 120_000, 8))
+        #expect(transaction.keys.first == wallet && transaction.lookedUp == 2)
+        _ = await venue.submit(order, prepared: prepared)
+        let state = try await end(venue, order, prepared)
+        let fill = try #require(state.fills.first)
+        #expect(state.fills.count == 1 && fill.quantity <= 2 && fill.quantity > dec("1.99"))
+        #expect((fill.price - 20).magnitude < dec("0.001"))
+        #expect(fake.read { $0.landed.count } == 1 && fake.read { $0.badSignatures } == 0)
+    }
+
+    @Test("what we put together is refused like a stranger's transaction, and where its simulation fails")
+    func builtRefused() async throws {
+        for change in 0..<3 {
+            var faults = JupiterFake.Faults()
+            faults.isHostile = change == 0
+            faults.failsSimulation = change == 1
+            faults.rate = change == 2 ? 0.9 : 1
+            let fake = try JupiterFake(seed: 1, wallet: wallet, faults: faults)
+            await #expect(throws: VenueError.self) {
+                try await self.venue(fake, .build).prepare(self.order(isSale: true, limit: "19.9"))
+            }
+            #expect(fake.read { $0.executions } == 0 && fake.read { $0.simulations } == (change == 1 ? 1 : 0))
+        }
+        // Never lands: over only once the blockhash has expired.
+        var faults = JupiterFake.Faults()
+        faults.drops = true
+        let fake = try JupiterFake(seed: 1, wallet: wallet, faults: faults)
+        let venue = venue(fake, .build)
+        let order = order(isSale: true, limit: "19.9")
+        let prepared = try await venue.prepare(order)
+        _ = await venue.submit(order, prepared: prepared)
+        let state = try await end(venue, order, prepared)
+        #expect(state.filled == 0 && state.fills.isEmpty && fake.read { $0.executions } > 1)
     }
 }

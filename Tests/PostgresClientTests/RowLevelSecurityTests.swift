@@ -115,6 +115,16 @@ import Testing
             INSERT INTO ballast.rebalance_execution (tenant_id, plan_id, portfolio_id, venue, settings, before, actor, request_id)
             VALUES (\(tenant), \(name), '', 'paper', '{}', '{}', 'test', '')
             """,
+            """
+            INSERT INTO ballast.realised_gain (tenant_id, portfolio_id, plan_id, fill_id, lot_id, asset_symbol, sold_on, acquired, quantity,
+                                               proceeds, basis, term)
+            VALUES (\(tenant), \(portfolio), \(name), 'fill', 'lot', 'AAPL', '2026-01-02', '2025-01-02', 1, 1, 2, 'short')
+            """,
+            """
+            INSERT INTO ballast.wash_adjustment (tenant_id, portfolio_id, plan_id, fill_id, lot_id, replacement_lot, quantity, disallowed,
+                                                 days_carried)
+            VALUES (\(tenant), \(portfolio), \(name), 'fill', 'lot', 'other', 1, 1, 0)
+            """,
             "INSERT INTO ballast.trading_halt (tenant_id, reason, actor) VALUES (\(tenant), 'test', 'test')",
         ])
     }

@@ -86,6 +86,28 @@ struct HarvestTests {
         #expect((dear[0][0] - 0.6).magnitude < 1e-6 && (dear[2][1] - 0.4).magnitude < 1e-6)
     }
 
+    @Test("an asset that may not be traded stays, and pulls at the others as before")
+    func frozen() throws {
+        var sigma = Matrix(rows: 2, columns: 2)
+        (sigma[0, 0], sigma[0, 1], sigma[1, 0], sigma[1, 1]) = (0.04, 0.02, 0.02, 0.05)
+        func made(_ room: Double) -> LookAhead {
+            LookAhead(
+                start: [0.5, 0.3], target: [0.3, 0.4], covariance: sigma, riskAversion: 5, period: 0.25,
+                forecasts: [[0.01, 0.02]], costs: [0.001, 0.001], lowest: [0.5 - room, 0], highest: [0.5 + room, 1],
+                cashFloor: 0)
+        }
+        let fixed = try #require(made(0).weights(periods: 3))
+        let nearly = try #require(made(1e-6).weights(periods: 3))
+        for (a, b) in zip(fixed, nearly) {
+            #expect(a[0] == 0.5 && (a[1] - b[1]).magnitude < 1e-4)
+        }
+        // Nothing may be traded at all.
+        let still = LookAhead(
+            start: [0.5, 0.5], target: [0.3, 0.7], covariance: sigma, riskAversion: 5, period: 0.25, forecasts: [],
+            costs: [0, 0], lowest: [0.5, 0.5], highest: [0.5, 0.5], cashFloor: 0)
+        #expect(still.weights(periods: 2) == [[0.5, 0.5], [0.5, 0.5]])
+    }
+
     @Test("a forecast that lasts is traded for, one that fades is not")
     func fading() throws {
         let cost = 0.004

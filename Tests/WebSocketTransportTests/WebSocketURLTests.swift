@@ -7,7 +7,8 @@ struct WebSocketURLTests {
     @Test(arguments: [
         ("ws://h", "h", 80, "/", "h"), ("ws://h:81/a?b=c", "h", 81, "/a?b=c", "h:81"),
         ("ws://h?x=1", "h", 80, "/?x=1", "h"),
-        ("WS://[::1]:9/p", "::1", 9, "/p", "[::1]:9"),
+        ("WS://[::1]:9/p", "::1", 9, "/p", "[::1]:9"), ("wss://h/s", "h", 443, "/s", "h"),
+        ("WSS://h:80", "h", 80, "/", "h:80"),
     ])
     func `are taken apart`(text: String, host: String, port: Int, path: String, authority: String) throws {
         let url = try WebSocketURL(text)
@@ -15,11 +16,18 @@ struct WebSocketURLTests {
     }
 
     @Test(arguments: [
-        "", "http://h", "wss://h", "ws://", "ws://h:0", "ws://h:x", "ws://u@h", "ws://h/a b", "ws://h:65536",
+        "", "http://h", "wss://", "ws://", "ws://h:0", "ws://h:x", "ws://u@h", "ws://h/a b", "ws://h:65536",
         "ws://h/\r\nX:y",
     ])
     func `are refused`(text: String) {
         #expect(throws: WebSocketClientError.self) { try WebSocketURL(text) }
+    }
+
+    @Test func `names are asked for in TLS, addresses are not`() throws {
+        #expect(try WebSocketURL("wss://paper-api.alpaca.markets/stream").serverName == "paper-api.alpaca.markets")
+        #expect(try WebSocketURL("wss://127.0.0.1:1/").serverName == nil)
+        #expect(try WebSocketURL("wss://[::1]/").serverName == nil)
+        #expect(try WebSocketURL("wss://h").isSecure && !WebSocketURL("ws://h").isSecure)
     }
 
     @Test func `queries are decoded`() {

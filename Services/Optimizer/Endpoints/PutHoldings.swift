@@ -16,6 +16,10 @@ struct PutHoldings: Endpoint {
         do {
             let stored = try await optimizer.pool.transaction(.app(principal.tenant)) { connection -> Holdings in
                 guard try await PortfolioStore.lock(id, on: connection) != nil else { throw Problem.noPortfolio(id) }
+                // Fills would be booked over what was put, or the other way round.
+                guard try await !ExecutionStore.isOpen(for: id, on: connection) else {
+                    throw Problem(.wrongState, "A plan of this portfolio is executing: wait for its end, or cancel it.")
+                }
                 try await HoldingStore.replace(wanted, of: id, on: connection)
                 try await PortfolioStore.audit(
                     actor: principal.subject, action: "portfolio.holdings", object: id,

@@ -13,8 +13,17 @@ struct AlpacaVenue: TradingVenue {
     private let url: String
     private let headers: [HTTPHeader]
     private let client: HTTPClient
+    /// From the stream of trade updates, where there is one.
+    private let hints: OrderHints
+    /// How long an order of which nothing is heard is left alone while the stream lives.
+    private let livePatience: Duration
 
-    init(url: String, keyID: String, secret: String, client: HTTPClient, patience: Duration = .seconds(1)) {
+    init(
+        url: String, keyID: String, secret: String, client: HTTPClient, patience: Duration = .seconds(1),
+        hints: OrderHints = OrderHints(), livePatience: Duration = .seconds(5)
+    ) {
+        self.hints = hints
+        self.livePatience = livePatience
         self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
         self.client = client
         self.patience = patience
@@ -22,6 +31,14 @@ struct AlpacaVenue: TradingVenue {
             HTTPHeader("APCA-API-KEY-ID", keyID), HTTPHeader("APCA-API-SECRET-KEY", secret),
             HTTPHeader("Accept", "application/json"),
         ]
+    }
+
+    /// The stream shortens the wait, and a lost or a late message costs no more than `livePatience`.
+    func pause(for clientID: String?, atLeast least: Duration, atMost most: Duration) async throws {
+        guard let clientID, hints.isLive else { return try await Task.sleep(for: max(patience, least)) }
+        if least > .zero { try await Task.sleep(for: least) }
+        await hints.wait(for: clientID, atMost: max(.milliseconds(1), min(livePatience, most)))
+        try Task.checkCancellation()
     }
 
     private func call(
@@ -60,6 +77,7 @@ struct AlpacaVenue: TradingVenue {
         let body = Alpaca.body(
             clientID: order.clientID, symbol: order.asset, isSale: order.isSale, quantity: order.quantity,
             limitPrice: order.limitPrice)
+        hints.expect(order.clientID)
         guard let answer = try? await call(.post, "/v2/orders", body: body) else { return .unknown }
         switch Alpaca.verdict(status: answer.status, body: answer.json) {
         case .refused(let reason): return .rejected(reason)
@@ -85,11 +103,33 @@ struct AlpacaVenue: TradingVenue {
 
     func lookup(_ order: VenueOrder, prepared: JSONValue?) async throws(VenueError) -> VenueOrderState? {
         guard let found = try await find(order) else { return nil }
-        let fills = found.filled > 0 ? try await self.fills(of: found) : []
+        let chain = try await chain(from: found)
+        let filled = chain.map { $0.filled }.reduce(.zero, +)
+        var fills: [VenueOrderState.Fill] = []
+        for one in chain where one.filled > 0 { fills += try await self.fills(of: one) }
+        let isClosed = chain.last?.isClosed ?? false
+        if isClosed { hints.forget(order.clientID) }
         return VenueOrderState(
-            filled: found.filled, isClosed: found.isClosed,
+            filled: filled, isClosed: isClosed,
             rejection: found.isRejected ? "rejected by the broker" : nil,
             fills: fills)
+    }
+
+    /// An order and what took its place, one after the other: somebody may replace orders at the broker. What is filled there is ours as well,
+    /// and the books halt where it comes to more than was meant.
+    ///
+    /// We replace nothing ourselves: the broker opens a partly filled order that is replaced for its whole quantity again
+    /// (alpacahq/Alpaca-API#165), and a fill may cross the request. An order is taken back, and only when it has ended another is sent.
+    private func chain(from first: Alpaca.Order) async throws(VenueError) -> [Alpaca.Order] {
+        var chain = [first]
+        while let next = chain.last?.replacedBy, chain.count < 20 {
+            let answer = try await ask("/v2/orders/" + Self.escaped(next))
+            guard let order = Alpaca.Order(json: answer.json), order.symbol == first.symbol,
+                order.isSale == first.isSale
+            else { throw VenueError("what took the place of \(first.clientID) cannot be read") }
+            chain.append(order)
+        }
+        return chain
     }
 
     /// Fills of an order, page after page.
@@ -112,7 +152,8 @@ struct AlpacaVenue: TradingVenue {
     }
 
     func cancel(_ order: VenueOrder) async throws(VenueError) {
-        guard let found = try await find(order), !found.isClosed else { return }
+        guard let first = try await find(order) else { return }
+        guard let found = try await chain(from: first).last, !found.isClosed else { return }
         do {
             // 204, or 422 for one that has ended in the meantime: `lookup` tells which.
             _ = try await call(.delete, "/v2/orders/" + Self.escaped(found.id))

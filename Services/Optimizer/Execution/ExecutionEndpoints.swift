@@ -70,10 +70,13 @@ struct GetExecution: Endpoint {
             let request = try await PlanStore.request(of: id, on: connection)
             let sheet = try TradeSheet(plan, request: request, holdings: record.before)
             var book = sheet.book(try ExecutionSettings(json: record.settings).limits)
-            book.replay(try await ExecutionStore.log(of: id, on: connection).events)
+            let log = try await ExecutionStore.log(of: id, on: connection)
+            book.replay(log.events)
+            let earlier = try await GainStore.earlier(than: id, of: record.portfolioID, on: connection)
+            let booking = sheet.booking(log.events, days: log.days, earlier: earlier)
             let prices = try await PlanStore.quotes(of: sheet.legs.map { $0.asset }, on: connection)
             return sheet.report(
-                of: book, plan: id, venue: record.venue, state: plan.state, differences: [],
+                of: book, booking: booking, plan: id, venue: record.venue, state: plan.state, differences: [],
                 endPrices: prices.mapValues { $0.price })
         }
     }

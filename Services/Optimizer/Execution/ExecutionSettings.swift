@@ -1,5 +1,6 @@
 import Reallocation
 import ServiceKit
+import ServiceLifecycle
 import WireFormat
 
 /// What a call of `execute` says: where to trade, and at most what.
@@ -42,6 +43,8 @@ struct TradingDesk: Sendable {
     var dayLimit: FixedDecimal?
     /// Venues beyond the paper broker, by name.
     var venues: [String: any TradingVenue] = [:]
+    /// What runs beside them: streams.
+    var services: [any Service] = []
 
     var names: [String] { ["paper"] + venues.keys.sorted() }
 

@@ -84,6 +84,16 @@ enum ExecutionStore {
             """) == 1
     }
 
+    /// Whether a plan of the portfolio is executing.
+    static func isOpen(for portfolio: String, on connection: PostgresConnection) async throws -> Bool {
+        try await !connection.query(
+            """
+            SELECT 1 FROM ballast.rebalance_execution
+            WHERE tenant_id = ballast.current_tenant() AND portfolio_id = \(portfolio) AND ended_at IS NULL
+            """
+        ).isEmpty
+    }
+
     /// Gives the lease back, so that any process may go on at once.
     static func release(_ id: String, owner: String, on connection: PostgresConnection) async throws {
         _ = try await connection.execute(
@@ -123,28 +133,41 @@ enum ExecutionStore {
 
     // MARK: The log
 
-    /// The log of an execution: events, and what was kept for orders before they were sent, by client id.
-    static func log(
-        of id: String, on connection: PostgresConnection
-    ) async throws -> (events: [ExecutionEvent], prepared: [String: JSONValue], length: Int) {
+    /// The log of an execution as it was read.
+    struct Log: Sendable {
+        var events: [ExecutionEvent] = []
+        /// What was kept for orders before they were sent, by client id.
+        var prepared: [String: JSONValue] = [:]
+        /// The day of each fill.
+        var days: [String: CalendarDate] = [:]
+        var length = 0
+    }
+
+    /// The log of an execution.
+    static func log(of id: String, on connection: PostgresConnection) async throws -> Log {
         let rows = try await connection.query(
             """
-            SELECT event::text FROM ballast.rebalance_execution_event
+            SELECT event::text, (at AT TIME ZONE 'UTC')::date FROM ballast.rebalance_execution_event
             WHERE tenant_id = ballast.current_tenant() AND plan_id = \(id) ORDER BY seq
             """)
-        var events: [ExecutionEvent] = []
-        var prepared: [String: JSONValue] = [:]
+        var log = Log()
+        log.length = rows.count
         for row in rows {
             let json = try StrictJSON.parse(try row.decode(String.self, at: 0), limits: .stored)
             if json["event"] == "prepared", let client = json["id"]?.stringValue {
-                prepared[client] = json["detail"]
+                log.prepared[client] = json["detail"]
             } else if let event = ExecutionEvent(json: json) {
-                events.append(event)
+                log.events.append(event)
+                guard case .fill(_, let fill, _, _) = event, log.days[fill] == nil else { continue }
+                // Entries of older versions do not say the day.
+                let written = CalendarDate(
+                    daysSinceEpoch: try row.decode(PostgresDate.self, at: 1).daysSinceEpoch)
+                log.days[fill] = json["on"]?.stringValue.flatMap { CalendarDate(iso: $0) } ?? written
             } else {
                 throw Problem(.internalError, "The log of the execution has an entry that this version cannot read.")
             }
         }
-        return (events, prepared, rows.count)
+        return log
     }
 
     /// Writes the next entry. The number is the fence: of two writers at the same place one fails.

@@ -29,21 +29,32 @@ final class Executor: Sendable {
         let orderSeconds: Double
         var book: ExecutionBook
         var prepared: [String: JSONValue]
+        var events: [ExecutionEvent]
+        var days: [String: CalendarDate]
+        let earlier: GainStore.Earlier
         var length: Int
         /// When each order was first waited for.
         var waits: [String: ContinuousClock.Instant] = [:]
 
         init(
             _ record: ExecutionRecord, _ sheet: TradeSheet, _ venue: any TradingVenue, _ book: ExecutionBook,
-            prepared: [String: JSONValue], length: Int, orderSeconds: Double
+            log: ExecutionStore.Log, earlier: GainStore.Earlier, orderSeconds: Double
         ) {
             self.record = record
             self.sheet = sheet
             self.venue = venue
             self.book = book
-            self.prepared = prepared
-            self.length = length
+            prepared = log.prepared
+            events = log.events
+            days = log.days
+            self.earlier = earlier
+            length = log.length
             self.orderSeconds = orderSeconds
+        }
+
+        /// The booking of all fills so far.
+        func booking(adding event: ExecutionEvent? = nil) -> TaxBooking {
+            sheet.booking(events + (event.map { [$0] } ?? []), days: days, earlier: earlier)
         }
 
         func order(_ clientID: String) -> VenueOrder? {
@@ -82,8 +93,8 @@ final class Executor: Sendable {
             let request = try await PlanStore.request(of: planID, on: connection)
             let log = try await ExecutionStore.log(of: planID, on: connection)
             return Loaded(
-                record: record, sheet: try TradeSheet(plan, request: request, holdings: record.before),
-                events: log.events, prepared: log.prepared, length: log.length,
+                record: record, sheet: try TradeSheet(plan, request: request, holdings: record.before), log: log,
+                earlier: try await GainStore.earlier(than: planID, of: record.portfolioID, on: connection),
                 spent: try await ExecutionStore.spentToday(on: connection))
         }
         guard let loaded else { return nil }
@@ -94,31 +105,29 @@ final class Executor: Sendable {
         limits.day = [limits.day, optimizer.trading.dayLimit].compactMap { $0 }.min()
         // What this plan has filled already is in its own books.
         var book = loaded.sheet.book(limits)
-        book.replay(loaded.events)
+        book.replay(loaded.log.events)
         let venue = try optimizer.trading.venue(
-            loaded.record.venue, sheet: loaded.sheet, seed: settings.seed, log: loaded.events)
+            loaded.record.venue, sheet: loaded.sheet, seed: settings.seed, log: loaded.log.events)
         return Run(
-            loaded.record, loaded.sheet, venue, book, prepared: loaded.prepared, length: loaded.length,
+            loaded.record, loaded.sheet, venue, book, log: loaded.log, earlier: loaded.earlier,
             orderSeconds: settings.orderSeconds)
     }
 
     private final class Loaded: Sendable {
         let record: ExecutionRecord
         let sheet: TradeSheet
-        let events: [ExecutionEvent]
-        let prepared: [String: JSONValue]
-        let length: Int
+        let log: ExecutionStore.Log
+        let earlier: GainStore.Earlier
         let spent: FixedDecimal
 
         init(
-            record: ExecutionRecord, sheet: TradeSheet, events: [ExecutionEvent], prepared: [String: JSONValue],
-            length: Int, spent: FixedDecimal
+            record: ExecutionRecord, sheet: TradeSheet, log: ExecutionStore.Log, earlier: GainStore.Earlier,
+            spent: FixedDecimal
         ) {
             self.record = record
             self.sheet = sheet
-            self.events = events
-            self.prepared = prepared
-            self.length = length
+            self.log = log
+            self.earlier = earlier
             self.spent = spent
         }
     }
@@ -213,7 +222,7 @@ final class Executor: Sendable {
             if booked.filled == state.filled {
                 return try await write(.closed(clientID: clientID, filled: state.filled), run)
             }
-            return try await pause(run, nil)
+            return try await pause(run, nil, for: clientID)
         }
         guard !booked.state.isTerminal, !isNew else { return }
         let since = run.waits[clientID] ?? .now
@@ -221,17 +230,20 @@ final class Executor: Sendable {
         if booked.state != .pendingCancel, (ContinuousClock.now - since) / .seconds(1) >= run.orderSeconds {
             return try await write(.cancelRequested(clientID: clientID, reason: "not filled in time"), run)
         }
-        try await pause(run, nil)
+        try await pause(run, nil, for: clientID)
     }
 
-    private func pause(_ run: Run, _ error: (any Error)?) async throws {
+    private func pause(_ run: Run, _ error: (any Error)?, for clientID: String? = nil) async throws {
         if let error {
             optimizer.logger.warning(
                 "A venue could not be asked, trying again",
                 metadata: ["venue": "\(run.venue.name)", "plan": "\(planID)", "error": "\(error)"])
         }
-        // Orders fill when the market wants: a venue that pushes nothing is asked again after its own time.
-        try await Task.sleep(for: max(run.venue.patience, error == nil ? .zero : .milliseconds(200)))
+        // Orders fill when the market wants: what nobody tells is asked for again after a time.
+        let waited = clientID.flatMap { run.waits[$0] }.map { (ContinuousClock.now - $0) / .seconds(1) } ?? 0
+        try await run.venue.pause(
+            for: clientID, atLeast: error == nil ? .zero : .milliseconds(200),
+            atMost: .seconds(max(0, run.orderSeconds - waited)))
     }
 
     // MARK: Writing
@@ -241,27 +253,41 @@ final class Executor: Sendable {
         var next = run.book
         let fills = next.fills.count
         next.apply(event)
-        var holdings: (after: Holdings, asset: String)?
-        if case .fill(let clientID, _, _, _) = event, next.fills.count > fills, let order = run.order(clientID) {
-            holdings = (run.sheet.holdings(after: next, on: UTCTimestamp.now.date), order.asset)
+        var entry = event.json
+        var filled: FilledBooks?
+        if case .fill(let clientID, let fillID, let quantity, let price) = event, next.fills.count > fills,
+            let order = run.order(clientID)
+        {
+            let day = UTCTimestamp.now.date
+            run.days[fillID] = day
+            if case .object(var object) = entry {
+                object["on"] = .string(day.description)
+                entry = .object(object)
+            }
+            let booking = run.booking(adding: event)
+            filled = FilledBooks(
+                fill: fillID, asset: order.asset, isSale: order.isSale, quantity: quantity, price: price,
+                family: run.sheet.rules.family(of: order.asset), booking: booking,
+                holdings: run.sheet.holdings(after: next, booking))
         }
-        try await append(event.json, run, holdings: holdings)
+        try await append(entry, run, filled: filled)
         // The book in memory applies it itself: it also knows what is fresh.
         run.book.apply(event)
+        run.events.append(event)
         try await failpoint("execution.after_event")
     }
 
-    private func append(_ entry: JSONValue, _ run: Run, holdings: (after: Holdings, asset: String)? = nil) async throws
-    {
-        let (planID, owner, portfolio, seq) = (planID, owner, run.record.portfolioID, run.length + 1)
+    /// Writes the next entry, and with a fill cash, positions, lots, results, wash sales and audit: one commit.
+    private func append(_ entry: JSONValue, _ run: Run, filled: FilledBooks? = nil) async throws {
+        let (planID, owner, seq, record) = (planID, owner, run.length + 1, run.record)
         try await optimizer.pool.transaction(.app(tenant)) { connection in
             guard try await ExecutionStore.hold(planID, owner: owner, on: connection) else { throw ExecutionLost() }
             try await ExecutionStore.append(entry, at: seq, of: planID, on: connection)
-            if let holdings {
-                try await HoldingStore.replace(holdings.asset, in: holdings.after, of: portfolio, on: connection)
-            }
+            try await filled?.write(planID, record, on: connection)
+            try await failpoint("execution.before_commit")
         }
         run.length = seq
+        try await failpoint("execution.after_commit")
     }
 
     /// Verification against the venue, the plan's last states, the report: one commit.
@@ -280,7 +306,7 @@ final class Executor: Sendable {
         let book = run.book
         let isWhole = run.sheet.legs.indices.allSatisfy { book.filled($0) == run.sheet.legs[$0].quantity }
         let differences = account.map { book.differences(venueCash: $0.cash, venuePositions: $0.positions) } ?? []
-        let (planID, owner, record, sheet) = (planID, owner, run.record, run.sheet)
+        let (planID, owner, record, sheet, booking) = (planID, owner, run.record, run.sheet, run.booking())
         return try await optimizer.pool.transaction(.app(tenant)) { connection -> JSONValue? in
             guard let plan = try await PlanStore.find(planID, locks: true, on: connection) else { return nil }
             if let report = try await PlanStore.execution(of: planID, on: connection) { return report }
@@ -307,7 +333,7 @@ final class Executor: Sendable {
             }
             let prices = try await PlanStore.quotes(of: sheet.legs.map { $0.asset }, on: connection)
             let report = sheet.report(
-                of: book, plan: planID, venue: record.venue, state: state, differences: differences,
+                of: book, booking: booking, plan: planID, venue: record.venue, state: state, differences: differences,
                 endPrices: prices.mapValues { $0.price })
             try await PlanStore.setExecution(report, of: planID, on: connection)
             try await ExecutionStore.end(planID, on: connection)

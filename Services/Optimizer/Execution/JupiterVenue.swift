@@ -4,7 +4,7 @@ import HTTPFetch
 import Reallocation
 import WireFormat
 
-/// Swaps on Solana through Jupiter's Swap API v2 behind the venue's interface: order, read and refuse or sign, keep, execute, look.
+/// Swaps on Solana through Jupiter's Swap API v2 behind the venue's interface: order (or build), read and refuse or sign, keep, execute (or send), look.
 ///
 /// The signature is known before anything is sent, so it is what is kept and what is asked for. The same bytes can execute once only: they
 /// are sent again until they have landed or their blockhash has expired. Amounts are those of the landed transaction, not of the quote.
@@ -34,6 +34,9 @@ struct JupiterVenue: TradingVenue {
         var tokens: [String: Token]
         var cash: String
         var slippageBPS: Int
+        /// Where the transaction comes from: a finished one of the aggregator, or one that we put together ourselves.
+        enum Source: String, Sendable, CaseIterable { case order, build }
+        var source = Source.order
         var patience: Duration = .seconds(2)
     }
 
@@ -89,17 +92,42 @@ struct JupiterVenue: TradingVenue {
         return (asset, cash)
     }
 
-    private func quote(
-        _ input: Token, _ output: Token, _ amount: UInt64
-    ) async throws(VenueError) -> Jupiter.Order {
+    /// What a swap of an amount would bring, by either way.
+    private enum Offer {
+        case order(Jupiter.Order)
+        case build(Jupiter.Build)
+
+        var outAmount: UInt64 {
+            switch self {
+            case .order(let order): order.outAmount
+            case .build(let build): build.outAmount
+            }
+        }
+
+        func objections(asked: UInt64, least: FixedDecimal) -> [String] {
+            switch self {
+            case .order(let order): order.objections(asked: asked, ownPriceOut: least, tolerance: 0)
+            case .build(let build):
+                Jupiter.objections(
+                    inAmount: build.inAmount, threshold: build.threshold, asked: asked, ownPriceOut: least, tolerance: 0
+                )
+            }
+        }
+    }
+
+    private func quote(_ input: Token, _ output: Token, _ amount: UInt64) async throws(VenueError) -> Offer {
+        let name = settings.source.rawValue
         let path =
-            "\(settings.api)/order?inputMint=\(input.mint)&outputMint=\(output.mint)&amount=\(amount)"
+            "\(settings.api)/\(name)?inputMint=\(input.mint)&outputMint=\(output.mint)&amount=\(amount)"
             + "&taker=\(Base58.text(wallet))&slippageBps=\(settings.slippageBPS)"
         let answer = try await fetch(HTTPRequest(.get, path, headers: headers))
-        guard answer.status == 200, let order = answer.json.flatMap({ Jupiter.Order(json: $0) }) else {
-            throw VenueError("order: status \(answer.status)")
+        if answer.status == 200, let json = answer.json {
+            switch settings.source {
+            case .order: if let order = Jupiter.Order(json: json) { return .order(order) }
+            case .build: if let build = Jupiter.Build(json: json) { return .build(build) }
+            }
         }
-        return order
+        throw VenueError("\(name): status \(answer.status)")
     }
 
     func prepare(_ order: VenueOrder) async throws(VenueError) -> JSONValue? {
@@ -108,7 +136,7 @@ struct JupiterVenue: TradingVenue {
         guard let wanted = asset.units(order.quantity), let purse = cash.units(value), wanted > 0, purse > 0 else {
             throw VenueError("the order is too large or too small")
         }
-        var made: Jupiter.Order
+        var made: Offer
         var asked = order.isSale ? wanted : purse
         if order.isSale {
             made = try await quote(asset, cash, asked)
@@ -131,14 +159,58 @@ struct JupiterVenue: TradingVenue {
             ? FixedDecimal(Int(clamping: purse))
             : FixedDecimal(Int(clamping: asked)) * FixedDecimal(Int(clamping: wanted))
                 / FixedDecimal(Int(clamping: purse))
-        let doubts = made.objections(asked: asked, ownPriceOut: least.roundedDown(to: 1), tolerance: 0)
+        let doubts = made.objections(asked: asked, least: least.roundedDown(to: 1))
         guard doubts.isEmpty else { throw VenueError("not signed: " + doubts.joined(separator: "; "), isFinal: true) }
-        guard let text = made.transaction, let bytes = Data(base64Encoded: text) else {
-            throw VenueError("the order cannot be built: \(made.errorMessage ?? "no transaction")")
+        switch made {
+        case .order(let made):
+            guard let text = made.transaction, let bytes = Data(base64Encoded: text) else {
+                throw VenueError("the order cannot be built: \(made.errorMessage ?? "no transaction")")
+            }
+            guard let lastValid = made.lastValidBlockHeight else {
+                throw VenueError("not signed: the order does not say until when it is valid")
+            }
+            return try signed(Array(bytes), requestID: made.requestID, lastValid: lastValid)
+        case .build(let made):
+            return try signed(try await assembled(made), requestID: nil, lastValid: made.lastValidBlockHeight)
         }
-        var transaction: SolanaTransaction
+    }
+
+    /// A transaction of our own from the aggregator's instructions: simulated with all compute units, then with a fifth more than it used.
+    private func assembled(_ made: Jupiter.Build) async throws(VenueError) -> [UInt8] {
+        let most = SwapGuard(wallet: wallet).mostPriorityLamports
+        func wire(_ units: UInt32) throws(VenueError) -> [UInt8] {
+            do {
+                return try made.message(payer: wallet, units: units, mostLamports: most).unsigned
+            } catch {
+                throw VenueError("not signed: \(error)", isFinal: true)
+            }
+        }
+        let trial = try wire(Jupiter.Build.mostUnits)
+        // What would not be signed is not even shown to a node.
+        try check(trial)
+        let result = try await rpc(
+            "simulateTransaction",
+            [
+                .string(Data(trial).base64EncodedString()),
+                [
+                    "encoding": "base64", "sigVerify": false, "replaceRecentBlockhash": true,
+                    "commitment": "confirmed",
+                ],
+            ])
+        if let fault = result["value"]?["err"], fault != .null {
+            throw VenueError("the swap fails when it is simulated: \(fault.serialized())")
+        }
+        guard let used = result["value"]?["unitsConsumed"]?.intValue else {
+            throw VenueError("the simulation says nothing")
+        }
+        return try wire(Jupiter.Build.limit(used: used))
+    }
+
+    @discardableResult
+    private func check(_ bytes: [UInt8]) throws(VenueError) -> SolanaTransaction {
+        let transaction: SolanaTransaction
         do {
-            transaction = try SolanaTransaction(Array(bytes))
+            transaction = try SolanaTransaction(bytes)
         } catch {
             throw VenueError("not signed: \(error)", isFinal: true)
         }
@@ -146,23 +218,31 @@ struct JupiterVenue: TradingVenue {
         guard objections.isEmpty else {
             throw VenueError("not signed: " + objections.joined(separator: "; "), isFinal: true)
         }
+        return transaction
+    }
+
+    /// Reads, guards and signs; what has to be kept before it is sent.
+    private func signed(_ bytes: [UInt8], requestID: String?, lastValid: UInt64) throws(VenueError) -> JSONValue {
+        var transaction = try check(bytes)
         do {
             try transaction.sign(Array(try key.signature(for: transaction.message)), by: wallet)
         } catch {
             throw VenueError("not signed: \(error)", isFinal: true)
         }
-        guard let lastValid = made.lastValidBlockHeight else {
-            throw VenueError("not signed: the order does not say until when it is valid")
-        }
-        return [
-            "transaction": .string(Data(transaction.wire).base64EncodedString()), "signature": .string(transaction.id),
-            "request_id": .string(made.requestID), "last_valid_block_height": .string(String(lastValid)),
-        ]
+        var kept = JSONObject([
+            ("transaction", .string(Data(transaction.wire).base64EncodedString())),
+            ("signature", .string(transaction.id)), ("last_valid_block_height", .string(String(lastValid))),
+        ])
+        if let requestID { kept["request_id"] = .string(requestID) }
+        return .object(kept)
     }
 
     func submit(_ order: VenueOrder, prepared: JSONValue?) async -> VenueAnswer {
-        guard let prepared, let transaction = prepared["transaction"], let requestID = prepared["request_id"] else {
-            return .unknown
+        guard let prepared, let transaction = prepared["transaction"] else { return .unknown }
+        guard let requestID = prepared["request_id"] else {
+            // Our own transaction goes to the network itself. That a node took it does not mean that it lands.
+            let sent = try? await send(transaction)
+            return sent != nil && sent == prepared["signature"] ? .accepted : .unknown
         }
         let body: JSONValue = ["signedTransaction": transaction, "requestId": requestID]
         let request = HTTPRequest(
@@ -172,6 +252,11 @@ struct JupiterVenue: TradingVenue {
         // Success or not: the network has the last word.
         if case .success = Jupiter.Execution(status: answer.status, body: answer.json) { return .accepted }
         return .unknown
+    }
+
+    private func send(_ transaction: JSONValue) async throws(VenueError) -> JSONValue {
+        try await rpc(
+            "sendTransaction", [transaction, ["encoding": "base64", "maxRetries": 0, "skipPreflight": true]])
     }
 
     func lookup(_ order: VenueOrder, prepared: JSONValue?) async throws(VenueError) -> VenueOrderState? {
@@ -193,10 +278,9 @@ struct JupiterVenue: TradingVenue {
         case .expired: return VenueOrderState(filled: 0, isClosed: true, rejection: nil, fills: [])
         case .resend:
             _ = await submit(order, prepared: prepared)
-            if let transaction = prepared["transaction"] {
+            if let transaction = prepared["transaction"], prepared["request_id"] != nil {
                 // Straight to the network as well; a node that has it already says so, which changes nothing.
-                _ = try? await rpc(
-                    "sendTransaction", [transaction, ["encoding": "base64", "maxRetries": 0, "skipPreflight": true]])
+                _ = try? await send(transaction)
             }
             return open
         // Booked once it is final only.

@@ -13,6 +13,8 @@ struct TradeSheet: Sendable {
     var minimumTrade: FixedDecimal
     var lotSize: FixedDecimal
     var before: Holdings
+    /// How the fills are booked.
+    let rules: TaxBooking.Rules
     private let planID: String
     private let planHash: [UInt8]
 
@@ -31,6 +33,8 @@ struct TradeSheet: Sendable {
         cashFloor = max(limits.cashFloor, limits.cashFloorWeight * (try decimal(body["drift"]?["portfolio_value"])))
         minimumTrade = limits.minTrade
         lotSize = limits.lotSize
+        guard let day = body["as_of"]?.stringValue.flatMap({ CalendarDate(iso: $0) }) else { throw unreadable }
+        rules = try TaxBooking.Rules(settings, on: day)
         legs = []
         decisions = []
         quotes = [:]
@@ -81,39 +85,71 @@ struct TradeSheet: Sendable {
             }, uniquingKeysWith: +)
     }
 
-    /// The holdings with what was filled: lots consumed in the plan's order, purchases as new lots with their costs.
-    func holdings(after book: ExecutionBook, on day: CalendarDate) -> Holdings {
+    /// What the fills so far do to lots and to the year's results.
+    ///
+    /// - Parameter days: of each fill, by its id.
+    func booking(
+        _ events: [ExecutionEvent], days: [String: CalendarDate], earlier: GainStore.Earlier
+    ) -> TaxBooking {
+        var lots: [String: [TaxLot]] = [:]
+        for position in before.positions where !position.lots.isEmpty {
+            lots[position.asset] = position.lots.compactMap { lot in
+                guard let quantity = FixedDecimal(lot.quantity), let basis = FixedDecimal(lot.basisPerShare) else {
+                    return nil
+                }
+                return TaxLot(id: lot.id, acquired: lot.acquired, quantity: quantity, basisPerShare: basis)
+            }
+        }
+        // What is not held yet begins with a lot; positions that have none stay without.
+        for leg in legs where positions[leg.asset] == nil { lots[leg.asset] = [] }
+        var orders: [String: (leg: Int, attempt: Int, shares: FixedDecimal, value: FixedDecimal, paid: FixedDecimal)] =
+            [:]
+        var seen: Set<String> = []
+        var fills: [TaxBooking.Fill] = []
+        for event in events {
+            switch event {
+            case .intent(let leg, let attempt, let clientID, _):
+                if orders[clientID] == nil { orders[clientID] = (leg, attempt, 0, 0, 0) }
+            case .fill(let clientID, let fillID, let quantity, let price):
+                guard var order = orders[clientID], seen.insert(fillID).inserted else { continue }
+                order.shares += quantity
+                order.value += price * quantity
+                let due = commission.commission(shares: order.shares, value: order.value)
+                let day = days[fillID] ?? .earliest
+                fills.append(
+                    TaxBooking.Fill(
+                        id: fillID, leg: order.leg, date: day, quantity: quantity, price: price,
+                        commission: due - order.paid,
+                        lot: legs[order.leg].isSale ? "" : lot(of: order.leg, attempt: order.attempt, on: day)))
+                order.paid = due
+                orders[clientID] = order
+            default: continue
+            }
+        }
+        return TaxBooking(
+            fills, legs: legs, lots: lots, earlier: earlier.losses, replaced: earlier.replaced, rules: rules)
+    }
+
+    /// The lot of an order's purchases of a day.
+    private func lot(of leg: Int, attempt: Int, on day: CalendarDate) -> String {
+        "\(planID).\(leg + 1)" + (attempt > 1 ? ".\(attempt)" : "") + "." + day.description.filter { $0 != "-" }
+    }
+
+    /// The holdings with what was filled.
+    func holdings(after book: ExecutionBook, _ booking: TaxBooking) -> Holdings {
         var after = before
         after.cash = book.cash.description
-        var sold: Set<Int> = []
-        for order in book.orders where order.filled > 0 {
-            let leg = legs[order.leg]
-            if !after.positions.contains(where: { $0.asset == leg.asset }) {
-                after.positions.append(Holdings.Position(asset: leg.asset, quantity: nil, lots: []))
-            }
-            guard let at = after.positions.firstIndex(where: { $0.asset == leg.asset }) else { continue }
-            let hadLots = !after.positions[at].lots.isEmpty || positions[leg.asset] == nil
-            after.positions[at].quantity = book.positions[leg.asset]?.description
-            guard hadLots else { continue }
-            if leg.isSale {
-                // The leg's lots count all its orders: they are taken with the first.
-                guard !sold.contains(order.leg) else { continue }
-                sold.insert(order.leg)
-                for lot in leg.lots {
-                    guard let place = after.positions[at].lots.firstIndex(where: { $0.id == lot.id }),
-                        let held = FixedDecimal(after.positions[at].lots[place].quantity)
-                    else { continue }
-                    let sold = lot.quantity - (book.lots[lot.id] ?? lot.quantity)
-                    after.positions[at].lots[place].quantity = (held - sold).description
-                }
-                after.positions[at].lots.removeAll { $0.quantity == "0" }
-            } else {
-                let basis = (order.filledValue + order.commission) / order.filled
-                after.positions[at].lots.append(
-                    Holdings.Lot(
-                        id: "\(planID).\(order.leg + 1)" + (order.attempt > 1 ? ".\(order.attempt)" : ""),
-                        acquired: day, quantity: order.filled.description,
-                        basisPerShare: basis.description))
+        for leg in legs where !after.positions.contains(where: { $0.asset == leg.asset }) {
+            after.positions.append(Holdings.Position(asset: leg.asset, quantity: "0", lots: []))
+        }
+        for at in after.positions.indices {
+            let asset = after.positions[at].asset
+            if let held = book.positions[asset] { after.positions[at].quantity = held.description }
+            guard let lots = booking.lots[asset] else { continue }
+            after.positions[at].lots = lots.map {
+                Holdings.Lot(
+                    id: $0.id, acquired: $0.acquired, quantity: $0.quantity.description,
+                    basisPerShare: $0.basisPerShare.description)
             }
         }
         after.positions.removeAll { $0.quantity == "0" }
@@ -123,7 +159,7 @@ struct TradeSheet: Sendable {
     /// Orders, books and the implementation shortfall: what was paid beyond the prices of the decision, and what was missed by what was
     /// not filled, against what was expected. Source: Perold (1988), The implementation shortfall: paper versus reality.
     func report(
-        of book: ExecutionBook, plan: String, venue: String, state: String, differences: [String],
+        of book: ExecutionBook, booking: TaxBooking, plan: String, venue: String, state: String, differences: [String],
         endPrices: [String: FixedDecimal]
     ) -> JSONValue {
         var slippage = FixedDecimal.zero
@@ -177,6 +213,13 @@ struct TradeSheet: Sendable {
                 // What spread and impact came to, as a multiple of what was expected: the next coefficient times this fits.
                 "realised_to_expected": expectedEdge > 0
                     ? JSONValue((slippage / expectedEdge).rounded(places: 6)) : .null,
+            ],
+            // Of this plan's own sales, and what wash sales took from them and from losses of earlier plans.
+            "realised": [
+                "short": JSONValue(booking.gain(.short).rounded(places: 8)),
+                "long": JSONValue(booking.gain(.long).rounded(places: 8)),
+                "disallowed_short": JSONValue(booking.disallowed(.short).rounded(places: 8)),
+                "disallowed_long": JSONValue(booking.disallowed(.long).rounded(places: 8)),
             ],
             "differences": JSONValue(differences),
         ]

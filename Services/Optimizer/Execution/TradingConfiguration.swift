@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import HTTPFetch
+import Logging
 import Reallocation
 import ServiceKit
 import WireFormat
@@ -32,7 +33,7 @@ enum TradingOptions {
     static let tokensFile = ConfigurationOption<String?>.optionalText(
         "BALLAST_JUPITER_TOKENS_FILE",
         help:
-            "JSON file: {\"cash\": symbol, \"slippage_bps\": n, \"tokens\": {symbol: {\"mint\": text, \"decimals\": n}}}"
+            "JSON file: {\"cash\": symbol, \"slippage_bps\": n, \"source\": order|build, \"tokens\": {symbol: {\"mint\": text, \"decimals\": n}}}"
     )
 
     static let rows: [ConfigurationRow] = [
@@ -59,7 +60,15 @@ extension Configuration {
             try Self.require(
                 allowsRealMoney || address.host == "paper-api.alpaca.markets" || address.isLoopback,
                 "BALLAST_ALPACA_URL")
-            desk.venues["alpaca"] = AlpacaVenue(url: url, keyID: lines[0], secret: lines[1], client: client)
+            let hints = OrderHints()
+            desk.venues["alpaca"] = AlpacaVenue(
+                url: url, keyID: lines[0], secret: lines[1], client: client, hints: hints)
+            // The stream lies beside the API: https becomes wss, http (loopback) ws.
+            let base = url.hasSuffix("/") ? String(url.dropLast()) : url
+            desk.services.append(
+                AlpacaStream(
+                    url: "ws" + base.dropFirst(4) + "/stream", keyID: lines[0], secret: lines[1], hints: hints,
+                    logger: Logger(label: "optimizer.alpaca")))
         }
         if let file = try value(TradingOptions.solanaKeyFile) {
             guard let tokens = try value(TradingOptions.tokensFile) else {
@@ -116,6 +125,11 @@ extension Configuration {
         let reader = MemberReader(json)
         let cash = reader.string("cash", required: true, maximumLength: 64) ?? ""
         let slippage = reader.int("slippage_bps", in: 0...10_000) ?? 50
+        let word = reader.string("source") ?? JupiterVenue.Settings.Source.order.rawValue
+        let source = JupiterVenue.Settings.Source(rawValue: word)
+        if source == nil {
+            reader.fault("source", .unknownValue, "\"\(Problem.echo(word))\" is neither order nor build.")
+        }
         var tokens: [String: JupiterVenue.Token] = [:]
         if let inner = reader.object("tokens", required: true) {
             for member in inner.object.members {
@@ -131,6 +145,7 @@ extension Configuration {
         if tokens[cash] == nil { reader.fault("cash", .unknownValue, "\(Problem.echo(cash)) is not among the tokens.") }
         try reader.finishAndThrow()
         return JupiterVenue.Settings(
-            api: api, rpc: rpc, apiKey: key, tokens: tokens, cash: cash, slippageBPS: slippage)
+            api: api, rpc: rpc, apiKey: key, tokens: tokens, cash: cash, slippageBPS: slippage,
+            source: source ?? .order)
     }
 }

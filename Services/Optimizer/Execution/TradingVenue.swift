@@ -57,6 +57,8 @@ protocol TradingVenue: Sendable {
     var name: String { get }
     /// How long to wait before looking again.
     var patience: Duration { get }
+    /// Waits before an order is looked at again: at least `least` where something failed, at most `most` where it may not wait longer.
+    func pause(for clientID: String?, atLeast least: Duration, atMost most: Duration) async throws
     /// What has to be kept before an order is sent, to find it again after a crash; nil where its client id is enough.
     func prepare(_ order: VenueOrder) async throws(VenueError) -> JSONValue?
     /// Sends an order. `prepared` is what was kept for it.
@@ -70,6 +72,10 @@ protocol TradingVenue: Sendable {
 }
 
 extension TradingVenue {
+    func pause(for clientID: String?, atLeast least: Duration, atMost most: Duration) async throws {
+        try await Task.sleep(for: max(patience, least))
+    }
+
     func prepare(_ order: VenueOrder) async throws(VenueError) -> JSONValue? { nil }
 }
 

@@ -192,7 +192,11 @@ enum Operations {
             problems: ["404"]),
         "putHoldings": Description(
             summary: "Replace cash, positions and tax lots", body: json("Holdings", Examples.holdings),
-            success: ("200", "The holdings.", "StoredHoldings"), problems: body + ["404"]),
+            success: ("200", "The holdings.", "StoredHoldings"), problems: body + ["404", "409"]),
+        "getGains": Description(
+            summary: "Results that executed plans have booked in a year, with their wash sales",
+            parameters: [query("year", "The current one by default.", Schema.integer("1900 to 9998.", 1900...9998))],
+            success: ("200", "Sales and sums.", "BookedGains"), problems: ["404"]),
         "getMarketData": Description(
             summary: "Stored bars of a symbol, oldest first", tag: "market-data",
             parameters: [

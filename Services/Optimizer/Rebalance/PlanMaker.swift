@@ -11,6 +11,8 @@ import WireFormat
 
 /// What a stored portfolio gives a plan, and what tells later whether it is still so.
 struct PlanSource: Sendable {
+    /// The caller's request with what the books know of the tax year.
+    var body: JSONValue
     var portfolioID: String
     var version: Int64
     var holdingsHash: [UInt8]
@@ -84,6 +86,7 @@ extension Optimizer {
             try await StoredFigures.load(id, prices: prices, on: connection)
         }
         let holdings = stored.holdings
+        let body = stored.results.completed(body)
         var held: [RebalanceRequest.Holding] = []
         for position in holdings.positions { held.append(try Self.holding(position)) }
         let request = try RebalanceRequest(
@@ -91,7 +94,8 @@ extension Optimizer {
             cash: try Self.decimal(holdings.cash, "cash"), holdings: held, target: Self.target(stored.weights),
             prices: stored.quotes, covariance: stored.panel.map { Self.covariance($0) })
         return PlanSource(
-            portfolioID: id, version: stored.version, holdingsHash: SealedPlan.hash(of: holdings.json), request: request
+            body: body, portfolioID: id, version: stored.version, holdingsHash: SealedPlan.hash(of: holdings.json),
+            request: request
         )
     }
 
@@ -153,16 +157,18 @@ private final class StoredFigures: Sendable {
     let weights: JSONObject
     let quotes: [String: RebalanceRequest.Quote]
     let panel: ReturnPanel?
+    let results: BookedResults
 
     private init(
         version: Int64, holdings: Holdings, weights: JSONObject, quotes: [String: RebalanceRequest.Quote],
-        panel: ReturnPanel?
+        panel: ReturnPanel?, results: BookedResults
     ) {
         self.version = version
         self.holdings = holdings
         self.weights = weights
         self.quotes = quotes
         self.panel = panel
+        self.results = results
     }
 
     static func load(_ id: String, prices: PriceCache, on connection: PostgresConnection) async throws -> StoredFigures
@@ -188,7 +194,8 @@ private final class StoredFigures: Sendable {
             panel = try? await PanelLoader.stored(wanted, prices: prices, on: connection).panel
         }
         return StoredFigures(
-            version: portfolio.version, holdings: holdings, weights: weights, quotes: quotes, panel: panel)
+            version: portfolio.version, holdings: holdings, weights: weights, quotes: quotes, panel: panel,
+            results: try await BookedResults.load(id, on: connection))
     }
 }
 

@@ -42,7 +42,7 @@ struct PostPortfolioRebalance: Endpoint {
             let plan = try await optimizer.plan(source.request, deadline: deadline)
             try PlanLimits.refuseWarnings(plan.warnings, isStrict)
             let made = try await optimizer.keep(
-                plan, of: source.request, source: source, request: body, for: principal, requestID: requestID)
+                plan, of: source.request, source: source, request: source.body, for: principal, requestID: requestID)
             return Response(json: made)
         }
     }

@@ -64,6 +64,7 @@ enum RebalanceSchemas {
                     ("reason", Schema.text("For the record.", length: 0...1000)),
                 ])
         ),
+        ("BookedGains", gains),
         (
             "TradingHaltState",
             Schema.object(
@@ -318,7 +319,18 @@ enum RebalanceSchemas {
             ("orders", Schema.list(of: anything, "As the venue has them.")),
             ("unfilled", Schema.list(of: anything, "What was not traded, and why.")),
             ("cash", saidDecimal), ("positions", anything), ("shortfall", anything),
+            ("realised", anything),
             ("differences", Schema.list(of: Schema.said("A sentence."), "Between the books and the venue.")),
+        ])
+
+    private static let gains: JSONValue = Schema.object(
+        "Booked results of a year.",
+        required: ["portfolio_id", "year", "short", "long", "carry_short", "carry_long", "items"],
+        [
+            ("portfolio_id", Schema.said("The portfolio.")), ("year", Schema.integer("Of the sales.")),
+            ("short", saidDecimal), ("long", saidDecimal), ("carry_short", saidDecimal), ("carry_long", saidDecimal),
+            ("items", Schema.list(of: anything, "Sales by fill and lot, with their wash sales.")),
+            ("next", Schema.nullable(Schema.said("Always null."))),
         ])
 
     private static let decision: JSONValue = Schema.object(

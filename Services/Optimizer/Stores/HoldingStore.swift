@@ -55,16 +55,16 @@ enum HoldingStore {
         try await insert(holdings, of: id, on: connection)
     }
 
-    /// Replaces cash and the position in one asset: what a fill changes.
+    /// Replaces cash and the positions in some assets: what a fill changes.
     static func replace(
-        _ asset: String, in holdings: Holdings, of id: String, on connection: PostgresConnection
+        _ assets: Set<String>, in holdings: Holdings, of id: String, on connection: PostgresConnection
     ) async throws {
         var part = holdings
-        part.positions = holdings.positions.filter { $0.asset == asset }
+        part.positions = holdings.positions.filter { assets.contains($0.asset) }
         _ = try await connection.execute(
             """
             DELETE FROM ballast.holding WHERE tenant_id = ballast.current_tenant() AND portfolio_id = \(id)
-                AND asset_symbol = ANY (\([cashPrefix + holdings.currency, asset]))
+                AND asset_symbol = ANY (\([cashPrefix + holdings.currency] + assets.sorted()))
             """)
         try await insert(part, of: id, on: connection)
     }

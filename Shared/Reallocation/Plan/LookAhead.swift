@@ -47,6 +47,9 @@ public struct LookAhead: Sendable {
         guard n > 0, periods > 0, target.count == n, costs.count == n, lowest.count == n, highest.count == n,
             covariance.rows == n, covariance.columns == n, forecasts.allSatisfy({ $0.count == n })
         else { return nil }
+        // What may neither be bought nor sold is no variable: limits that meet leave the method no interior.
+        let free = (0..<n).filter { highest[$0] > start[$0] || lowest[$0] < start[$0] }
+        if free.count < n { return weights(of: free, periods: periods) }
         // Variables: buys and sales of each period; weights are their running sums.
         let width = 2 * n * periods
         var P = Matrix(rows: width, columns: width)
@@ -109,5 +112,27 @@ public struct LookAhead: Sendable {
             weights.append(now)
         }
         return weights
+    }
+
+    /// The same with the other assets where they are: their deviations pull at the free ones like forecasts, and their weight is not cash.
+    private func weights(of free: [Int], periods: Int) -> [[Double]]? {
+        let fixed = Set(start.indices).subtracting(free).sorted()
+        guard !free.isEmpty else { return (0..<periods).map { _ in start } }
+        var sub = Matrix(rows: free.count, columns: free.count)
+        for (a, i) in free.enumerated() { for (b, j) in free.enumerated() { sub[a, b] = covariance[i, j] } }
+        let pull = free.map { i in
+            fixed.reduce(0.0) { $0 + covariance[i, $1] * (start[$1] - target[$1]) } * riskAversion
+        }
+        let periodsAhead = forecasts.isEmpty ? [[Double](repeating: 0, count: start.count)] : forecasts
+        let smaller = LookAhead(
+            start: free.map { start[$0] }, target: free.map { target[$0] }, covariance: sub, riskAversion: riskAversion,
+            period: period, forecasts: periodsAhead.map { all in zip(free, pull).map { all[$0] - $1 } },
+            costs: free.map { costs[$0] }, lowest: free.map { lowest[$0] }, highest: free.map { highest[$0] },
+            cashFloor: cashFloor + fixed.reduce(0.0) { $0 + start[$1] })
+        return smaller.weights(periods: periods)?.map { found in
+            var all = start
+            for (place, i) in free.enumerated() { all[i] = found[place] }
+            return all
+        }
     }
 }

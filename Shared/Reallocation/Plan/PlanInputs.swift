@@ -21,11 +21,12 @@ struct PlanInputs: Sendable {
             throw Problem(
                 JSONPointer(["target"]), .missing, "There is nothing to hold: no holdings, and no target but cash.")
         }
-        let tax = try Self.tax(settings.tax, on: request.asOf)
+        let tax = try TaxSettings(settings.tax, on: request.asOf)
         let constraints = settings.constraints
         var assets: [TradeAsset] = []
         let held = Dictionary(uniqueKeysWithValues: request.holdings.map { ($0.asset, $0) })
         let weights = Dictionary(request.target.map { ($0.asset, $0.weight) }, uniquingKeysWith: { first, _ in first })
+        let identical = settings.harvest?.identical.filter { $0.count > 1 } ?? []
         let restricted = Set(constraints.restricted)
         let (noBuy, noSell) = (Set(constraints.noBuy), Set(constraints.noSell))
         let locked = Set(constraints.lockedLots)
@@ -60,7 +61,10 @@ struct PlanInputs: Sendable {
             asset.canBuy = !restricted.contains(name) && !noBuy.contains(name)
             asset.canSell = !restricted.contains(name) && !noSell.contains(name)
             if let rule = tax.washSale {
-                for sale in settings.tax?.recentLossSales ?? [] where sale.asset == name && sale.date <= request.asOf {
+                for sale in settings.tax?.recentLossSales ?? []
+                where sale.date <= request.asOf
+                    && (sale.asset == name || identical.contains { $0.contains(name) && $0.contains(sale.asset) })
+                {
                     guard let free = rule.firstFreeDay(after: sale.date), free > request.asOf else { continue }
                     asset.canBuy = false
                     washBlocks.append((name, free))
@@ -94,7 +98,8 @@ struct PlanInputs: Sendable {
         limits.taxBudget = tax.mode == .none ? nil : constraints.taxBudget
         let index = Dictionary(uniqueKeysWithValues: assets.enumerated().map { ($0.element.symbol, $0.offset) })
         for group in constraints.groups where group.min != nil || group.max != nil {
-            let members = group.members.compactMap { index[$0] }
+            // A member that is named twice is one.
+            let members = Set(group.members.compactMap { index[$0] }).sorted()
             guard !members.isEmpty else {
                 warnings.append(
                     PortfolioWarning(
@@ -163,26 +168,6 @@ struct PlanInputs: Sendable {
             impactCoefficient: costs.impactCoefficient, ticket: costs.ticket)
     }
 
-    private static func tax(_ tax: RebalanceSettings.Tax?, on day: CalendarDate) throws(Problem) -> TaxSettings {
-        guard let tax, let mode = TaxSettings.Mode(rawValue: tax.mode), mode != .none else { return .none }
-        guard let regime = TaxRegime.inForce(tax.regime, on: day) else {
-            throw Problem(
-                JSONPointer(["settings", "tax", "regime"]), .unknownValue,
-                "The regime \(Problem.echo(tax.regime)) has no entry in force on \(day).")
-        }
-        let short = tax.rateShort * regime.shortInclusion
-        let long = (regime.holdingPeriod == .none ? tax.rateShort : tax.rateLong) * regime.longInclusion
-        let rates = TaxRates(
-            short: short, long: long, ordinary: tax.rateOrdinary ?? tax.rateShort,
-            ordinaryCap: tax.ordinaryCap ?? regime.ordinaryCap)
-        let method = tax.lotMethod.flatMap { DisposalMethod(rawValue: $0) } ?? regime.prescribedMethod ?? .minimumTax
-        let washSale = tax.washSale.map { $0 ? (regime.washSale ?? .unitedStates) : nil } ?? regime.washSale
-        return TaxSettings(
-            mode: mode, rates: rates, realisedShort: tax.realisedShort, realisedLong: tax.realisedLong,
-            carryShort: tax.carryShort, carryLong: tax.carryLong, carryValueShort: tax.carryValueShort,
-            carryValueLong: tax.carryValueLong, method: method, holdingPeriod: regime.holdingPeriod, washSale: washSale)
-    }
-
     /// Assets times periods that are looked ahead at most: the program grows with their square.
     private static let mostAhead = 600
 
@@ -219,7 +204,10 @@ struct PlanInputs: Sendable {
             highest: zip(problem.assets, start).map { $0.canBuy ? $0.highestWeight?.double ?? 1 : $1 },
             cashFloor: problem.limits.cashFloor.double / total)
         guard let weights = ahead.weights(periods: settings.periods), let first = weights.first else {
-            throw Problem(.unverified, "The periods ahead could not be planned.")
+            throw Problem(
+                .notConverged,
+                "The periods ahead could not be planned: limits, costs and forecasts leave no way that can be computed."
+            )
         }
         lookAhead = weights.map { period in zip(names, period).map { (asset: $0, weight: $1) } }
         for index in problem.assets.indices {

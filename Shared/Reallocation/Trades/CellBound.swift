@@ -376,8 +376,9 @@ struct CellBound {
 
     /// The choices of each asset that cost least at the prices of a solved master.
     private func cheapest(_ columns: HullMaster.Columns, _ master: HullMaster) -> [[Choice]] {
-        (0..<model.count).map { i in
-            (columns.starts[i]..<columns.starts[i + 1]).sorted { master.reducedCosts[$0] < master.reducedCosts[$1] }
+        let costs = master.reducedCosts
+        return (0..<model.count).map { i in
+            (columns.starts[i]..<columns.starts[i + 1]).sorted { costs[$0] < costs[$1] }
                 .prefix(10).map { Choice(k: columns.k[$0], short: columns.short[$0], long: columns.long[$0]) }
         }
     }

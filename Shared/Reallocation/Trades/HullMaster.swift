@@ -9,18 +9,6 @@ import LinearAlgebra
 /// step solves a system of as many unknowns as there are factors and rows. Source: Mehrotra (1992), On the implementation of a
 /// primal-dual interior point method; Dantzig and Wolfe (1960) for the choices as columns.
 struct HullMaster {
-    /// The choices of all assets, one asset after the other.
-    struct Columns {
-        var starts: [Int] = [0]
-        var k: [Double] = []
-        var cost: [Double] = []
-        /// Gains of each choice, by side.
-        var short: [Double] = []
-        var long: [Double] = []
-        /// What each choice adds to the rows, a choice's rows side by side.
-        var rows: [Double] = []
-    }
-
     let columns: Columns
     /// Loadings for a step, an asset's factors side by side.
     let loadings: [Double]
@@ -36,6 +24,10 @@ struct HullMaster {
     /// What each asset's best choice costs at the prices of the rows and the factors.
     private(set) var best: [Double]
     private var t: [Double]
+    /// Steps and rows of each choice in one vector; empty where there are more rows than lanes.
+    private let lanes: [HullLanes.Lane]
+    /// x / t at the present point.
+    private var theta: [Double] = []
     private var missing: (y: [Double], rows: [Double], size: Double) = ([], [], 0)
     private var slack: [Double]
     private var excess: [Double]
@@ -54,6 +46,7 @@ struct HullMaster {
         self.limits = limits
         self.penalties = penalties
         let n = columns.starts.count - 1
+        lanes = HullLanes.lanes(of: columns, rows: limits.count)
         x = columns.k.map { _ in 0 }
         t = x
         best = [Double](repeating: 0, count: n)
@@ -126,6 +119,10 @@ struct HullMaster {
         let (k, values, starts, loadings) = (columns.k, columns.rows, columns.starts, self.loadings)
         var y = exposure
         var rows = [Double](repeating: 0, count: m)
+        if !lanes.isEmpty {
+            HullLanes.addSums(x, lanes, starts: starts, loadings: loadings, factors: factors, to: &y, &rows)
+            return (y, rows)
+        }
         for i in 0..<assets {
             var sum = 0.0
             for j in starts[i]..<starts[i + 1] {
@@ -169,6 +166,7 @@ struct HullMaster {
         /// Of each asset: sum of theta, and the mean of (k, rows) by theta.
         var weight: [Double]
         var mean: [Double]
+        var lanes: HullLanes.Moments?
         var factor: Cholesky
     }
 
@@ -217,12 +215,20 @@ struct HullMaster {
         return (y, rows, size)
     }
 
-    private func reduce() -> Reduced? {
+    private mutating func reduce() -> Reduced? {
         let (m, factors, n) = (self.m, self.factors, assets)
         let (k, rows, starts, loadings) = (columns.k, columns.rows, columns.starts, self.loadings)
-        let width = factors + m
-        var theta = x
-        for j in theta.indices { theta[j] /= t[j] }
+        theta = HullLanes.quotient(x, t)
+        if !lanes.isEmpty {
+            guard
+                let moments = HullLanes.moments(
+                    theta, lanes, starts: starts, loadings: loadings, factors: factors, rows: m)
+            else { return nil }
+            return system(moments.scaled, coupling: moments.coupling, block: moments.block).map {
+                Reduced(weight: moments.weight, mean: [], lanes: moments, factor: $0)
+            }
+        }
+        let theta = theta
         var weight = [Double](repeating: 0, count: n)
         var mean = [Double](repeating: 0, count: n * (m + 1))
         var scaled = [Double](repeating: 0, count: n * factors)
@@ -266,11 +272,19 @@ struct HullMaster {
                 for q in 0..<m { coupling[f * m + q] += loading * cross[q] }
             }
         }
+        return system(scaled, coupling: coupling, block: block).map {
+            Reduced(weight: weight, mean: mean, lanes: nil, factor: $0)
+        }
+    }
+
+    /// The factorised equations of exposures and rows.
+    private func system(_ scaled: [Double], coupling: [Double], block: [Double]) -> Cholesky? {
+        let width = factors + m
         var system = Matrix(rows: width, columns: width)
         for f in 0..<factors { for q in 0..<m { system[factors + q, f] = coupling[f * m + q] } }
         if factors > 0 {
             var gram = Matrix(rows: factors, columns: factors)
-            gram.syrk(Matrix(rows: factors, columns: n, columnMajor: scaled))
+            gram.syrk(Matrix(rows: factors, columns: assets, columnMajor: scaled))
             for f in 0..<factors {
                 for g in 0...f { system[f, g] = gram[f, g] }
                 system[f, f] += 1
@@ -281,32 +295,30 @@ struct HullMaster {
             system[factors + q, factors + q] +=
                 slack[q] / multipliers[q] + excess[q] / (penalties[q] - multipliers[q])
         }
-        guard let factor = try? Cholesky(factorising: system) else { return nil }
-        return Reduced(weight: weight, mean: mean, factor: factor)
+        return try? Cholesky(factorising: system)
     }
 
     private func direction(_ reduced: Reduced, target: Double, correction: Direction?) -> Direction {
         let (m, factors, n) = (self.m, self.factors, assets)
         let (k, rows, starts, loadings, mean) = (columns.k, columns.rows, columns.starts, self.loadings, reduced.mean)
         var right = missing.y + missing.rows.map { -$0 }
-        var free = x
-        for j in free.indices { free[j] = target - free[j] * t[j] }
-        if let correction {
-            let (dx, dt) = (correction.x, correction.t)
-            for j in free.indices { free[j] -= dx[j] * dt[j] }
-        }
-        for j in free.indices { free[j] /= t[j] }
+        let free = HullLanes.free(x, t, target: target, less: correction.map { ($0.x, $0.t) })
         var shift = [Double](repeating: 0, count: n)
-        for i in 0..<n {
-            let at = i * (m + 1)
-            var (total, moved) = (0.0, 0.0)
-            for j in starts[i]..<starts[i + 1] {
-                total += free[j]
-                moved += free[j] * (k[j] - mean[at])
-                for q in 0..<m { right[factors + q] += free[j] * (rows[j * m + q] - mean[at + 1 + q]) }
+        if let moments = reduced.lanes {
+            HullLanes.addRight(
+                free, lanes, moments, starts: starts, loadings: loadings, factors: factors, rows: m, to: &right, &shift)
+        } else {
+            for i in 0..<n {
+                let at = i * (m + 1)
+                var (total, moved) = (0.0, 0.0)
+                for j in starts[i]..<starts[i + 1] {
+                    total += free[j]
+                    moved += free[j] * (k[j] - mean[at])
+                    for q in 0..<m { right[factors + q] += free[j] * (rows[j * m + q] - mean[at + 1 + q]) }
+                }
+                shift[i] = total
+                for f in 0..<factors { right[f] += loadings[i * factors + f] * moved }
             }
-            shift[i] = total
-            for f in 0..<factors { right[f] += loadings[i * factors + f] * moved }
         }
         var slackTarget = [Double](repeating: 0, count: m)
         var excessTarget = slackTarget
@@ -322,22 +334,28 @@ struct HullMaster {
         }
         let solution = reduced.factor.solve(right)
         let dnu = Array(solution.suffix(m))
-        var (dx, dt, best) = (free, free, shift)
-        for i in 0..<n {
-            var slope = 0.0
-            for f in 0..<factors { slope += loadings[i * factors + f] * solution[f] }
-            let at = i * (m + 1)
-            var average = slope * mean[at]
-            for q in 0..<m { average += dnu[q] * mean[at + 1 + q] }
-            let change = average - shift[i] / reduced.weight[i]
-            best[i] = change
-            for j in starts[i]..<starts[i + 1] {
-                var rise = slope * k[j] - change
-                for q in 0..<m { rise += dnu[q] * rows[j * m + q] }
-                dt[j] = rise
+        var (dt, best) = (free, shift)
+        if let moments = reduced.lanes {
+            HullLanes.rises(
+                solution, lanes, moments, starts: starts, loadings: loadings, factors: factors, shift: shift, &dt, &best
+            )
+        } else {
+            for i in 0..<n {
+                var slope = 0.0
+                for f in 0..<factors { slope += loadings[i * factors + f] * solution[f] }
+                let at = i * (m + 1)
+                var average = slope * mean[at]
+                for q in 0..<m { average += dnu[q] * mean[at + 1 + q] }
+                let change = average - shift[i] / reduced.weight[i]
+                best[i] = change
+                for j in starts[i]..<starts[i + 1] {
+                    var rise = slope * k[j] - change
+                    for q in 0..<m { rise += dnu[q] * rows[j * m + q] }
+                    dt[j] = rise
+                }
             }
         }
-        for j in dx.indices { dx[j] -= x[j] / t[j] * dt[j] }
+        let dx = HullLanes.difference(free, theta, dt)
         var (ds, de) = (slackTarget, excessTarget)
         for q in 0..<m {
             ds[q] = (slackTarget[q] - slack[q] * dnu[q]) / multipliers[q]
@@ -348,11 +366,7 @@ struct HullMaster {
     }
 
     private func step(_ d: Direction) -> Double {
-        var most = 1e300
-        for j in x.indices {
-            if d.x[j] < 0 { most = min(most, -x[j] / d.x[j]) }
-            if d.t[j] < 0 { most = min(most, -t[j] / d.t[j]) }
-        }
+        var most = min(HullLanes.reach(x, d.x), HullLanes.reach(t, d.t))
         for q in 0..<m {
             if d.slack[q] < 0 { most = min(most, -slack[q] / d.slack[q]) }
             if d.excess[q] < 0 { most = min(most, -excess[q] / d.excess[q]) }

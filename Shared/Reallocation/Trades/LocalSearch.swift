@@ -8,9 +8,9 @@ struct LocalSearch {
     private(set) var k: [Double]
     /// Steps of each sale that come from short-term lots.
     private(set) var fromShort: [Double]
-    private var gainsShort: [Double]
-    private var gainsLong: [Double]
-    private var costs: [Double]
+    private(set) var gainsShort: [Double]
+    private(set) var gainsLong: [Double]
+    private(set) var costs: [Double]
     private(set) var totalShort = 0.0
     private(set) var totalLong = 0.0
     private var rowTotals: [Double]
@@ -104,7 +104,7 @@ struct LocalSearch {
 
     // MARK: One change
 
-    private struct Change {
+    struct Change {
         var asset: Int
         var k: Double
         var fromShort: Double
@@ -169,7 +169,7 @@ struct LocalSearch {
             absolute: one.stepValue * (change.k.magnitude - k[i].magnitude), count: isNew)
     }
 
-    private mutating func apply(_ change: Change, keepsPull: Bool = true) {
+    mutating func apply(_ change: Change, keepsPull: Bool = true) {
         let i = change.asset
         let made = effect(change)
         let one = model.assets[i]
@@ -253,7 +253,7 @@ struct LocalSearch {
     }
 
     /// Makes the best of some changes, if it helps at all.
-    private mutating func applyBest(of changes: [Change]) -> Bool {
+    mutating func applyBest(of changes: [Change]) -> Bool {
         var best: (change: Change, merit: Double)?
         let now = merit
         for change in changes {
@@ -350,100 +350,5 @@ struct LocalSearch {
             next = crossed
         }
         return one.allows(next) && next != k ? next : nil
-    }
-
-    // MARK: Lots
-
-    /// Another split between short-term and long-term lots where that lowers the year's tax.
-    @discardableResult
-    mutating func refineLots() -> Bool {
-        guard model.tax.mode == .nettedYear else { return false }
-        var helped = false
-        for i in k.indices where k[i] < 0 {
-            let one = model.assets[i]
-            let x = -k[i]
-            let (least, most) = (max(0, x - one.longSteps), min(x, one.shortSteps))
-            guard one.prescribed == nil, most > least else { continue }
-            let ends = splits(one, x, least, most, short: totalShort - gainsShort[i], long: totalLong - gainsLong[i])
-            let changes = ends.filter { $0 != fromShort[i] }.map { m in
-                let gains = one.gains(x, fromShort: m)
-                return Change(asset: i, k: k[i], fromShort: m, short: gains.short, long: gains.long, cost: costs[i])
-            }
-            if applyBest(of: changes) { helped = true }
-        }
-        return helped
-    }
-
-    /// Ends of lots, and the whole steps beside the places where the year passes from one cell of the tax to another.
-    private func splits(
-        _ one: OneAsset, _ x: Double, _ least: Double, _ most: Double, short: Double, long: Double
-    ) -> [Double] {
-        var ends: Set<Double> = [least, most]
-        var sum = 0.0
-        for lot in one.shortLots {
-            sum += lot.size
-            ends.insert(sum)
-        }
-        sum = x
-        for lot in one.longLots {
-            sum -= lot.size
-            ends.insert(sum)
-        }
-        let breaks = ends.filter { $0 >= least && $0 <= most }.sorted()
-        var found = breaks
-        for (a, b) in zip(breaks, breaks.dropFirst()) {
-            let (first, last) = (one.gains(x, fromShort: a), one.gains(x, fromShort: b))
-            let s = (model.tax.netShort + short + first.short, model.tax.netShort + short + last.short)
-            let l = (model.tax.netLong + long + first.long, model.tax.netLong + long + last.long)
-            for (from, to) in [s, l, (s.0 + l.0, s.1 + l.1), (s.0 + l.0 + model.tax.cap, s.1 + l.1 + model.tax.cap)]
-            where (from < 0) != (to < 0) {
-                let crossing = a + ((b - a) * from / (from - to))
-                let whole = a + (crossing - a).rounded(.down)
-                found += [whole, whole + 1].filter { $0 >= a && $0 <= b }
-            }
-        }
-        return found
-    }
-
-    /// Least tax over every split of whole steps, where there are at most so many of them; false where there are more.
-    mutating func enumerateLots(limit: Int) -> Bool {
-        guard model.tax.mode == .nettedYear else { return true }
-        let open = k.indices.filter { i in
-            let one = model.assets[i]
-            return k[i] < 0 && one.prescribed == nil && min(-k[i], one.shortSteps) > max(0, -k[i] - one.longSteps)
-        }
-        var combinations = 1.0
-        let choices = open.map { i -> [Double] in
-            let one = model.assets[i]
-            let (least, most) = (max(0, -k[i] - one.longSteps), min(-k[i], one.shortSteps))
-            let all = Array(stride(from: least, through: most, by: 1)) + [most]
-            combinations *= Double(all.count)
-            return all
-        }
-        guard combinations <= Double(limit) else { return false }
-        var best = (price: model.tax.price(totalShort, totalLong), splits: open.map { fromShort[$0] })
-        func visit(_ depth: Int, _ short: Double, _ long: Double, _ splits: [Double]) {
-            guard depth < open.count else {
-                let price = model.tax.price(short, long)
-                let tax = model.tax.tax(short, long)
-                if let budget = model.taxBudget, tax > budget + 1e-9 * max(1, budget.magnitude) { return }
-                if price < best.price - 1e-12 { best = (price, splits) }
-                return
-            }
-            let i = open[depth]
-            for m in choices[depth] {
-                let gains = model.assets[i].gains(-k[i], fromShort: m)
-                visit(depth + 1, short - gainsShort[i] + gains.short, long - gainsLong[i] + gains.long, splits + [m])
-            }
-        }
-        visit(0, totalShort, totalLong, [])
-        for (depth, i) in open.enumerated() where best.splits[depth] != fromShort[i] {
-            let gains = model.assets[i].gains(-k[i], fromShort: best.splits[depth])
-            apply(
-                Change(
-                    asset: i, k: k[i], fromShort: best.splits[depth], short: gains.short, long: gains.long,
-                    cost: costs[i]))
-        }
-        return true
     }
 }

@@ -52,7 +52,17 @@ struct TradeModel {
         }
         let purse = max(0, problem.cash - problem.limits.cashFloor + proceeds)
         assets = []
-        for asset in problem.assets { assets.append(Self.one(asset, problem, total: total, purse: purse)) }
+        for asset in problem.assets {
+            let one = Self.one(asset, problem, total: total, purse: purse)
+            // Beyond that a step more is the same number, and a walk along the steps has no end.
+            guard one.stepValue > 0, one.stepWeight > 0, one.highest <= Self.mostSteps, one.lowest >= -Self.mostSteps,
+                one.leastTrade.isFinite
+            else {
+                throw .outOfRange(
+                    "the number of lots of \(problem.limits.lotSize) that \(asset.symbol) may be traded in")
+            }
+            assets.append(one)
+        }
         rows = Self.rows(problem, value: value)
         idleObjective = 0
         let deviations = assets.map { $0.deviation }
@@ -62,6 +72,9 @@ struct TradeModel {
         }
         guard idleObjective.isFinite else { throw .outOfRange("the objective") }
     }
+
+    /// Whole numbers are exact up to here, with two bits to spare.
+    private static let mostSteps = 2e15
 
     private static func one(
         _ asset: TradeAsset, _ problem: TradeProblem, total: FixedDecimal, purse: FixedDecimal

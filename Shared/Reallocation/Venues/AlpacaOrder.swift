@@ -28,6 +28,8 @@ public enum Alpaca {
         public var filled: FixedDecimal
         public var status: String
         public var submittedAt: String?
+        /// The order that took this one's place.
+        public var replacedBy: String?
 
         /// Reads an order; nil for what is none.
         public init?(json: JSONValue) {
@@ -44,6 +46,7 @@ public enum Alpaca {
             isSale = side == "sell"
             filled = Alpaca.decimal(json["filled_qty"]) ?? 0
             submittedAt = json["submitted_at"]?.stringValue ?? json["created_at"]?.stringValue
+            replacedBy = json["replaced_by"]?.stringValue
         }
 
         /// Whether nothing more will be filled. A status that is not known is taken for open: it is asked for again.

@@ -32,13 +32,8 @@ public enum Jupiter {
         /// Why the order must not be signed; empty where it may: the amounts are those asked for, and the least that comes out is no less
         /// than our own price allows.
         public func objections(asked: UInt64, ownPriceOut: FixedDecimal, tolerance: FixedDecimal) -> [String] {
-            var found: [String] = []
-            if inAmount != asked { found.append("it takes \(inAmount) instead of \(asked)") }
-            let least = ownPriceOut - tolerance * ownPriceOut
-            if FixedDecimal(Int(clamping: threshold)) < least {
-                found.append("as little as \(threshold) may come out, less than \(least)")
-            }
-            return found
+            Jupiter.objections(
+                inAmount: inAmount, threshold: threshold, asked: asked, ownPriceOut: ownPriceOut, tolerance: tolerance)
         }
     }
 

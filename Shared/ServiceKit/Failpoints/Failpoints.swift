@@ -31,7 +31,7 @@ public struct FailpointError: Error, Sendable, Equatable, CustomStringConvertibl
 /// Passes, unless the environment says that something has to break here.
 ///
 /// `FAILPOINTS="order.after_submit=crash@3;claim.before_commit=sleep(20000)|p0.1"` with `FAILPOINTS_ENABLED=1`. Actions: `crash`
-/// (exit code 137 without any cleaning up), `trap`, `stop` (SIGSTOP), `sleep(milliseconds)`, `throw`, `drop-connection`,
+/// (exit code 137 without any cleaning up), `kill` (SIGKILL to itself), `trap`, `stop` (SIGSTOP), `sleep(milliseconds)`, `throw`, `drop-connection`,
 /// `lose-reply`. `@n`: only the n-th time; `|p0.1`: with that probability, from the seed `FAILPOINTS_SEED`.
 /// Off, it costs one relaxed atomic load.
 @inline(__always)
@@ -44,7 +44,7 @@ public final class Failpoints: Sendable {
     /// One instruction of the variable FAILPOINTS.
     public struct Rule: Sendable, Equatable {
         public enum Action: Sendable, Equatable {
-            case crash, trap, stop
+            case crash, kill, trap, stop
             case sleep(milliseconds: Int)
             case fail(FailpointError.Kind)
         }
@@ -74,6 +74,7 @@ public final class Failpoints: Sendable {
             }
             switch rest {
             case "crash": action = .crash
+            case "kill": action = .kill
             case "trap": action = .trap
             case "stop": action = .stop
             case _ where rest.hasPrefix("sleep(") && rest.hasSuffix(")"):
@@ -127,6 +128,7 @@ public final class Failpoints: Sendable {
         switch action {
         case nil: return
         case .crash?: _exit(137)
+        case .kill?: raise(SIGKILL)
         case .trap?: fatalError("Failpoint \(name)")
         case .stop?: raise(SIGSTOP)
         case .sleep(let milliseconds)?: try await Task.sleep(for: .milliseconds(milliseconds))

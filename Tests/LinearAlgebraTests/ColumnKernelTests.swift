@@ -28,7 +28,7 @@ struct ColumnKernelTests {
 
     @Test("a constant column has exactly its own mean, whatever its size", arguments: [1, 9, 64, 1003])
     func constant(rows: Int) {
-        for value in [0.1, -1.0 / 3, 1e300, 1e-310] {
+        for value in [0.1, -1.0 / 3, 1e300, 2.5e-300] {
             let matrix = Matrix(rows: rows, columns: 2, repeating: value)
             #expect(matrix.columnMeans == [value, value])
         }

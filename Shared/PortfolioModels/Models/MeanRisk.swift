@@ -12,7 +12,7 @@ import WireFormat
 /// ```
 /// The return is the mean, or the growth of Kelly, less the costs of trading.
 struct MeanRisk: Sendable {
-    let model: ScenarioModel
+    var model: ScenarioModel
     let measure: any ConvexRiskMeasure
     /// Of the objective and of limits of MV; N x N per period.
     let covariance: Matrix
@@ -30,6 +30,8 @@ struct MeanRisk: Sendable {
     var penaltyCap = 1.0
     /// Where to start, if a solution is near.
     var nearby: [Double]?
+    /// Whether the scenarios may be fewer for the solve.
+    var isWhole = true
 
     /// What a solve found, in the caller's units.
     struct Solution: Sendable {
@@ -88,6 +90,9 @@ struct MeanRisk: Sendable {
     func solveWhole(
         _ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double
     ) throws(Problem) -> Solution {
+        let reduced = ScenarioReduction(
+            whole: self, objective: objective, riskFreeRate: rate, riskAversion: riskAversion)
+        if let found = try reduced.solve() { return found }
         var attempt = self
         for _ in 0..<12 {
             if let found = try attempt.solveCapped(objective, riskFreeRate: rate, riskAversion: riskAversion) {

@@ -26,6 +26,23 @@ struct OrderStatistics {
         return kept
     }
 
+    /// The places of the `count` smallest values, ascending; ties keep their order in time.
+    static func smallestPlaces(_ count: Int, of x: [Double]) -> [Int] {
+        func isBefore(_ a: Int, _ b: Int) -> Bool { x[a] != x[b] ? x[a] < x[b] : a < b }
+        guard count < x.count / 8 else { return Array(x.indices.sorted(by: isBefore).prefix(count)) }
+        guard count > 0 else { return [] }
+        var kept = (0..<count).sorted(by: isBefore)
+        for t in count..<x.count where x[t] < x[kept[count - 1]] {
+            var at = count - 1
+            while at > 0, x[kept[at - 1]] > x[t] {
+                kept[at] = kept[at - 1]
+                at -= 1
+            }
+            kept[at] = t
+        }
+        return kept
+    }
+
     /// `sum_i coefficients[i] x_(i)`, from the worst on.
     func sum(_ coefficients: [Double]) -> Double {
         var total = 0.0

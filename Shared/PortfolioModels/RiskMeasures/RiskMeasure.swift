@@ -1,3 +1,4 @@
+import LinearAlgebra
 public import WireFormat
 
 /// Parameters that risk measures read; the defaults are Riskfolio-Lib's.
@@ -90,19 +91,26 @@ extension RiskMeasure {
     public func contributions(weights: [Double], panel: ReturnPanel) -> [Double] {
         let x = panel.portfolioReturns(weights)
         // A series of rounding errors has no direction: a portfolio without risk has no contributions.
-        let terms = weights.indices.reduce(0.0) { largest, asset in
-            weights[asset] == 0 ? largest : panel.column(asset).reduce(largest) { max($0, abs(weights[asset] * $1)) }
-        }
+        let terms = Self.largestTerm(weights, panel)
         let risk = abs(value(of: x))
         guard (Self.degree == 2 ? risk.squareRoot() : risk) > 1e-11 * terms else { return weights.map { _ in 0 } }
         let slope = sensitivity(at: x)
         let scale = 1 / Double(Self.degree ?? 1)
-        return weights.indices.map { asset in
-            guard weights[asset] != 0 else { return 0 }
-            let column = panel.column(asset)
-            var sum = 0.0
-            for t in column.indices { sum += slope[t] * column[t] }
-            return scale * weights[asset] * sum
+        let products = panel.returns.transposedMultiplied(by: slope)
+        return weights.indices.map { weights[$0] == 0 ? 0 : scale * weights[$0] * products[$0] }
+    }
+
+    /// The largest return of a held asset times its weight.
+    private static func largestTerm(_ weights: [Double], _ panel: ReturnPanel) -> Double {
+        let count = panel.observations
+        let values = panel.returns.storage.span
+        var largest = 0.0
+        for asset in weights.indices where weights[asset] != 0 {
+            let start = asset * count
+            var most = 0.0
+            for t in start..<(start + count) { most = max(most, abs(values[t])) }
+            largest = max(largest, most * abs(weights[asset]))
         }
+        return largest
     }
 }

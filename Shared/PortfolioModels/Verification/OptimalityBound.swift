@@ -34,9 +34,7 @@ struct OptimalityBound {
         rules.narrow(to: box, cuts)
         var typical = 0.0
         for asset in weights.indices {
-            var square = 0.0
-            for value in panel.column(asset) { square += value * value }
-            typical = max(typical, (square / Double(panel.observations)).squareRoot())
+            typical = max(typical, (Self.squares(panel.column(asset)) / Double(panel.observations)).squareRoot())
             if let moments { typical = max(typical, abs(moments.mean[asset])) }
         }
         let named = Dictionary(prices.map { ($0.constraint, $0.dual) }, uniquingKeysWith: { first, _ in first })
@@ -63,7 +61,13 @@ struct OptimalityBound {
         switch request.objective {
         case .minimumRisk:
             // What cannot fall below zero does not, whatever the prices fail to prove.
-            if isMV { total = min(total, point.objective) }
+            let isNeverNegative =
+                request.model != .orderedWeightedAverage && measure.map { !$0.canBeNegative } ?? false
+            if isNeverNegative { total = min(total, point.objective) }
+            // A riskless portfolio up to the last digits of its returns: there is none better.
+            let rounding =
+                measure?.degree == 2 ? RisklessPortfolio.noise * RisklessPortfolio.noise : RisklessPortfolio.noise
+            if isNeverNegative, point.objective <= rounding * unit { total = min(total, 0) }
             if isMV, request.constraints.costs == nil, point.risk <= Self.noise(assets: weights.count) * typical {
                 total = min(total, 0)
             }
@@ -107,6 +111,17 @@ struct OptimalityBound {
         for i in weights.indices { total -= direction[i] * weights[i] }
         gain = total
         relativeGap = total / max(size, .leastNormalMagnitude)
+    }
+
+    private static func squares(_ column: [Double]) -> Double {
+        let values = column.span
+        var (a, b) = (0.0, 0.0)
+        for t in stride(from: 0, to: values.count - 1, by: 2) {
+            a += values[t] * values[t]
+            b += values[t + 1] * values[t + 1]
+        }
+        if values.count % 2 == 1 { a += values[values.count - 1] * values[values.count - 1] }
+        return a + b
     }
 
     /// What rounding leaves of a deviation of N assets of size one whose variance is zero.

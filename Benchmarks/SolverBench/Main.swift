@@ -43,12 +43,16 @@ struct SolverBench {
         case "backtest":
             let panel = try panels.read(order["panel"]?.stringValue ?? "", observations: rows, assets: columns)
             return try BacktestMeasurement.measure(
-                order["request"] ?? .object(JSONObject()), panel, repeats: order["repeats"]?.intValue ?? 1)
+                order["request"] ?? .object(JSONObject()), panel, repeats: order["repeats"]?.intValue ?? 1,
+                threads: order["threads"]?.intValue ?? 1)
         case "covariance":
             let panel = try panels.read(order["panel"]?.stringValue ?? "", observations: rows, assets: columns)
             return try EstimatorMeasurement.measure(order, panel)
+        case "moments":
+            let panel = try panels.read(order["panel"]?.stringValue ?? "", observations: rows, assets: columns)
+            return try MomentsMeasurement.measure(order["request"] ?? .object(JSONObject()), panel)
         default:
-            throw Problem(JSONPointer(["do"]), .unknownValue, "Known: optimize, backtest, covariance, floor.")
+            throw Problem(JSONPointer(["do"]), .unknownValue, "Known: optimize, backtest, covariance, moments, floor.")
         }
     }
 }

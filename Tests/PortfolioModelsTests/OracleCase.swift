@@ -274,8 +274,8 @@ struct OracleCase {
     /// Whether the objective can be judged from weights alone: not where the coefficients come from an optimisation of their own.
     private var isJudged: Bool { record["kind"]?.stringValue != "portfolio" || orderedWeights != nil }
 
-    /// Runs the record and judges the answer; true where the request is refused as not supported yet.
-    func run(_ pending: inout [String]) throws {
+    /// Runs the record and judges the answer.
+    func run() throws {
         let request = try request()
         var found: OptimizationResult?
         if let problem = caught({ found = try PortfolioOptimization.run(request, panel: panel) }) {
@@ -311,21 +311,5 @@ struct OracleCase {
                 solution.dualityGap <= 1e-9 || isStructured || isSearch, "\(label): the gap is \(solution.dualityGap)")
             #expect(faults == [], "\(label)")
         }
-    }
-}
-
-/// Records that the engine refuses as not supported yet: counted and listed, never skipped in silence.
-enum PendingRecords {
-    /// The most refusals that are allowed by family, to be brought to zero.
-    static let allowed: [String: Int] = [
-        "optimization": 0, "constrained": 0, "kelly": 0, "frontier": 0, "owa": 0, "whole frontiers": 0,
-    ]
-
-    static func report(_ family: String, _ window: String, _ pending: [String], of count: Int) {
-        if !pending.isEmpty {
-            print("\(family) \(window): \(pending.count) of \(count) records are not supported yet:")
-            for line in pending.prefix(8) { print("  \(line)") }
-        }
-        #expect(pending.count <= allowed[family] ?? 0, "\(family) \(window): \(pending.prefix(3))")
     }
 }

@@ -12,9 +12,7 @@ struct OracleFamilyTests {
     ) throws -> Int {
         let panel = try Oracle.panel(window)
         let records = try Oracle.records(family, window).filter(chosen)
-        var pending: [String] = []
-        for record in records { try OracleCase(record, panel: panel).run(&pending) }
-        PendingRecords.report(family, window, pending, of: records.count)
+        for record in records { try OracleCase(record, panel: panel).run() }
         return records.count
     }
 
@@ -88,7 +86,6 @@ struct OracleFamilyTests {
     @Test("whole frontiers of 20 points", arguments: shorter)
     func frontiers(window: String) throws {
         let panel = try Oracle.panel(window)
-        var pending: [String] = []
         var tried = 0
         let all = try Oracle.records("frontier", window)
         for measure in [RiskMeasureCode.mv, .cvar, .mad, .cdar, .evar] {
@@ -98,16 +95,14 @@ struct OracleFamilyTests {
                 }
                 guard !grid.isEmpty else { continue }
                 tried += 1
-                try compare(grid, measure, axis, panel, &pending)
+                try compare(grid, measure, axis, panel)
             }
         }
         #expect(tried == 7)
-        PendingRecords.report("whole frontiers", window, pending, of: tried)
     }
 
     private func compare(
-        _ grid: [JSONValue], _ measure: RiskMeasureCode, _ axis: FrontierAxis, _ panel: ReturnPanel,
-        _ pending: inout [String]
+        _ grid: [JSONValue], _ measure: RiskMeasureCode, _ axis: FrontierAxis, _ panel: ReturnPanel
     ) throws {
         var request = OptimizeRequest(assets: panel.assets)
         // Annual figures of one period a year are those per period.

@@ -49,6 +49,22 @@ struct PeerDefectTests {
         for (one, other) in zip(found.weights, expected.weights) { #expect(abs(one - other) <= 1e-5) }
     }
 
+    /// Riskfolio-Lib's bounds of single assets are off a thousandfold beside limits of shares and shorts: a weight of 0.69 under 0.4.
+    @Test("7: bounds of single assets hold beside limits of shares and shorts")
+    func shares() throws {
+        for seed in [87, 88, 89] as [UInt64] {
+            let panel = try randomPanel(assets: 4, observations: 90, seed: seed)
+            var wanted = plainRequest(panel, .mv, .minimumRisk)
+            wanted.constraints.lowerBound = .all(-0.2)
+            wanted.constraints.upperBound = .all(0.4)
+            wanted.constraints.short = 0.2
+            wanted.constraints.riskContribution = [.init(name: panel.assets[0], min: nil, max: 0.3)]
+            let found = try solved(wanted, panel)
+            #expect(found.weights.allSatisfy { $0 >= -0.2 && $0 <= 0.4 })
+            #expect(found.weights.reduce(0) { $0 + max(-$1, 0) } <= 0.2 + 1e-9)
+        }
+    }
+
     /// Riskfolio-Lib reads `kelly="approx"` for the variance and for ratios only.
     @Test(
         "8: approximate growth counts for every measure and objective",

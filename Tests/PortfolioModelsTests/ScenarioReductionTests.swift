@@ -22,7 +22,7 @@ struct ScenarioReductionTests {
                     let part = try PortfolioOptimization.run(request, panel: panel)
                     // A limit far away: with one, all scenarios are in the program.
                     var whole = request
-                    whole.constraints.maxRisk = [.init(measure: .mad, max: 10)]
+                    whole.constraints.maxRisk = [.init(measure: .mad, level: 10)]
                     let all = try PortfolioOptimization.run(whole, panel: panel)
                     let size = max(abs(all.solution.objectiveValue), 1e-12)
                     let difference = abs(part.solution.objectiveValue - all.solution.objectiveValue)
@@ -69,7 +69,7 @@ struct ReturnSeriesTests {
             let sorted = x.sorted()
             for count in [0, 1, 2, 20, 49, 50, 51, 399, 400] {
                 #expect(Array(ReturnSeries(x).lowest(count).prefix(count)) == Array(sorted.prefix(count)), "\(count)")
-                let places = OrderStatistics.lowest(count, of: x)
+                let places = OrderStatistics.smallestPlaces(count, of: x)
                 #expect(places.map { x[$0] }.sorted() == Array(sorted.prefix(count)), "\(count)")
                 #expect(Set(places).count == count)
             }

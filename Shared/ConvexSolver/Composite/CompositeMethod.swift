@@ -96,6 +96,8 @@ private final class CompositeLoop {
     private let program: CompositeProgram
     private let settings: SolverSettings
     private var terms: [LiveTerm]
+    /// Of all terms, in their order.
+    private let blocks: [any Block]
     private var v: [Double]
     private var y: [Double]
     private let lowerIndex: [Int]
@@ -114,6 +116,7 @@ private final class CompositeLoop {
         self.settings = settings
         let live = program.terms.map { LiveTerm($0) }
         terms = live
+        blocks = live.flatMap { $0.blocks }
         ceilings = live.indices.filter { live[$0].level != nil }
         let start = program.start
         v = start
@@ -355,10 +358,9 @@ private final class CompositeLoop {
             upper.slackStep[i] = -dv[upperIndex[i]]
             upper.dualStep[i] = (rights.1[i] - upper.dual[i] * upper.slackStep[i]) / upper.slack[i]
         }
-        for term in terms {
-            for block in term.blocks {
-                block.recover(dv, multiplierStep: term.multiplierStep, multiplier: term.multiplier)
-            }
+        for index in terms.indices {
+            let (step, multiplier) = (terms[index].multiplierStep, terms[index].multiplier)
+            for block in terms[index].blocks { block.recover(dv, multiplierStep: step, multiplier: multiplier) }
         }
     }
 
@@ -371,9 +373,9 @@ private final class CompositeLoop {
             dual = min(dual, other.dual)
         }
         consider(upper.stepLimits())
-        for term in terms {
-            for block in term.blocks { consider(block.stepLimits()) }
-            guard term.level != nil else { continue }
+        for block in blocks { consider(block.stepLimits()) }
+        for index in ceilings {
+            let term = terms[index]
             if term.slackStep < 0 { primal = min(primal, -term.slack / term.slackStep) }
             if term.multiplierStep < 0 { dual = min(dual, -term.multiplier / term.multiplierStep) }
         }
@@ -383,11 +385,10 @@ private final class CompositeLoop {
 
     private func complementarity(afterPrimal primal: Double, dual: Double) -> Double {
         var sum = lower.sum(afterPrimal: primal, dual: dual) + upper.sum(afterPrimal: primal, dual: dual)
-        for term in terms {
-            for block in term.blocks { sum += block.complementarity(afterPrimal: primal, dual: dual) }
-            if term.level != nil {
-                sum += (term.slack + primal * term.slackStep) * (term.multiplier + dual * term.multiplierStep)
-            }
+        for block in blocks { sum += block.complementarity(afterPrimal: primal, dual: dual) }
+        for index in ceilings {
+            let term = terms[index]
+            sum += (term.slack + primal * term.slackStep) * (term.multiplier + dual * term.multiplierStep)
         }
         return sum
     }
@@ -397,9 +398,8 @@ private final class CompositeLoop {
         Vector.axpy(dual, dy, &y)
         lower.advance(primal: primal, dual: dual)
         upper.advance(primal: primal, dual: dual)
-        for index in terms.indices {
-            for block in terms[index].blocks { block.advance(primal: primal, dual: dual) }
-            guard terms[index].level != nil else { continue }
+        for block in blocks { block.advance(primal: primal, dual: dual) }
+        for index in ceilings {
             terms[index].slack += primal * terms[index].slackStep
             terms[index].multiplier += dual * terms[index].multiplierStep
         }

@@ -13,7 +13,7 @@ struct ConstraintSet: Sendable {
     private(set) var lower: [Double]
     private(set) var upper: [Double]
     /// Whether a set without a point is explained; a search that tries many sets only has to know.
-    private(set) var isExplained = true
+    var isExplained = true
 
     /// Lowest and highest sum of the weights.
     let budget: ConstraintRequest.Budget

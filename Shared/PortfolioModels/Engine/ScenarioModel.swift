@@ -42,7 +42,13 @@ struct ScenarioModel: Sendable {
         self.mean = (mean ?? sample).map { $0 / unit }
     }
 
-    init(_ whole: ScenarioModel, scenarios kept: [Int]) {
+    /// The model of some of the assets, in the same unit.
+    func restricted(to kept: [Int]) -> ScenarioModel { ScenarioModel(self, kept) }
+
+    /// The model of some of the scenarios, with their probabilities as they are; the panel and the means stay those of all.
+    func restricted(toScenarios kept: [Int]) -> ScenarioModel { ScenarioModel(self, scenarios: kept) }
+
+    private init(_ whole: ScenarioModel, scenarios kept: [Int]) {
         panel = whole.panel
         probabilities = kept.map { whole.probabilities[$0] }
         unit = whole.unit
@@ -50,9 +56,6 @@ struct ScenarioModel: Sendable {
         centred = whole.centred.selecting(rows: kept)
         mean = whole.mean
     }
-
-    /// The model of some of the assets, in the same unit.
-    func restricted(to kept: [Int]) -> ScenarioModel { ScenarioModel(self, kept) }
 
     private init(_ whole: ScenarioModel, _ kept: [Int]) {
         panel = whole.panel.restricted(to: kept)

@@ -157,11 +157,22 @@ enum OptimalLeafOrdering {
             let (M, d, T) = (least.span, distances.span, reach.span)
             let (count, low) = (k.count, k.lowerBound)
             let row = last * n + low
-            var exact = Double.infinity
-            for i in 0..<count {
-                let value = T[i] + Double(M[row + i])
-                exact = value < exact ? value : exact
+            // Four at a time: one minimum alone waits for the comparison before it.
+            var (a, b, c, e) = (Double.infinity, Double.infinity, Double.infinity, Double.infinity)
+            let whole = count / 4 * 4
+            for i in stride(from: 0, to: whole, by: 4) {
+                let (v0, v1) = (T[i] + Double(M[row + i]), T[i + 1] + Double(M[row + i + 1]))
+                let (v2, v3) = (T[i + 2] + Double(M[row + i + 2]), T[i + 3] + Double(M[row + i + 3]))
+                a = v0 < a ? v0 : a
+                b = v1 < b ? v1 : b
+                c = v2 < c ? v2 : c
+                e = v3 < e ? v3 : e
             }
+            for i in whole..<count {
+                let value = T[i] + Double(M[row + i])
+                a = value < a ? value : a
+            }
+            let exact = min(min(a, b), min(c, e))
             let limit = exact + Self.rounding * exact
             var rounded = Float.greatestFiniteMagnitude
             for i in 0..<count {

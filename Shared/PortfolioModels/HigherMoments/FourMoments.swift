@@ -209,6 +209,13 @@ struct FourMomentsProof: AnswerProof {
     let problem: FourMoments
     let limits: [(name: String, evidence: RiskEvidence)]
 
+    static func figures(_ point: FourMomentsPoint) -> [OptimizeResponse.Figure] {
+        [
+            .init("variance", point.variance), .init("third_moment", point.third),
+            .init("fourth_moment", point.fourth), .init("moment_risk", point.risk),
+        ]
+    }
+
     func point(_ request: OptimizeRequest, weights: [Double], periodsPerYear: Double) -> FourMomentsPoint {
         FourMomentsPoint(
             problem.model, request.momentAversion ?? .init(), objective: request.objective,
@@ -245,8 +252,10 @@ struct FourMomentsProof: AnswerProof {
             slack: 0, size: size, prices: result.prices, limits: minorants(result.weights),
             periodsPerYear: result.periodsPerYear
         ).relativeGap
-        // Where the risk is convex it is not below zero, whatever the prices fail to prove.
-        return request.objective == .minimumRisk ? min(gap, point.risk / size) : gap
+        guard request.objective == .minimumRisk else { return gap }
+        // Where the risk is convex it is not below zero, whatever the prices fail to prove; and what is left of none is rounding.
+        let rounding = RisklessPortfolio.noise * RisklessPortfolio.typicalReturn(panel)
+        return abs(point.risk) <= rounding * rounding ? min(gap, 0) : min(gap, point.risk / size)
     }
 }
 
@@ -259,10 +268,44 @@ extension ModelDispatch {
             covariance: moments.covariance, constraints: constraints,
             aversion: request.momentAversion ?? .init(), parameters: parameters, deadline: deadline)
         let names = constraints.constraints
-        var result = try limited { () throws(Problem) in try provenMoments(&problem, names) }
+        var result = try limited { () throws(Problem) in
+            do throws(Problem) {
+                return try provenMoments(&problem, names)
+            } catch {
+                let isLost = [ProblemCode.unstable.rawValue, ProblemCode.notConverged.rawValue].contains(error.code)
+                guard isLost, let found = try riskless(problem) else { throw error }
+                return found
+            }
+        }
         try addFrontier(
             of: FourMomentsFrontier(dispatch: self, model: problem.model), scale: periodsPerYear, to: &result)
         return result
+    }
+
+    /// The portfolio without any deviation, which has none of the moments; nil where there is none.
+    /// - Throws: `OPT-203` where one earns the rate: a small step from it has a ratio as large as one likes.
+    private func riskless(_ problem: FourMoments) throws(Problem) -> OptimizationResult? {
+        let plain = MeanRisk(
+            model: problem.model, measure: StandardDeviation(parameters), covariance: problem.covariance,
+            constraints: constraints, parameters: parameters, reward: Reward(), deadline: deadline)
+        guard [.minimumRisk, .sharpe].contains(request.objective),
+            let weights = try RisklessPortfolio(model: plain, target: 0).best()
+        else { return nil }
+        if request.objective == .sharpe {
+            let rate = request.riskFreeRate / periodsPerYear
+            let size = moments.mean.reduce(abs(rate)) { max($0, abs($1)) }
+            guard Vector.dot(moments.mean, weights) >= rate - 1e-12 * size else { return nil }
+            throw MeanVariance.unlimitedRatio
+        }
+        let proof = FourMomentsProof(problem: problem, limits: [])
+        let point = proof.point(request, weights: weights, periodsPerYear: periodsPerYear)
+        var found = try answer(
+            Proven(
+                weights: weights, prices: constraints.constraints.map { _ in 0 }, iterations: 0,
+                objective: point.objective, direction: point.direction, limits: proof.minorants(weights), proof: proof,
+                figures: FourMomentsProof.figures(point)))
+        found.solution.method = "riskless_portfolio"
+        return found.solution.isProven(to: Verification.fullProof) ? found : nil
     }
 
     private func provenMoments(
@@ -279,10 +322,7 @@ extension ModelDispatch {
                     weights: found.weights, prices: found.prices, iterations: found.iterations,
                     objective: point.objective, direction: point.direction, limits: proof.minorants(found.weights),
                     proof: proof,
-                    figures: [
-                        .init("variance", point.variance), .init("third_moment", point.third),
-                        .init("fourth_moment", point.fourth), .init("moment_risk", point.risk),
-                    ]))
+                    figures: FourMomentsProof.figures(point)))
         }
     }
 }

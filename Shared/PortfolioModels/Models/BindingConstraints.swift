@@ -21,12 +21,16 @@ struct BindingConstraints {
         self.weights = weights
         self.set = set
         rest = Self.reducedGradient(gradient, given, set, weights)
+        // The first constraint that sets the tightest bound of an asset is the one that is paid.
+        var isOpen = rest.map { $0 != 0 }
         for (index, constraint) in set.constraints.enumerated() {
             guard case .bounds(let lower, let upper) = constraint.kind else { continue }
-            for i in rest.indices {
-                let isOwner = owner(of: i, isUpper: rest[i] > 0) == index
-                if rest[i] > 0, weights[i] >= upper[i], isOwner { prices[index] += rest[i] }
-                if rest[i] < 0, weights[i] <= lower[i], isOwner { prices[index] -= rest[i] }
+            for i in rest.indices where isOpen[i] {
+                let isAbove = rest[i] > 0
+                guard isAbove ? upper[i] == set.upper[i] : lower[i] == set.lower[i] else { continue }
+                isOpen[i] = false
+                if isAbove, weights[i] >= upper[i] { prices[index] += rest[i] }
+                if !isAbove, weights[i] <= lower[i] { prices[index] -= rest[i] }
             }
         }
     }
@@ -38,14 +42,6 @@ struct BindingConstraints {
             guard set.constraints[index].slack(at: weights) < 1e-10 else { return nil }
             let price = abs(prices[index]) <= 1e-12 * largest ? 0 : prices[index]
             return OptimizeResponse.Binding(constraint: set.constraints[index].name, dual: price)
-        }
-    }
-
-    /// The first constraint that sets the tightest bound of an asset.
-    private func owner(of asset: Int, isUpper: Bool) -> Int? {
-        set.constraints.firstIndex { constraint in
-            guard case .bounds(let lower, let upper) = constraint.kind else { return false }
-            return isUpper ? upper[asset] == set.upper[asset] : lower[asset] == set.lower[asset]
         }
     }
 

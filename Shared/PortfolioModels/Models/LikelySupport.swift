@@ -31,22 +31,33 @@ struct LikelySupport {
         assets = chosen.sorted()
     }
 
-    /// The support, and the relative gradients `(Sigma y - b) / (deviation x size)`.
+    /// Weights in proportion to the last y, adding up to one; nil where it came to none.
+    static func portfolio(covariance: Matrix, target: [Double]) -> [Double]? {
+        let deviation = covariance.diagonal.map { max($0, .leastNormalMagnitude).squareRoot() }
+        let y = complementary(covariance, target, deviation).y.map { max($0, 0) }
+        let total = y.reduce(0, +)
+        return total > 0 && total.isFinite ? y.map { $0 / total } : nil
+    }
+
+    /// The support, the relative gradients `(Sigma y - b) / (deviation x size)`, and y, which may be below zero where the search ended early.
     private static func complementary(
         _ sigma: Matrix, _ target: [Double], _ deviation: [Double]
-    ) -> (support: [Int], gradient: [Double]) {
+    ) -> (support: [Int], gradient: [Double], y: [Double]) {
         let n = sigma.rows
         let promise = target.indices.map { target[$0] / deviation[$0] }
         var support = Array(target.indices.filter { target[$0] > 0 }.sorted { promise[$0] > promise[$1] }.prefix(40))
             .sorted()
         var gradient = target.map { -$0 }
+        var weights = target.map { _ in 0.0 }
         for _ in 0..<20 where !support.isEmpty {
             let part = sigma.submatrix(rows: support, columns: support)
             guard let factor = try? Cholesky(factorising: part) else { break }
             let y = factor.solve(support.map { target[$0] })
             gradient = target.map { -$0 }
+            for i in weights.indices { weights[i] = 0 }
             for (place, asset) in support.enumerated() {
                 let value = y[place]
+                weights[asset] = value
                 for i in 0..<n { gradient[i] += value * sigma.storage[i + asset * n] }
             }
             let held = Set(support)
@@ -59,6 +70,6 @@ struct LikelySupport {
             support = (kept + entering).sorted()
         }
         let scale = max(promise.reduce(0) { max($0, abs($1)) }, .leastNormalMagnitude)
-        return (support, gradient.indices.map { gradient[$0] / deviation[$0] / scale })
+        return (support, gradient.indices.map { gradient[$0] / deviation[$0] / scale }, weights)
     }
 }

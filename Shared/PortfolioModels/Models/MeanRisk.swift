@@ -109,7 +109,7 @@ struct MeanRisk: Sendable {
     }
 
     /// Nil where a penalty was capped at less than the solution would pay.
-    private func solveCapped(
+    func solveCapped(
         _ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double
     ) throws(Problem) -> Solution? {
         let centre = if let nearby { nearby } else { try feasiblePoint() }

@@ -117,7 +117,22 @@ struct MeanRiskSolve {
 
     /// The answer of a convex problem that is not a quadratic program.
     func convex(_ model: MeanRisk) throws(Problem) -> Solved {
-        let solved = hasOrder ? try ordered(model) : try composite(model)
+        let solved: Solved
+        do throws(Problem) {
+            solved = hasOrder ? try ordered(model) : try composite(model)
+        } catch {
+            // Curvature is lost where there is no risk: what is best there is a linear question.
+            let isLost = [ProblemCode.unstable.rawValue, ProblemCode.notConverged.rawValue].contains(error.code)
+            guard isLost, let found = try riskless(model) else { throw error }
+            return found
+        }
+        // A risk close to nothing may be nothing: then the portfolio without any is the answer, not one a little beside it.
+        let unit = type(of: model.measure).degree == 2 ? model.model.unit * model.model.unit : model.model.unit
+        if request.objective == .minimumRisk, solved.solution.risk > 0, solved.solution.risk < 1e-4 * unit,
+            let exact = try riskless(model), exact.solution.risk < solved.solution.risk
+        {
+            return exact
+        }
         // What beats the rate at a risk of nothing, or less, has no largest ratio.
         if request.objective == .sharpe, !(solved.solution.risk > 0) { throw MeanVariance.unlimitedRatio }
         return solved
@@ -336,10 +351,14 @@ struct MeanRiskSolve {
             riskAversion: request.riskAversion, evidence: evidence)
         // Limits take their share of the direction before the bounds are priced.
         let limits = LimitMinorants(set: constraints, evidence: evidence, model: model, weights: found.weights)
-        let refined = PriceRefinement(set: constraints, limits: limits, weights: found.weights)
-            .refine(found.prices, direction: point.direction)
         var best: (bound: OptimalityBound, binding: BindingConstraints)?
-        for prices in [found.prices, refined] {
+        for isRefined in [false, true] {
+            // The solver's own prices may prove all there is to prove.
+            if let best, best.bound.relativeGap <= 1e-12 { break }
+            let prices =
+                isRefined
+                ? PriceRefinement(set: constraints, limits: limits, weights: found.weights)
+                    .refine(found.prices, direction: point.direction) : found.prices
             let binding = BindingConstraints(
                 prices: prices, weights: found.weights, gradient: limits.reduced(point.direction, prices),
                 set: constraints)
@@ -435,7 +454,8 @@ extension MeanRiskSolve.Solved {
             } else if let meanVariance {
                 try EfficientFrontier(model: meanVariance).points(wanted.points, by: wanted.axis)
             } else {
-                try EfficientFrontier(model: meanRisk).points(wanted.points, by: wanted.axis)
+                try EfficientFrontier(model: ProvenFrontier(whole: whole, model: meanRisk)).points(
+                    wanted.points, by: wanted.axis)
             }
         let isSquare = type(of: meanRisk.measure).degree == 2
         return EfficientFrontier.answer(

@@ -1,33 +1,6 @@
 import LinearAlgebra
 import WireFormat
 
-extension ScenarioModel {
-    /// The model of some of the scenarios, which keep their probabilities; means, unit and panel stay those of all.
-    func restricted(scenarios kept: [Int]) -> ScenarioModel { ScenarioModel(self, scenarios: kept) }
-}
-
-extension MeanRisk.Solution {
-    /// The solution with the scenarios that were left out: their series are zero.
-    func expanded(scenarios kept: [Int], count: Int) -> MeanRisk.Solution {
-        func spread(_ series: [Double], _ rest: Double) -> [Double] {
-            var whole = [Double](repeating: rest, count: count)
-            for (place, t) in kept.enumerated() { whole[t] = series[place] }
-            return whole
-        }
-        var whole = self
-        whole.evidence = evidence.map { item in
-            var (constraint, evidence) = item
-            evidence.duals = evidence.duals.map { spread($0, 0) }
-            for i in evidence.pieces.indices {
-                guard case .capped(let caps, let total) = evidence.pieces[i].envelope else { continue }
-                evidence.pieces[i].envelope = .capped(spread(caps, caps.first ?? 0), total: total)
-            }
-            return (constraint, evidence)
-        }
-        return whole
-    }
-}
-
 /// Solves a tail measure's problem on the scenarios that its tail is likely to hold: those that are worst for a portfolio nearby.
 ///
 /// Without the others the measure is less or equal for every portfolio, and equal for those whose tail is among the kept ones. A
@@ -53,26 +26,31 @@ struct ScenarioReduction {
         let first = max(3 * most, count / 10)
         guard (tails.gains > 0 ? 2 : 1) * first < count / 2 else { return nil }
         do throws(Problem) {
-            let start = if let nearby = whole.nearby { nearby } else { try neighbour() }
+            let starts = if let nearby = whole.nearby { [nearby] } else { try neighbours() }
+            guard let only = starts.last else { return nil }
             var kept = Set<Int>()
             func take(_ weights: [Double], times: Int) {
                 let (losses, gains) = extremes(of: weights, tails, times: times)
                 kept.formUnion(losses)
                 kept.formUnion(gains)
             }
-            take(start, times: (first + most - 1) / most)
+            for start in starts { take(start, times: (first + most - 1) / most) }
             var part = whole
-            part.nearby = start
+            // One portfolio that the constraints allow is nearer than equal weights.
+            if starts.count == 1, isAllowed(only) { part.nearby = only }
             var iterations = 0
             for _ in 0..<6 where kept.count < count / 2 {
                 let scenarios = kept.sorted()
-                part.model = whole.model.restricted(scenarios: scenarios)
+                part.model = whole.model.restricted(toScenarios: scenarios)
                 guard var found = try solvePart(part) else { return nil }
                 iterations += found.iterations
                 let (losses, gains) = extremes(of: found.weights, tails, times: 1)
                 if kept.isSuperset(of: losses), kept.isSuperset(of: gains) {
                     found.iterations = iterations
-                    return found.expanded(scenarios: scenarios, count: count)
+                    found.evidence = found.evidence.map {
+                        ($0.constraint, $0.evidence.expanded(scenarios: scenarios, of: whole.model))
+                    }
+                    return found
                 }
                 take(found.weights, times: 2)
                 part.nearby = found.weights
@@ -85,12 +63,26 @@ struct ScenarioReduction {
         }
     }
 
-    /// The mean-variance portfolio of the same objective.
-    private func neighbour() throws(Problem) -> [Double] {
-        try MeanVariance(
-            mean: whole.model.mean.map { $0 * whole.model.unit }, covariance: whole.covariance,
-            constraints: whole.constraints, deadline: whole.deadline
-        ).solve(objective, riskFreeRate: riskFreeRate, riskAversion: riskAversion).weights
+    /// Mean-variance portfolios, with whose tails the search begins.
+    private func neighbours() throws(Problem) -> [[Double]] {
+        let mean = whole.model.mean
+        guard whole.constraints.lower.allSatisfy({ $0 >= 0 }) else {
+            return [
+                try MeanVariance(
+                    mean: mean.map { $0 * whole.model.unit }, covariance: whole.covariance,
+                    constraints: whole.constraints, deadline: whole.deadline
+                ).solve(objective, riskFreeRate: riskFreeRate, riskAversion: riskAversion).weights
+            ]
+        }
+        let rate = riskFreeRate / whole.model.unit
+        var targets: [[Double]] = []
+        if objective != .sharpe { targets.append(mean.map { _ in 1 }) }
+        if objective != .minimumRisk { targets.append(mean.map { $0 - rate }) }
+        return targets.compactMap { LikelySupport.portfolio(covariance: whole.covariance, target: $0) }
+    }
+
+    private func isAllowed(_ weights: [Double]) -> Bool {
+        NearestAllowed(weights: weights, constraints: whole.constraints, deadline: whole.deadline).isAllowed
     }
 
     /// The scenarios of the tails at these weights, and of tails so many times as large.
@@ -98,8 +90,8 @@ struct ScenarioReduction {
         of weights: [Double], _ tails: (losses: Int, gains: Int), times: Int
     ) -> (losses: [Int], gains: [Int]) {
         let x = whole.model.returns.multiplied(by: weights)
-        let losses = OrderStatistics.lowest(tails.losses * times, of: x)
-        let gains = tails.gains > 0 ? OrderStatistics.lowest(tails.gains * times, of: x.map { -$0 }) : []
+        let losses = OrderStatistics.smallestPlaces(tails.losses * times, of: x)
+        let gains = tails.gains > 0 ? OrderStatistics.smallestPlaces(tails.gains * times, of: x.map { -$0 }) : []
         return (losses, gains)
     }
 }

@@ -15,7 +15,7 @@ import WireFormat
 /// Risk Budgeting Portfolios; R. Freitas Paulo da Costa, S. Kwon (2020), Generalized risk parity portfolio optimization (ADMM);
 /// for tail measures H. Mausser, O. Romanko (2014), Computing equal risk contribution portfolios, IBM J. R&D 58(4).
 struct RiskBudgeting: Sendable {
-    let model: ScenarioModel
+    var model: ScenarioModel
     let measure: any ConvexRiskMeasure
     /// Of MV, and of limits of MV; N x N per period.
     let covariance: Matrix
@@ -72,7 +72,41 @@ struct RiskBudgeting: Sendable {
     func solve() throws(Problem) -> Solution {
         try checkBounds()
         if isFree, isVariance { return try variance() }
-        return isFree ? try free() : try constrained()
+        if let found = try onTail() { return found }
+        return try onAll()
+    }
+
+    private func onAll() throws(Problem) -> Solution { isFree ? try free() : try constrained() }
+
+    /// The conditional value at risk on the scenarios that decide it; nil for other measures, or where those are not found.
+    private func onTail() throws(Problem) -> Solution? {
+        guard constraints.convex.isEmpty, let tail = TailScenarios(model, measure: measure) else { return nil }
+        var part = self
+        part.nearby = start().weights
+        var kept = tail.likely(at: [part.nearby ?? budgets])
+        var iterations = 0
+        for _ in 0..<6 {
+            guard Double(kept.count) < 0.6 * Double(model.count) else { return nil }
+            part.model = model.restricted(toScenarios: kept)
+            var found: Solution
+            do {
+                found = try part.onAll()
+            } catch {
+                // Few scenarios may have no risk where all have some: a part without an answer says nothing of the whole.
+                guard error.code != ProblemCode.deadline.rawValue else { throw error }
+                return nil
+            }
+            iterations += found.iterations
+            let missing = tail.missing(at: found.weights, kept: kept)
+            if missing.isEmpty {
+                found.iterations = iterations
+                found.evidence = found.evidence.map { $0.expanded(scenarios: kept, of: model) }
+                return found
+            }
+            kept = Array(Set(kept).union(missing)).sorted()
+            part.nearby = found.weights
+        }
+        return nil
     }
 
     /// An asset that may hold nothing above zero cannot bear a share.

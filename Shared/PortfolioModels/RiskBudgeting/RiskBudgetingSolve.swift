@@ -168,17 +168,20 @@ extension RiskBudgetingSolve {
 
     /// Allowed portfolios among which one without risk would be: the one of least risk, and single assets.
     fileprivate func candidates(_ model: RiskBudgeting) throws(Problem) -> [[Double]] {
+        let problem = MeanRisk(
+            model: model.model, measure: model.measure, covariance: model.covariance, constraints: constraints,
+            parameters: parameters, reward: Reward(), deadline: deadline)
         var found: [[Double]] = []
         if request.riskMeasure == .mv {
             found.append(
                 try MeanVariance(
                     mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline
                 ).minimumRisk().weights)
-        } else if let least = try? MeanRisk(
-            model: model.model, measure: model.measure, covariance: moments.covariance, constraints: constraints,
-            parameters: parameters, reward: Reward(), deadline: deadline
-        ).solve(.minimumRisk, riskFreeRate: 0, riskAversion: 1) {
+        } else if let least = try? problem.solve(.minimumRisk, riskFreeRate: 0, riskAversion: 1) {
             found.append(least.weights)
+        }
+        if let riskless = try RisklessPortfolio(model: problem, target: parameters.target).best() {
+            found.append(riskless)
         }
         guard model.isFree else { return found }
         let n = constraints.assets.count

@@ -29,14 +29,12 @@ struct OrderStatistics {
         return Array(kept.sorted().prefix(count)) + [Double](repeating: .infinity, count: missing)
     }
 
-    /// The periods of the `count` smallest values, in no order.
-    static func lowest(_ count: Int, of x: [Double]) -> [Int] {
-        guard count < x.count else { return Array(x.indices) }
+    /// The places of the `count` smallest values, ascending; ties keep their order in time.
+    static func smallestPlaces(_ count: Int, of x: [Double]) -> [Int] {
         guard let end = smallest(count, of: x).last else { return [] }
         var found = x.indices.filter { x[$0] < end }
-        // Of those that tie at the end the first ones.
         for t in x.indices where x[t] == end && found.count < count { found.append(t) }
-        return found
+        return found.sorted { x[$0] != x[$1] ? x[$0] < x[$1] : $0 < $1 }
     }
 
     /// `sum_i coefficients[i] x_(i)`, from the worst on.

@@ -13,6 +13,9 @@ extension OrderedWeightedAverage {
 
     /// Each coefficient at the period that holds its rank.
     public func sensitivity(at x: [Double]) -> [Double] {
-        OrderStatistics(x).spread(coefficients(count: x.count))
+        let coefficients = coefficients(count: x.count)
+        var slope = [Double](repeating: 0, count: x.count)
+        for (t, c) in zip(OrderStatistics.smallestPlaces(coefficients.count, of: x), coefficients) { slope[t] = c }
+        return slope
     }
 }

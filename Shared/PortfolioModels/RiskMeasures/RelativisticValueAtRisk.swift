@@ -46,19 +46,20 @@ public struct RelativisticValueAtRisk: RiskMeasure {
         // The bracket of log z, and its middle: sum phi falls in z.
         var low = -41.0
         var high = 28.0
-        var at = -3.0
         var state = Envelope(loss: loss, kappa: kappa)
-        var found = state.divergence(z: Double.exp(at), tolerance: 1e-2)
+        var at = state.approach(from: -3, budget: budget)
+        var found = state.divergence(z: Double.exp(at))
         for _ in 0..<100 {
             let excess = found.sum - budget
             if excess > 0 { low = at } else { high = at }
             let newton = found.spread > 0 ? excess / found.spread : .nan
+            // At the root a bracket that ends there would send the search away.
+            if abs(newton) < 1e-9 { break }
             let next = at + newton
             let step = next > low && next < high ? max(min(newton, 4), -4) : (low + high) / 2 - at
             state.zeta -= found.mean * Double.exp(at) * step
             at += step
-            // Far from the end the mass need not be one to many digits: what it misses counts in second order.
-            found = state.divergence(z: Double.exp(at), tolerance: max(1e-7, min(1e-2, 1e-2 * abs(step))))
+            found = state.divergence(z: Double.exp(at))
             // What a Newton step of this size leaves is its square.
             if abs(step) < 1e-5 { break }
         }
@@ -93,9 +94,46 @@ public struct RelativisticValueAtRisk: RiskMeasure {
             zeta = 0
         }
 
-        /// Solves sum q = 1 for zeta at the given z; the step after the tolerance squares it.
+        /// Newton's method on both scalars at once, damped, from a log z: where it gets to is where the brackets begin. Where there is no
+        /// minimum inside (near ties of the worst), that is the start itself.
+        mutating func approach(from start: Double, budget: Double) -> Double {
+            var at = start
+            for _ in 0..<20 {
+                let z = Double.exp(at)
+                var (mass, divergence, w0, w1, w2) = (0.0, 0.0, 0.0, 0.0, 0.0)
+                let exponent = 1 / kappa
+                for value in loss {
+                    let v = (value - zeta) / z
+                    let (u, root) = parts(v)
+                    let density = Double.pow(u, exponent)
+                    mass += density
+                    divergence += density * (u - 1 / u)
+                    let w = density / root
+                    w0 += w
+                    w1 += w * v
+                    w2 += w * v * v
+                }
+                // The slopes by zeta and by z; both vanish at the minimum of a convex function.
+                let (first, second) = (1 - mass, budget - divergence / (2 * kappa))
+                let miss = max(abs(first), abs(second) / max(1, abs(budget)))
+                if miss < 1e-9 { return at }
+                let determinant = w0 * w2 - w1 * w1
+                guard miss.isFinite, determinant > 0 else { break }
+                let byZeta = -z * (w2 * first - w1 * second) / determinant
+                let byPrice = -z * (w0 * second - w1 * first) / determinant
+                // z at most halves or triples, zeta moves with it.
+                let share = min(1, byPrice < 0 ? 0.5 * z / -byPrice : 2 * z / max(byPrice, 1e-300))
+                zeta += share * byZeta
+                at = Double.log(z + share * byPrice)
+                guard at > -41, at < 28, abs(zeta) < 1e3 else { break }
+            }
+            zeta = 0
+            return start
+        }
+
+        /// Solves sum q = 1 for zeta at the given z.
         /// - Returns: sum phi(q), and under the weights q'(v) the mean of v and the sum of its squared distances from it.
-        mutating func divergence(z: Double, tolerance: Double) -> (sum: Double, mean: Double, spread: Double) {
+        mutating func divergence(z: Double) -> (sum: Double, mean: Double, spread: Double) {
             // sum q falls in zeta: a bracket around the root, and Newton's step where it stays inside.
             let count = Double(loss.count)
             var lower = -1 - z * abs(slope(1 / count)) - z
@@ -103,10 +141,11 @@ public struct RelativisticValueAtRisk: RiskMeasure {
             zeta = min(max(zeta, lower), upper)
             for _ in 0..<200 {
                 let (sum, derivative) = mass(zeta, z)
+                if abs(sum - 1) < 1e-15 { break }
                 if sum > 1 { lower = zeta } else { upper = zeta }
                 let next = derivative < 0 ? zeta - (sum - 1) / derivative : .nan
                 let step = next > lower && next < upper ? next : (lower + upper) / 2
-                if abs(sum - 1) < tolerance, step == next {
+                if abs(sum - 1) < 1e-7, step == next {
                     zeta = step
                     break
                 }

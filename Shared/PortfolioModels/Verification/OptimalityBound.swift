@@ -60,7 +60,13 @@ struct OptimalityBound {
         switch request.objective {
         case .minimumRisk:
             // What cannot fall below zero does not, whatever the prices fail to prove.
-            if isMV { total = min(total, point.objective) }
+            let isNeverNegative =
+                request.model != .orderedWeightedAverage && measure.map { !$0.canBeNegative } ?? false
+            if isNeverNegative { total = min(total, point.objective) }
+            // A riskless portfolio up to the last digits of its returns: there is none better.
+            let rounding =
+                measure?.degree == 2 ? RisklessPortfolio.noise * RisklessPortfolio.noise : RisklessPortfolio.noise
+            if isNeverNegative, point.objective <= rounding * unit { total = min(total, 0) }
             if isMV, request.constraints.costs == nil, point.risk <= Self.noise(assets: weights.count) * typical {
                 total = min(total, 0)
             }

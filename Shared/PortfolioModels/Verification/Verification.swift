@@ -42,7 +42,7 @@ public enum Verification {
         let limits = limits(request, panel, result)
         let penalty = rules.penalty(at: result.weights) + limits.reduce(0) { $0 + $1.penalty }
         faults += figures(request, panel, result, penalty: penalty)
-        faults += contributions(panel, result)
+        faults += contributions(request, panel, result)
         faults += limits.compactMap { $0.fault }
         faults += holdings(request, panel, result)
         if let proof = result.proof {
@@ -119,6 +119,10 @@ public enum Verification {
                 found.append(("\(name) is at \(value), above \(most)", 0))
             }
         }
+        guard
+            wanted.trackingError != nil || wanted.effectiveAssets != nil || !wanted.riskContribution.isEmpty
+                || !wanted.maxRisk.isEmpty
+        else { return [] }
         let series = PlainSeries(panel, result.weights)
         let annual = wanted.isAnnual ? result.periodsPerYear.squareRoot() : 1
         if let level = wanted.trackingError {
@@ -294,9 +298,15 @@ public enum Verification {
             case .sharpe: (reward - costs - rate) / risk
             }
         if AllocationRules.define(request.model) {
-            let sample = PlainCovariance(panel)
+            var sample: PlainCovariance?
+            func covariance(_ i: Int, _ j: Int) -> Double {
+                if let moments = result.moments { return moments.covariance(i, j) }
+                let plain = sample ?? PlainCovariance(panel)
+                sample = plain
+                return plain.value(i, j)
+            }
             objective = AllocationRules.value(
-                request, panel: panel, covariance: { result.moments?.covariance($0, $1) ?? sample.value($0, $1) },
+                request, panel: panel, covariance: { covariance($0, $1) },
                 weights: result.weights, reward: reward, risk: risk, riskFreeRate: rate)
         }
         if let own = result.proof?.objective(request, panel: panel, result: result) { objective = own }
@@ -365,7 +375,12 @@ public enum Verification {
         return OptimalityBound.noise(assets: result.weights.count) * size
     }
 
-    private static func contributions(_ panel: ReturnPanel, _ result: OptimizationResult) -> [String] {
+    private static func contributions(
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
+    ) -> [String] {
+        // Weights times slopes add up to the risk where it grows with the weights: a compounded drawdown does not.
+        let measure = RiskMeasures.all.first { $0.code == request.riskMeasure }
+        guard measure.map({ $0.degree != nil }) ?? true else { return [] }
         let series = PlainSeries(panel, result.weights)
         let rounding = 1e-10 * series.largest
         let floor = noise(series, result)
@@ -406,10 +421,7 @@ struct PlainSeries {
         var x = [Double](repeating: 0, count: count)
         var largest = 0.0
         for (asset, weight) in weights.enumerated() where weight != 0 {
-            for (t, value) in panel.column(asset).enumerated() {
-                x[t] += weight * value
-                largest = max(largest, abs(value))
-            }
+            Self.add(weight, panel.column(asset), to: &x, &largest)
         }
         var sum = 0.0
         for value in x { sum += value }
@@ -424,6 +436,18 @@ struct PlainSeries {
         self.x = x
         deviation = (squares / Double(max(count - 1, 1))).squareRoot()
         self.largest = largest
+    }
+
+    private static func add(_ weight: Double, _ column: [Double], to x: inout [Double], _ largest: inout Double) {
+        let returns = column.span
+        var series = x.mutableSpan
+        var most = largest
+        for t in 0..<series.count {
+            let value = returns[t]
+            series[t] += weight * value
+            most = max(most, abs(value))
+        }
+        largest = most
     }
 }
 

@@ -17,9 +17,9 @@ struct EstimatorPropertyTests {
     func homogeneous(method: CovarianceMethod) throws {
         let panel = try randomPanel(assets: 7, observations: 120, seed: 6)
         let scaled = try ReturnPanel(
-            assets: panel.assets, dates: panel.dates, returns: CentredReturns.scaled(panel.returns, by: 8))
+            assets: panel.assets, dates: panel.dates, returns: panel.returns.scaled(by: 8))
         let found = try covariance(method, scaled)
-        let expected = CentredReturns.scaled(try covariance(method, panel), by: 64)
+        let expected = try covariance(method, panel).scaled(by: 64)
         #expect(EstimatorOracleTests.distance(found, expected) <= 1e-9)
     }
 

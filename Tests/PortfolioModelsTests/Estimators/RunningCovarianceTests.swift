@@ -26,7 +26,7 @@ struct RunningCovarianceTests {
     func definition() throws {
         let panel = try randomPanel(assets: 12, observations: 777, seed: 9)
         let own = RunningCovariance(panel).covariance
-        let plain = CentredReturns.scaled(CentredReturns.of(panel).gram(), by: 1.0 / 776)
+        let plain = CentredReturns.of(panel).gram().scaled(by: 1.0 / 776)
         for index in own.storage.indices {
             #expect(abs(own.storage[index] - plain.storage[index]) <= 1e-13 * plain.maximumMagnitude)
         }

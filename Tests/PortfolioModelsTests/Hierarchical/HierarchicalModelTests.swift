@@ -45,6 +45,20 @@ struct HierarchicalModelTests {
         }
     }
 
+    /// Contributions to a compounded drawdown do not add up to it, and need not for the answer to be right.
+    @Test("every measure's answer passes verification", arguments: RiskMeasures.all.map { $0.code })
+    func answers(measure: RiskMeasureCode) throws {
+        let panel = try randomPanel(assets: 7, observations: 150, seed: 14)
+        for model in [ModelName.hierarchicalRiskParity, .hierarchicalEqualRisk, .hierarchicalEqualRisk2] {
+            var request = OptimizeRequest(assets: panel.assets)
+            request.model = model
+            request.riskMeasure = measure
+            request.periodsPerYear = 252
+            let found = try PortfolioOptimization.run(request, panel: panel)
+            #expect(Verification.faults(request, panel: panel, result: found) == [], "\(model) \(measure)")
+        }
+    }
+
     /// Section 1.9 and the oracle's note: Riskfolio-Lib's weights add up to the number of clusters.
     @Test("HERC with equal risks adds up to one: halves of halves, equal within")
     func equalRisk() throws {

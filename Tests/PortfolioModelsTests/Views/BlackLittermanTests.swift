@@ -61,7 +61,7 @@ struct BlackLittermanTests {
         let sigma = SampleCovariance.estimate(panel)
         let rows = Matrix([[1, -1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0]])
         let tau = 1.0 / 300
-        let spread = CentredReturns.scaled(sigma, by: tau)
+        let spread = sigma.scaled(by: tau)
         let precision = try Cholesky(factorising: spread).solve(Matrix.identity(6))
         let variances = (rows * spread * rows.transposed()).diagonal
         let errors = Matrix.diagonal(variances.map { 1 / $0 })

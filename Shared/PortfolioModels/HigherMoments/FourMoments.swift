@@ -270,7 +270,13 @@ extension ModelDispatch {
         let names = constraints.constraints
         var result = try limited { () throws(Problem) in
             do throws(Problem) {
-                return try provenMoments(&problem, names)
+                let found = try provenMoments(&problem, names)
+                // A ratio over next to no risk is one on the way to a portfolio without any.
+                let typical = RisklessPortfolio.typicalReturn(problem.model.panel)
+                if request.objective == .sharpe, found.solution.risk < 1e-3 * typical * typical {
+                    _ = try riskless(problem)
+                }
+                return found
             } catch {
                 let isLost = [ProblemCode.unstable.rawValue, ProblemCode.notConverged.rawValue].contains(error.code)
                 guard isLost, let found = try riskless(problem) else { throw error }

@@ -208,13 +208,7 @@ struct AlpacaStreamTests {
                 url: broker.server.url, keyID: "id", secret: "secret", client: .init(), patience: .milliseconds(2),
                 hints: hints, livePatience: .milliseconds(200))
             try await ServiceUnderTest.with(trading: desk) { service in
-                let plan = try await BookedPortfolio.confirmed(service, commission: false)
-                let id = try #require(plan["plan_id"]?.stringValue)
-                #expect(
-                    try await service.call(.post, "/api/rebalance/\(id)/execute", ["venue": "alpaca"]).status == 202)
-                let rows = try await service.admin.query("SELECT tenant_id FROM ballast.rebalance_plan LIMIT 1")
-                let tenant = try #require(try rows.first?.decode(UUID.self, at: 0))
-                let report = try await Executor(service.optimizer, tenant: tenant, plan: id).run()
+                let report = try await BookedPortfolio.executed(service, at: "alpaca")
                 #expect(report?["state"] == "RECORDED" && report?["differences"] == [])
                 #expect(broker.orders == 2 && Set(broker.clientIDs).count == 2)
                 #expect(try await BookedPortfolio.holdings(service).cash == broker.account.cash)
@@ -234,13 +228,7 @@ struct AlpacaStreamTests {
             desk.venues["alpaca"] = AlpacaVenue(
                 url: broker.server.url, keyID: "id", secret: "secret", client: .init(), patience: .milliseconds(2))
             try await ServiceUnderTest.with(trading: desk) { service in
-                let plan = try await BookedPortfolio.confirmed(service, commission: false)
-                let id = try #require(plan["plan_id"]?.stringValue)
-                #expect(
-                    try await service.call(.post, "/api/rebalance/\(id)/execute", ["venue": "alpaca"]).status == 202)
-                let rows = try await service.admin.query("SELECT tenant_id FROM ballast.rebalance_plan LIMIT 1")
-                let tenant = try #require(try rows.first?.decode(UUID.self, at: 0))
-                let report = try await Executor(service.optimizer, tenant: tenant, plan: id).run()
+                let report = try await BookedPortfolio.executed(service, at: "alpaca")
                 if report?["state"] == "HALTED" {
                     #expect(reopens, "\(report?.serialized() ?? "")")
                 } else {

@@ -72,6 +72,17 @@ enum BookedPortfolio {
         return plan
     }
 
+    /// A plan confirmed and run to its end at a broker that is faked; the report.
+    static func executed(_ service: ServiceUnderTest, at venue: String) async throws -> JSONValue? {
+        let plan = try await confirmed(service, commission: false)
+        let id = try #require(plan["plan_id"]?.stringValue)
+        let started = try await service.call(.post, "/api/rebalance/\(id)/execute", ["venue": .string(venue)])
+        #expect(started.status == 202)
+        let rows = try await service.admin.query("SELECT tenant_id FROM ballast.rebalance_plan LIMIT 1")
+        let tenant = try #require(try rows.first?.decode(UUID.self, at: 0))
+        return try await Executor(service.optimizer, tenant: tenant, plan: id).run()
+    }
+
     static func holdings(
         _ service: ServiceUnderTest
     ) async throws -> (cash: FixedDecimal, positions: [String: FixedDecimal]) {

@@ -39,17 +39,6 @@ struct PlanExecutionTests {
         return made
     }
 
-    private func holdings(
-        _ service: ServiceUnderTest
-    ) async throws -> (cash: FixedDecimal, positions: [String: FixedDecimal]) {
-        let json = try #require(try await service.call(.get, "/api/portfolio/demo/holdings").json)
-        var positions: [String: FixedDecimal] = [:]
-        for item in json["holdings"]?.arrayValue ?? [] {
-            positions[item["asset"]?.stringValue ?? ""] = item["quantity"]?.stringValue.flatMap { FixedDecimal($0) }
-        }
-        return (json["cash"]?.stringValue.flatMap { FixedDecimal($0) } ?? 0, positions)
-    }
-
     private func desk(_ fake: AlpacaFake) -> TradingDesk {
         var desk = TradingDesk()
         desk.venues["alpaca"] = AlpacaVenue(
@@ -85,7 +74,7 @@ struct PlanExecutionTests {
             #expect(done["state"] == "RECORDED")
             #expect(Set(fake.clientIDs).count == fake.orders)
             #expect(fake.orders == plan["legs"]?.arrayValue?.count)
-            let booked = try await holdings(service)
+            let booked = try await BookedPortfolio.holdings(service)
             #expect(booked.cash == fake.account.cash)
             for (asset, held) in fake.account.positions { #expect((booked.positions[asset] ?? 0) == held) }
             // The log alone gives the same books.
@@ -118,7 +107,7 @@ struct PlanExecutionTests {
             #expect(sales.map { $0["attempt"] } == [1, 2])
             #expect(sales.allSatisfy { $0["state"] == "CLOSED" && $0["filled"] == "0" })
             #expect((report?["unfilled"]?.arrayValue?.count ?? 0) == plan["legs"]?.arrayValue?.count)
-            #expect(try await holdings(service).cash == 1000)
+            #expect(try await BookedPortfolio.holdings(service).cash == 1000)
         }
     }
 
@@ -160,7 +149,7 @@ struct PlanExecutionTests {
             #expect(report.status == 200 && report.json?["orders"] == [])
             let reason = report.json?["unfilled"]?[0]?["reason"]?.stringValue ?? ""
             #expect(reason.contains("beyond the limit of 1"))
-            #expect(try await holdings(service).cash == 1000)
+            #expect(try await BookedPortfolio.holdings(service).cash == 1000)
             #expect(try await service.call(.post, "/api/rebalance/\(id)/execute", ["venue": "moon"]).status == 422)
         }
     }
@@ -192,7 +181,9 @@ struct PlanExecutionTests {
             #expect(done.json?["state"] == "RECORDED" && done.json?["differences"] == [])
             let orders = done.json?["orders"]?.arrayValue ?? []
             #expect(Set(orders.map { $0["client_order_id"]?.stringValue }).count == orders.count)
-            #expect(try await holdings(service).cash == done.json?["cash"]?.stringValue.flatMap { FixedDecimal($0) })
+            #expect(
+                try await BookedPortfolio.holdings(service).cash
+                    == done.json?["cash"]?.stringValue.flatMap { FixedDecimal($0) })
         }
     }
 }

@@ -226,7 +226,7 @@ struct TailBall: Sendable {
                     sum += multiplicity[t] * found.value
                     slope -= multiplicity[t] * found.slope / z
                 }
-                if abs(sum - 1) < 1e-2 { break }
+                if abs(sum - 1) < 1e-4 { break }
                 if sum > 1 { low = last } else { high = last }
                 let newton = last - (sum - 1) / slope
                 last = newton > low && newton < high ? newton : (low + high) / 2
@@ -234,7 +234,7 @@ struct TailBall: Sendable {
             return last
         }
         var (low, high) = (spread * 1e-3, spread * 1e2)
-        for _ in 0..<8 {
+        for _ in 0..<12 {
             let z = (low * high).squareRoot()
             let zeta = quantile(z)
             var sum = 0.0

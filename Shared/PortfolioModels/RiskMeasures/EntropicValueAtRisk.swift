@@ -44,11 +44,13 @@ public struct EntropicValueAtRisk: RiskMeasure {
             let (excess, variance) = divergence(gap, Double.exp(at), budget)
             if excess > 0 { low = at } else { high = at }
             let newton = at + min(max(variance > 0 ? excess / variance : .infinity, -4), 4)
-            let next = newton > low && newton < high ? newton : (low + high) / 2
-            let step = abs(next - at)
-            at = next
-            // What a Newton step of this size leaves is its square.
-            if step < 1e-7 || high - low < 1e-13 { break }
+            // What a Newton step of this size leaves is its square; at the root rounding may put it on the bracket's other side.
+            if abs(newton - at) < 1e-7 {
+                at = newton
+                break
+            }
+            at = newton > low && newton < high ? newton : (low + high) / 2
+            if high - low < 1e-13 { break }
         }
         let z = Double.exp(at)
         var tilt = gap.map { Double.exp(-$0 / z) }

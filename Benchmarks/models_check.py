@@ -63,6 +63,14 @@ class Check:
             self.faults += 1
             print(f"  {label}: {difference:.2e}", flush=True)
 
+    def answer(self, label, path, returns, request):
+        """Ours; None, and a fault, where it was refused."""
+        answer = self.bench.optimize(path, returns, request)
+        if "problem" not in answer and "error" not in answer:
+            return answer
+        self.refuse(label, answer)
+        return None
+
     def refuse(self, label, answer):
         problem = answer.get("problem") or answer.get("error")
         self.faults += 1
@@ -183,10 +191,9 @@ def parity(check, problems):
         shares = check.random.uniform(0.5, 2, n)
         shares /= shares.sum()
         request = {"model": "RiskParity", "risk_measure": rm, "risk_budget": {f"S{i:04d}": float(b) for i, b in enumerate(shares)}}
-        answer = check.bench.optimize(path, returns, request)
         label = f"parity {rm} n={n} T={len(returns)} #{check.number}"
-        if "problem" in answer or "error" in answer:
-            check.refuse(label, answer)
+        answer = check.answer(label, path, returns, request)
+        if answer is None:
             continue
         with quiet():
             portfolio = rp.Portfolio(returns=frame)
@@ -227,10 +234,9 @@ def relaxed(check, problems):
             mean = returns.mean(axis=0)
             least = float(mean.mean() + 0.3 * (mean.max() - mean.mean()))
             request["constraints"] = {"min_return": least}
-        answer = check.bench.optimize(path, returns, request)
         label = f"relaxed {version} {level:.2f} n={n} T={len(returns)} {'return' if least else ''} #{check.number}"
-        if "problem" in answer or "error" in answer:
-            check.refuse(label, answer)
+        answer = check.answer(label, path, returns, request)
+        if answer is None:
             continue
         with quiet():
             portfolio = rp.Portfolio(returns=frame)
@@ -249,10 +255,9 @@ def ordered(check, problems):
         returns, path, frame = check.panel()
         order, objective = int(check.random.integers(2, 6)), check.choice(["MinRisk", "Utility", "Sharpe"])
         request = {"model": "OWA", "objective": objective, "owa_weights": {"method": "l_moment_crm", "k": order, "weighting": "CRRA"}}
-        answer = check.bench.optimize(path, returns, request)
         label = f"OWA CRRA {order} {objective} n={returns.shape[1]} T={len(returns)} #{check.number}"
-        if "problem" in answer or "error" in answer:
-            check.refuse(label, answer)
+        answer = check.answer(label, path, returns, request)
+        if answer is None:
             continue
         with quiet():
             weights = rp.owa_l_moment_crm(len(returns), k=order, method="CRRA", g=0.5)

@@ -16,11 +16,6 @@ final class Locked<Value: Sendable>: Sendable {
     func withLock<Result: Sendable>(_ body: (inout Value) -> Result) -> Result { state.withLock { body(&$0) } }
 }
 
-/// Waits until something stands so that others bring about and tell nobody; the suite's time limit ends it if they never do.
-private func eventually(_ holds: () -> Bool) async throws {
-    while !holds() { try await Task.sleep(for: .milliseconds(1)) }
-}
-
 @Suite("Admission", .timeLimit(.minutes(1)))
 struct AdmissionTests {
     private let tenant = UUID()

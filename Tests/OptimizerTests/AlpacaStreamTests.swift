@@ -121,14 +121,22 @@ enum AlpacaStreamFake {
 
 @Suite("Alpaca's stream of trade updates", .serialized, .timeLimit(.minutes(2)))
 struct AlpacaStreamTests {
-    private func until(_ isTrue: @Sendable () -> Bool) async throws {
-        while !isTrue() { try await Task.sleep(for: .milliseconds(2)) }
-    }
 
     private func stream(_ url: String, _ hints: OrderHints) -> AlpacaStream {
         var stream = AlpacaStream(url: url, keyID: "id", secret: "secret", hints: hints, logger: TestPostgres.logger)
         (stream.pause, stream.longestPause) = (.milliseconds(5), .milliseconds(20))
         return stream
+    }
+
+    /// A stream that listens, and expects word of one order.
+    private func listening(to fake: AlpacaStreamFake.Handle) async throws -> (hints: OrderHints, run: Task<Void, Never>)
+    {
+        let hints = OrderHints()
+        let stream = stream(fake.url, hints)
+        let run = Task { await stream.run() }
+        try await eventually { hints.isLive }
+        hints.expect("p1")
+        return (hints, run)
     }
 
     @Test(
@@ -137,39 +145,31 @@ struct AlpacaStreamTests {
     func connects(isBinary: Bool) async throws {
         try await AlpacaStreamFake.with { fake in
             fake.set { $0.isBinary = isBinary }
-            let hints = OrderHints()
-            let stream = stream(fake.url, hints)
-            let running = Task { await stream.run() }
+            let (hints, running) = try await listening(to: fake)
             defer { running.cancel() }
-            try await until { hints.isLive }
-            hints.expect("p1")
             fake.update("fill", "p1")
             // Ends by the hint: the time that it may take is that of the test.
             await hints.wait(for: "p1", atMost: .seconds(100))
             // A connection that ends: nothing is live until the next listens, and everybody looks again.
             fake.drop()
             await hints.wait(for: "p1", atMost: .seconds(100))
-            try await until { fake.listening == 2 && hints.isLive }
+            try await eventually { fake.listening == 2 && hints.isLive }
             // Refused: no hint, and it is tried again.
             fake.set { $0.refuses = true }
             fake.drop()
             let opened = fake.opened
-            try await until { fake.opened > opened + 2 }
+            try await eventually { fake.opened > opened + 2 }
             #expect(!hints.isLive)
             fake.set { $0.refuses = false }
-            try await until { hints.isLive }
+            try await eventually { hints.isLive }
         }
     }
 
     @Test("updates that are repeated, out of order, of strangers or no JSON harm nobody")
     func noise() async throws {
         try await AlpacaStreamFake.with { fake in
-            let hints = OrderHints()
-            let stream = stream(fake.url, hints)
-            let running = Task { await stream.run() }
+            let (hints, running) = try await listening(to: fake)
             defer { running.cancel() }
-            try await until { hints.isLive }
-            hints.expect("p1")
             for event in ["fill", "fill", "new", "partial_fill", "fill", "order_cancel_rejected"] {
                 fake.update(event, "p1")
                 fake.update(event, "somebody-else")
@@ -196,6 +196,7 @@ struct AlpacaStreamTests {
                     // Late, twice, or not at all.
                     for id in broker.clientIDs where random.chance(0.7) { fake.update("fill", id) }
                     if random.chance(0.1) { fake.drop() }
+                    // As often as a broker tells of a busy account.
                     try await Task.sleep(for: .milliseconds(5))
                 }
             }

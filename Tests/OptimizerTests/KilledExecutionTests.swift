@@ -88,7 +88,7 @@ struct KilledExecutionTests {
                     return false
                 }
                 group.addTask {
-                    try await until { process.hasEnded }
+                    try await eventually { process.hasEnded }
                     return true
                 }
                 // Half of the lives end from outside, at any moment.
@@ -96,7 +96,7 @@ struct KilledExecutionTests {
                     group.addTask {
                         try await Task.sleep(for: .milliseconds(delay))
                         process.kill()
-                        try await until { process.hasEnded }
+                        try await eventually { process.hasEnded }
                         return true
                     }
                 }
@@ -143,9 +143,4 @@ struct KilledExecutionTests {
             """)
         #expect(try lots.first?.decode(Int64.self, at: 0) == 0)
     }
-}
-
-/// Waits for a claim about a process, asked now and then.
-private func until(_ isTrue: @Sendable () -> Bool) async throws {
-    while !isTrue() { try await Task.sleep(for: .milliseconds(5)) }
 }

@@ -118,8 +118,8 @@ struct SolverPoolTests {
                 #expect(answer == n)
                 #expect(priority == niceness())
             }
-            // An answer is there a moment before its thread counts itself out; the suite's time limit ends a wait without end.
-            while pool.load.running != 1 { try await Task.sleep(for: .milliseconds(1)) }
+            // An answer is there a moment before its thread counts itself out.
+            try await eventually { pool.load.running == 1 }
             flag.cancel()
             try await group.waitForAll()
         }

@@ -46,6 +46,7 @@ struct AlpacaStream: Service {
                     }
                     isFailing = true
                 }
+                // A broker that ends connections is left alone for longer after each; a cancelled wait ends the loop above.
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, longestPause)
             }

@@ -35,7 +35,8 @@ struct AlpacaVenue: TradingVenue {
 
     /// The stream shortens the wait, and a lost or a late message costs no more than `livePatience`.
     func pause(for clientID: String?, atLeast least: Duration, atMost most: Duration) async throws {
-        guard let clientID, hints.isLive else { return try await Task.sleep(for: max(patience, least)) }
+        guard let clientID, hints.isLive else { return try await rest(atLeast: least) }
+        // Nothing shortens the wait after a failure.
         if least > .zero { try await Task.sleep(for: least) }
         await hints.wait(for: clientID, atMost: max(.milliseconds(1), min(livePatience, most)))
         try Task.checkCancellation()

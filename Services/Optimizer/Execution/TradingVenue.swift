@@ -73,8 +73,11 @@ protocol TradingVenue: Sendable {
 
 extension TradingVenue {
     func pause(for clientID: String?, atLeast least: Duration, atMost most: Duration) async throws {
-        try await Task.sleep(for: max(patience, least))
+        try await rest(atLeast: least)
     }
+
+    /// A venue that tells nothing is asked, at the pace that it allows.
+    func rest(atLeast least: Duration) async throws { try await Task.sleep(for: max(patience, least)) }
 
     func prepare(_ order: VenueOrder) async throws(VenueError) -> JSONValue? { nil }
 }

@@ -19,8 +19,7 @@ extension MeanRiskSolve {
                 do throws(Problem) {
                     node = try self.node(box, model, rules, isRoot: false)
                 } catch {
-                    guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue
-                    else { throw error }
+                    guard error.isOfRounding else { throw error }
                     return .unknown
                 }
                 guard let found = node else { return nil }

@@ -1,61 +1,79 @@
 import LinearAlgebra
 import WireFormat
 
-/// The scenarios that decide a conditional value at risk: those of its tail, and those that may enter it.
+/// The scenarios that decide a tail measure: those of its tails, and those that may enter them.
 ///
-/// A scenario whose loss is below the quantile has no part in `zeta + sum max(loss - zeta, 0) / (alpha T)`. A program over some scenarios
-/// only is a relaxation of the whole, and its solution is that of the whole once no other scenario loses more than its quantile.
+/// Scenarios beyond the quantile have no part in the measure. Without them it is less or equal for every portfolio, and equal for those
+/// whose tails are among the kept ones: a solution whose tails are is that of the whole problem. Else its tails join, and the part is
+/// solved again.
 ///
 /// Source: D. Espinoza, E. Moreno (2014), A primal-dual aggregation algorithm for minimizing conditional value-at-risk in linear
 /// programs, Computational Optimization and Applications 59.
 struct TailScenarios {
     private let whole: ScenarioModel
-    private let alpha: Double
+    /// How many of the largest losses and gains count.
+    private let tails: (losses: Int, gains: Int)
 
-    /// Nil where the measure is another one, or where leaving out would save nothing.
+    /// Nil where the measure is about all scenarios, or where leaving out would save nothing.
     init?(_ whole: ScenarioModel, measure: any ConvexRiskMeasure) {
-        guard let tail = measure as? ConditionalValueAtRisk, tail.alpha < 0.2, whole.count >= 100 else { return nil }
+        guard let tails = measure.tails(count: whole.count) else { return nil }
         self.whole = whole
-        alpha = tail.alpha
+        self.tails = tails
+        guard (tails.gains > 0 ? 2 : 1) * likelyTimes * largest < whole.count / 2 else { return nil }
     }
 
-    private func losses(_ weights: [Double]) -> [Double] {
-        whole.returns.multiplied(by: weights).map { -$0 }
-    }
+    private var largest: Int { max(tails.losses, tails.gains, 1) }
+    /// Three tails, and a tenth of all scenarios where the tails are smaller: few enough to cost little.
+    private var likelyTimes: Int { max(3, (whole.count / 10 + largest - 1) / largest) }
 
-    /// Ascending: the worst scenarios of some portfolios, three times as many as the tail holds, and some more that cost little.
-    func likely(at portfolios: [[Double]]) -> [Int] {
-        let most = min(whole.count, Int((3 * alpha * Double(whole.count)).rounded(.up)) + 60)
-        var isKept = [Bool](repeating: false, count: whole.count)
-        for weights in portfolios {
-            let losses = losses(weights)
-            let least = losses.sorted()[whole.count - most]
-            for t in losses.indices where losses[t] >= least { isKept[t] = true }
-        }
-        return isKept.indices.filter { isKept[$0] }
-    }
-
-    /// Scenarios left out that lose more than the quantile of those kept, and those that come close.
-    func missing(at weights: [Double], kept: [Int]) -> [Int] {
-        let losses = losses(weights)
-        let known = kept.map { (loss: losses[$0], probability: whole.probabilities[$0]) }.sorted { $0.loss > $1.loss }
-        var mass = 0.0
-        var quantile = known.last?.loss ?? 0
-        for item in known {
-            mass += item.probability
-            if mass >= alpha * (1 - 1e-12) {
-                quantile = item.loss
-                break
+    /// Solves on the scenarios that are worst for some portfolios until none is missing.
+    /// - Parameters:
+    ///   - portfolios: near the solution.
+    ///   - nearby: where the first solve starts.
+    ///   - solve: solves the problem of some scenarios; nil ends the search.
+    /// - Returns: nil where the search did not end, or a part had no solution: that says nothing of the whole.
+    /// - Throws: `SYS-201` if the deadline passes.
+    func decide<Found>(
+        from portfolios: [[Double]], nearby: [Double]?,
+        _ solve: (_ part: ScenarioModel, _ nearby: [Double]?) throws(Problem) -> (found: Found, weights: [Double])?
+    ) throws(Problem) -> (found: Found, scenarios: [Int])? {
+        var kept = likely(at: portfolios)
+        var nearby = nearby
+        do throws(Problem) {
+            for _ in 0..<6 where 2 * kept.count < whole.count {
+                guard let (found, weights) = try solve(whole.restricted(toScenarios: kept), nearby) else { return nil }
+                let missing = missing(at: weights, kept: kept)
+                if missing.isEmpty { return (found, kept) }
+                kept = (kept + missing).sorted()
+                nearby = weights
             }
+            return nil
+        } catch {
+            guard error.code != ProblemCode.deadline.rawValue else { throw error }
+            return nil
         }
-        var isKept = [Bool](repeating: false, count: whole.count)
-        for t in kept { isKept[t] = true }
-        let rounding = 1e-13 * max(abs(quantile), 1)
-        let isShort = losses.indices.contains { !isKept[$0] && losses[$0] > quantile + rounding }
-        guard isShort else { return [] }
-        let worst = known.first?.loss ?? quantile
-        let near = quantile - 0.15 * (worst - quantile)
-        return losses.indices.filter { !isKept[$0] && losses[$0] > near }
+    }
+
+    /// Ascending: the worst scenarios of some portfolios.
+    func likely(at portfolios: [[Double]]) -> [Int] {
+        portfolios.reduce(into: Set<Int>()) { $0.formUnion(extremes(of: $1, times: likelyTimes)) }.sorted()
+    }
+
+    /// Where scenarios of the tails were left out: they, and those that come next.
+    func missing(at weights: [Double], kept: [Int]) -> [Int] {
+        let known = Set(kept)
+        guard !known.isSuperset(of: extremes(of: weights, times: 1)) else { return [] }
+        return extremes(of: weights, times: 2).subtracting(known).sorted()
+    }
+
+    /// The scenarios of tails so many times as large.
+    private func extremes(of weights: [Double], times: Int) -> Set<Int> {
+        let x = whole.returns.multiplied(by: weights)
+        var places = Set(OrderStatistics.smallestPlaces(tails.losses * times, of: x))
+        if tails.gains > 0 {
+            places.formUnion(OrderStatistics.smallestPlaces(tails.gains * times, of: x.map { -$0 }))
+        }
+        return places
     }
 }
 

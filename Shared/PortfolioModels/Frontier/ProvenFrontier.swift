@@ -42,8 +42,7 @@ struct ProvenFrontier: FrontierModel {
                 let error = try single.certified(found, attempt, cuts: cuts).error
                 if error < best?.error ?? .infinity { best = (found, error) }
             } catch {
-                guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue
-                else { throw error }
+                guard error.isOfRounding else { throw error }
                 failure = error
             }
             if let best, best.error <= 1e-9 { break }

@@ -254,7 +254,7 @@ struct FourMomentsProof: AnswerProof {
         ).relativeGap
         guard request.objective == .minimumRisk else { return gap }
         // Where the risk is convex it is not below zero, whatever the prices fail to prove; and what is left of none is rounding.
-        let rounding = RisklessPortfolio.noise * RisklessPortfolio.typicalReturn(panel)
+        let rounding = RisklessPortfolio.noise * panel.typicalReturn
         return abs(point.risk) <= rounding * rounding ? min(gap, 0) : min(gap, point.risk / size)
     }
 }
@@ -272,14 +272,13 @@ extension ModelDispatch {
             do throws(Problem) {
                 let found = try provenMoments(&problem, names)
                 // A ratio over next to no risk is one on the way to a portfolio without any.
-                let typical = RisklessPortfolio.typicalReturn(problem.model.panel)
+                let typical = problem.model.panel.typicalReturn
                 if request.objective == .sharpe, found.solution.risk < 1e-3 * typical * typical {
                     _ = try riskless(problem)
                 }
                 return found
             } catch {
-                let isLost = [ProblemCode.unstable.rawValue, ProblemCode.notConverged.rawValue].contains(error.code)
-                guard isLost, let found = try riskless(problem) else { throw error }
+                guard error.isOfRounding, let found = try riskless(problem) else { throw error }
                 return found
             }
         }

@@ -103,7 +103,7 @@ struct MeanRiskSolve {
                     try narrower.unshared(narrow), zip(shares, cones).filter { $1 == nil }.map { $0.0 })
             } catch {
                 // Where rounding stops the program with the cones, the search may still get there.
-                guard Self.isOfRounding(error) else { throw error }
+                guard error.isOfRounding else { throw error }
             }
         }
         return try sharing(try unshared(model), shares, isConvex: cones.allSatisfy { $0 != nil })
@@ -122,8 +122,7 @@ struct MeanRiskSolve {
             solved = hasOrder ? try ordered(model) : try composite(model)
         } catch {
             // Curvature is lost where there is no risk: what is best there is a linear question.
-            let isLost = [ProblemCode.unstable.rawValue, ProblemCode.notConverged.rawValue].contains(error.code)
-            guard isLost, let found = try riskless(model) else { throw error }
+            guard error.isOfRounding, let found = try riskless(model) else { throw error }
             return found
         }
         // A risk close to nothing may be nothing: then the portfolio without any is the answer, not one a little beside it.
@@ -161,7 +160,7 @@ struct MeanRiskSolve {
                 let found = try narrowed(start, rounds)
                 if found.error < best?.error ?? .infinity { best = found }
             } catch {
-                guard Self.isOfRounding(error) else { throw error }
+                guard error.isOfRounding else { throw error }
                 failure = error
             }
             if let best, best.error <= 1e-9 { return best }
@@ -204,11 +203,6 @@ struct MeanRiskSolve {
         }
         guard let best else { throw Problem(.notConverged, "No certified solution: no round of windows ended.") }
         return best
-    }
-
-    /// Whether another path to the same solution may still end.
-    private static func isOfRounding(_ problem: Problem) -> Bool {
-        problem.code == ProblemCode.unstable.rawValue || problem.code == ProblemCode.notConverged.rawValue
     }
 
     /// The mean-variance portfolio of the same objective: close to that of any measure of dispersion. Nil where it has none.
@@ -283,7 +277,7 @@ struct MeanRiskSolve {
                 if found.error < best?.error ?? .infinity { best = found }
             } catch {
                 // What no other path can mend ends the search.
-                guard Self.isOfRounding(error) else { throw error }
+                guard error.isOfRounding else { throw error }
                 failure = error
             }
             if let best, best.error <= 1e-9 { return best }
@@ -325,7 +319,7 @@ struct MeanRiskSolve {
             let unit = type(of: model.measure).degree == 2 ? model.model.unit * model.model.unit : model.model.unit
             return risk <= 1e-5 * unit
         } catch {
-            guard Self.isOfRounding(error) else { throw error }
+            guard error.isOfRounding else { throw error }
             return false
         }
     }

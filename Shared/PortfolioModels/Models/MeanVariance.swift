@@ -111,9 +111,7 @@ struct MeanVariance: Sendable {
             found = try run(compiled.program(quadratic: doubled(1), linear: zeros), floor: 0)
         } catch {
             // The least variance tells a risk of zero from a numerical failure.
-            if error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue,
-                try minimumRisk(atLeast: rate + 1e-6 * excess).isRiskless(self)
-            {
+            if error.isOfRounding, try minimumRisk(atLeast: rate + 1e-6 * excess).isRiskless(self) {
                 throw Self.unlimitedRatio
             }
             throw error

@@ -88,8 +88,7 @@ extension ModelDispatch {
         do throws(Problem) {
             return try body()
         } catch {
-            let isOpen = [ProblemCode.notConverged.rawValue, ProblemCode.unstable.rawValue].contains(error.code)
-            if isOpen, request.objective == .sharpe, try isRiskless() { throw MeanVariance.unlimitedRatio }
+            if error.isOfRounding, request.objective == .sharpe, try isRiskless() { throw MeanVariance.unlimitedRatio }
             throw error
         }
     }

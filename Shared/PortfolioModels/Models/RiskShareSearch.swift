@@ -152,9 +152,7 @@ extension MeanRiskSolve {
         do {
             return try convex(model)
         } catch {
-            guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue else {
-                throw error
-            }
+            guard error.isOfRounding else { throw error }
             var near = model
             near.nearby = weights
             return try convex(near)

@@ -17,13 +17,6 @@ struct RisklessPortfolio {
     /// Below this share of an asset's typical return a risk is rounding.
     static let noise = 1e-10
 
-    /// The largest root mean square of an asset's returns.
-    static func typicalReturn(_ panel: ReturnPanel) -> Double {
-        panel.assets.indices.reduce(0) {
-            max($0, SeriesMath.rootMeanSquare(panel.column($1), divisor: Double(panel.observations)))
-        }
-    }
-
     private var series: Series? {
         guard model.model.panel.returns.maximumMagnitude > 0 else { return .any }
         let measure = type(of: model.measure)
@@ -54,7 +47,7 @@ struct RisklessPortfolio {
             candidates = [try linear(floor(level)), try linear(stillness())].compactMap { $0 }
         }
         let panel = model.model.panel
-        let unit = Self.typicalReturn(panel)
+        let unit = panel.typicalReturn
         let size = type(of: model.measure).degree == 2 ? Self.noise * Self.noise * unit * unit : Self.noise * unit
         let mean = model.model.mean
         return candidates.filter { model.measure.value(of: panel.portfolioReturns($0)) <= size }

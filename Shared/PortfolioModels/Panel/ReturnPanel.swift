@@ -54,6 +54,12 @@ public struct ReturnPanel: Sendable, Equatable {
     /// R w: the T returns of a portfolio with constant weights.
     public func portfolioReturns(_ weights: [Double]) -> [Double] { returns.multiplied(by: weights) }
 
+    /// The largest root mean square of an asset's returns.
+    var typicalReturn: Double {
+        let even = [Double](repeating: 1 / Double(max(observations, 1)), count: observations)
+        return (returns.columnSquares(weights: even).max() ?? 0).squareRoot()
+    }
+
     /// Periods a year where the request does not say: 365 where a date falls on a weekend, else 252.
     public var periodsPerYear: Double {
         dates.contains { $0.weekday > 5 }

@@ -78,35 +78,25 @@ struct RiskBudgeting: Sendable {
 
     private func onAll() throws(Problem) -> Solution { isFree ? try free() : try constrained() }
 
-    /// The conditional value at risk on the scenarios that decide it; nil for other measures, or where those are not found.
+    /// A tail measure on the scenarios that decide it; nil for other measures, or where those are not found.
     private func onTail() throws(Problem) -> Solution? {
-        guard constraints.convex.isEmpty, let tail = TailScenarios(model, measure: measure) else { return nil }
+        guard constraints.convex.isEmpty, let tails = TailScenarios(model, measure: measure) else { return nil }
+        let near = start().weights
         var part = self
-        part.nearby = start().weights
-        var kept = tail.likely(at: [part.nearby ?? budgets])
         var iterations = 0
-        for _ in 0..<6 {
-            guard Double(kept.count) < 0.6 * Double(model.count) else { return nil }
-            part.model = model.restricted(toScenarios: kept)
-            var found: Solution
-            do {
-                found = try part.onAll()
-            } catch {
-                // Few scenarios may have no risk where all have some: a part without an answer says nothing of the whole.
-                guard error.code != ProblemCode.deadline.rawValue else { throw error }
-                return nil
-            }
+        let decided = try tails.decide(from: [near], nearby: near) {
+            (model, nearby) throws(Problem) -> (found: Solution, weights: [Double])? in
+            part.model = model
+            part.nearby = nearby
+            let found = try part.onAll()
             iterations += found.iterations
-            let missing = tail.missing(at: found.weights, kept: kept)
-            if missing.isEmpty {
-                found.iterations = iterations
-                found.evidence = found.evidence.map { $0.expanded(scenarios: kept, of: model) }
-                return found
-            }
-            kept = Array(Set(kept).union(missing)).sorted()
-            part.nearby = found.weights
+            return (found, found.weights)
         }
-        return nil
+        guard let decided else { return nil }
+        var found = decided.found
+        found.iterations = iterations
+        found.evidence = found.evidence.map { $0.expanded(scenarios: decided.scenarios, of: model) }
+        return found
     }
 
     /// An asset that may hold nothing above zero cannot bear a share.

@@ -103,9 +103,7 @@ struct RiskBudgetingSolve {
         do {
             found = try model.solve()
         } catch {
-            guard error.code == ProblemCode.unstable.rawValue || error.code == ProblemCode.notConverged.rawValue else {
-                throw error
-            }
+            guard error.isOfRounding else { throw error }
             return nil
         }
         let evidence = RiskBudgetEvidence(

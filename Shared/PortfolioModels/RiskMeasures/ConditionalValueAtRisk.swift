@@ -13,7 +13,7 @@ public struct ConditionalValueAtRisk: OrderedWeightedAverage {
     public static let degree: Int? = 1
     public static let canBeNegative = true
 
-    let alpha: Double
+    private let alpha: Double
 
     public init(_ parameters: RiskParameters) { alpha = parameters.alpha }
 

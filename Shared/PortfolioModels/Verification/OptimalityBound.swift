@@ -33,8 +33,7 @@ struct OptimalityBound {
         var rules = RequestRules(
             request, panel: panel, mean: moments?.mean, periodsPerYear: periodsPerYear, exposures: exposures)
         rules.narrow(to: box, cuts)
-        let even = [Double](repeating: 1 / Double(panel.observations), count: panel.observations)
-        var typical = (panel.returns.columnSquares(weights: even).max() ?? 0).squareRoot()
+        var typical = panel.typicalReturn
         if let moments { typical = moments.mean.reduce(typical) { max($0, abs($1)) } }
         let named = Dictionary(prices.map { ($0.constraint, $0.dual) }, uniquingKeysWith: { first, _ in first })
         var direction = point.direction

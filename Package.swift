@@ -101,6 +101,7 @@ let package = Package(
             providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         .systemLibrary(
             name: "CLibPQ", path: "Shared/CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CMalloc", path: "Shared/CMalloc"),
         .systemLibrary(
             name: "CLibCurlSystem", path: "Shared/CLibCurlSystem", pkgConfig: "libcurl",
             providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -128,8 +129,9 @@ let package = Package(
         library(
             "ServiceKit",
             [
-                "WireFormat", "PostgresClient", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix, nioHTTP1,
-                nioHTTPTypes, logging, metrics, coreMetrics, configuration, lifecycle, unixSignals, jwt, crypto,
+                "WireFormat", "PostgresClient", "CMalloc", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix,
+                nioHTTP1, nioHTTPTypes, logging, metrics, coreMetrics, configuration, lifecycle, unixSignals, jwt,
+                crypto,
             ]),
 
         // Services.

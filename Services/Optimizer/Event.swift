@@ -10,6 +10,7 @@ struct Event: Sendable {
 
     static let solve = "optimizer_solve_seconds"
     static let evaluation = "optimizer_evaluation_seconds"
+    static let panel = "optimizer_panel_seconds"
     static let cacheHits = "optimizer_cache_hits_total"
     static let cacheMisses = "optimizer_cache_misses_total"
     static let sharedSolves = "optimizer_shared_solves_total"
@@ -27,6 +28,7 @@ struct Event: Sendable {
         hits = registry.makeCounter(label: Self.cacheHits, dimensions: [])
         registry.describe(Self.solve, "Time of an optimisation, verification included")
         registry.describe(Self.evaluation, "Time of a backtest, from its data to its figures")
+        registry.describe(Self.panel, "Time from a transaction's begin to the matrix of returns, fingerprint included")
         registry.describe(Self.cacheHits, "Answers that an earlier call had found")
         registry.describe(Self.cacheMisses, "Answers that had to be found")
         registry.describe(Self.sharedSolves, "Answers that an equal call running at the same time found")
@@ -51,6 +53,11 @@ struct Event: Sendable {
     /// A backtest ended with its figures.
     func evaluated(_ kind: String, seconds: Double) {
         registry.makeTimer(label: Self.evaluation, dimensions: [("kind", kind)]).recordNanoseconds(Int64(seconds * 1e9))
+    }
+
+    /// Stored prices have become a panel.
+    func panelLoaded(seconds: Double) {
+        registry.makeTimer(label: Self.panel, dimensions: []).recordNanoseconds(Int64(seconds * 1e9))
     }
 
     func cacheHit() { hits.increment(by: 1) }

@@ -14,10 +14,13 @@ struct Optimizer: Sendable {
     let replies: ResultCache<ReplyKey, CachedReply>
     /// Means and covariances by data and estimators.
     let statistics: StatisticsCache
+    let panels: PanelCache
     let watch: DataWatch
     /// Equal solves that are wanted at the same time.
     let flights = SingleFlight<AnswerKey, SolvedPortfolio>()
     let costs = CostModel()
+    /// Of each gate.
+    let memory: MemoryBudget
     let gate: AdmissionGate
     /// Of requests that are foreseen to take long.
     let longGate: AdmissionGate
@@ -42,7 +45,7 @@ struct Optimizer: Sendable {
     let trading: TradingDesk
 
     init(
-        pool: PostgresPool, solverThreads: Int, cacheBytes: Int = 128 << 20,
+        pool: PostgresPool, solverThreads: Int, cacheBytes: Int = 128 << 20, memory: MemoryBudget = .unlimited,
         webhookHosts: WebhookHosts = WebhookHosts(""), trading: TradingDesk = TradingDesk(),
         drain: DrainState = DrainState(),
         registry: PrometheusRegistry, logger: Logger
@@ -52,13 +55,16 @@ struct Optimizer: Sendable {
         let event = Event(registry: registry)
         self.event = event
         solver = SolverPool(threads: solverThreads)
-        answers = ResultCache(bytes: cacheBytes / 2) { $0.estimatedBytes }
+        // Each of the two gates has a half of what is set aside.
+        self.memory = MemoryBudget(bytes: memory.bytes / 2)
+        answers = ResultCache(bytes: cacheBytes / 4) { $0.estimatedBytes }
         replies = ResultCache(bytes: cacheBytes / 4) { $0.count }
+        panels = PanelCache(bytes: cacheBytes / 4)
         statistics = StatisticsCache(bytes: cacheBytes / 4)
         watch = DataWatch(pool)
         jobs = JobQueue(pool: pool)
-        gate = AdmissionGate(threads: solverThreads, event: event)
-        longGate = AdmissionGate(threads: solverThreads, queueLimit: 64, event: event)
+        gate = AdmissionGate(threads: solverThreads, memory: self.memory, event: event)
+        longGate = AdmissionGate(threads: solverThreads, queueLimit: 64, memory: self.memory, event: event)
         jobStore = JobStore(pool: pool, owner: jobs.owner)
         jobHub = JobHub(PostgresListener(pool.configuration, logger: logger))
         self.drain = drain

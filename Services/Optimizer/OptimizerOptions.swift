@@ -7,7 +7,10 @@ enum OptimizerOptions {
         help: "threads that solve; 0: one less than the cores, at least one")
     static let cacheMegabytes = ConfigurationOption<Int>.integer(
         "BALLAST_CACHE_MB", default: "128", in: 0...1_000_000,
-        help: "MiB of memory for answers of recent calls; 0 keeps none")
+        help: "MiB of memory for panels, estimates and answers of recent calls; 0 keeps none")
+    static let memoryMegabytes = ConfigurationOption<Int>.integer(
+        "BALLAST_MEMORY_MB", default: "0", in: 0...100_000_000,
+        help: "MiB of memory that requests may take together; 0: half of what the machine or the container has")
 
     static let webhookHosts = ConfigurationOption<WebhookHosts>(
         "BALLAST_WEBHOOK_HOSTS", default: "",
@@ -17,7 +20,8 @@ enum OptimizerOptions {
     static let rows: [ConfigurationRow] =
         Options.common + [
             Options.optimizerPort.row, Options.optimizerOpsPort.row, Options.realtimeURL.row, solverThreads.row,
-            cacheMegabytes.row, webhookHosts.row, Options.corsOrigins.row, Options.keyRateLimit.row,
+            cacheMegabytes.row, memoryMegabytes.row, webhookHosts.row, Options.corsOrigins.row,
+            Options.keyRateLimit.row,
             Options.tenantRateLimit.row,
         ] + TradingOptions.rows
 }

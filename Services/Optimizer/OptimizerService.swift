@@ -10,6 +10,7 @@ import WireFormat
 enum OptimizerService {
     static func serve(_ configuration: Configuration) async throws {
         bootstrapLogging(service: "optimizer", level: try configuration.value(Options.logLevel))
+        LargeBlocks.keep()
         let logger = Logger(label: "optimizer")
         let registry = PrometheusRegistry()
         let readiness = ReadinessChecks()
@@ -18,6 +19,7 @@ enum OptimizerService {
         let optimizer = Optimizer(
             pool: pool, solverThreads: threads > 0 ? threads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1),
             cacheBytes: try configuration.value(OptimizerOptions.cacheMegabytes) << 20,
+            memory: MemoryBudget(megabytes: try configuration.value(OptimizerOptions.memoryMegabytes)),
             webhookHosts: try configuration.value(OptimizerOptions.webhookHosts),
             trading: try configuration.tradingDesk(), drain: readiness.drain,
             registry: registry, logger: logger)
@@ -40,7 +42,10 @@ enum OptimizerService {
         let router = Routes.router(optimizer, access: access, registry: registry, drain: readiness.drain)
         let host = try configuration.value(Options.host)
         let port = try configuration.value(Options.optimizerPort)
-        let server = HTTPService.application(router: router, host: host, port: port, logger: logger) { port in
+        var guards = ServerGuards.standard
+        guards.earlyRefusal = OverloadShield(optimizer: optimizer, authenticator: authenticator).refusal
+        let server = HTTPService.application(router: router, host: host, port: port, guards: guards, logger: logger) {
+            port in
             logger.info("Listening", metadata: ["host": "\(host)", "port": "\(port)"])
         }
         let ops = OpsServer(
@@ -86,6 +91,8 @@ enum OptimizerService {
         registry.describe("admission_running", "Requests that have been let in")
         registry.describe("admission_waiting", "Requests that wait to be let in")
         registry.describe("admission_overloaded", "1 while the queue stands")
+        registry.describe("optimizer_panel_bytes", "Memory of the panels that are kept")
+        registry.describe("admission_bytes", "Memory that the requests which have been let in are foreseen to take")
         registry.describe("optimizer_cache_bytes", "Memory of the answers that are kept")
         registry.describe("optimizer_cache_entries", "Answers that are kept")
         registry.describe("optimizer_cache_evictions_total", "Answers that made room for others")
@@ -113,6 +120,8 @@ enum OptimizerService {
             ]
             let estimates = optimizer.statistics.statistics
             samples += [
+                .init("optimizer_panel_bytes", value: Double(optimizer.panels.statistics.bytes)),
+                .init("admission_bytes", value: Double(gate.bytes) + Double(optimizer.longGate.load.bytes)),
                 .init("optimizer_statistics_hits_total", .counter, value: Double(estimates.hits)),
                 .init("optimizer_statistics_misses_total", .counter, value: Double(estimates.misses)),
                 .init("optimizer_statistics_extended_total", .counter, value: Double(estimates.extended)),

@@ -126,6 +126,15 @@ extension RiskParameters {
 }
 
 extension OptimizationResult {
+    /// The answer without what it is proven by, which holds the panel: for keeping once it has been verified.
+    public var withoutProof: OptimizationResult {
+        var result = self
+        result.evidence = SolutionEvidence()
+        result.proof = nil
+        result.model = nil
+        return result
+    }
+
     /// The answer, with what only the service knows.
     public func response(
         request: OptimizeRequest, panel: ReturnPanel, portfolioID: String?, timestamp: UTCTimestamp, revision: Int64?,

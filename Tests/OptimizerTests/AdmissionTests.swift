@@ -107,6 +107,28 @@ struct AdmissionTests {
         #expect(gate.refusal(tenant: tenant, deadline: soon) == nil)
     }
 
+    @Test("those who are let in stay within the budget of memory; what would not fit alone is refused")
+    func memory() async throws {
+        let budget = MemoryBudget(bytes: 100)
+        let gate = AdmissionGate(threads: 8, memory: budget)
+        let first = try await gate.enter(tenant: tenant, cost: 0.01, bytes: 60, deadline: soon)
+        let small = try await gate.enter(tenant: tenant, cost: 0.01, bytes: 40, deadline: soon)
+        #expect(gate.load.bytes == 100)
+        let waiting = Task { try await gate.enter(tenant: tenant, cost: 0.01, bytes: 70, deadline: soon) }
+        try await until(gate) { $0.waiting == 1 }
+        gate.leave(small, solverWait: nil)
+        #expect(gate.load.waiting == 1, "60 of 100 are taken")
+        gate.leave(first, solverWait: nil)
+        gate.leave(try await waiting.value, solverWait: nil)
+        #expect(gate.load.bytes == 0 && gate.load.running == 0)
+        #expect(throws: Never.self) { try budget.check(100) }
+        #expect(throws: Problem.self) { try budget.check(101) }
+        // 4 panels and 10 matrices of assets by assets, and a megabyte.
+        #expect(MemoryBudget.bytes(assets: 100, observations: 1000) == 8 * (400_000 + 100_000) + 1_000_000)
+        #expect(MemoryBudget.bytes(assets: .max, observations: .max) > 0)
+        #expect(MemoryBudget(megabytes: 3).bytes == 3 << 20 && MemoryBudget(megabytes: 0).bytes > 1 << 20)
+    }
+
     @Test("a full queue, and a deadline that cannot be met, are refused at once")
     func refusals() async throws {
         let gate = AdmissionGate(threads: 1, queueLimit: 2)

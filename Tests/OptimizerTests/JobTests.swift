@@ -107,6 +107,34 @@ struct JobTests {
         }
     }
 
+    @Test("a tenant with a thousand open jobs is told to come back; another is not")
+    func mostOpen() async throws {
+        try await ServiceUnderTest.with { service in
+            let other = UUID()
+            _ = try await service.admin.execute(
+                "INSERT INTO ballast.tenant (tenant_id, name) VALUES (\(other), 'other')")
+            _ = try await service.admin.execute(
+                """
+                INSERT INTO ballast.job (tenant_id, job_id, kind, request, subject)
+                SELECT \(Tenants.standard), lpad(n::text, 14, '0'), 'optimize', '{}', 'test' FROM generate_series(1, \(JobStore.mostOpen)) n
+                """)
+            let store = service.optimizer.jobStore
+            func add(_ tenant: UUID) async throws -> String {
+                try await store.add(
+                    [:], isStrict: false, estimateSeconds: 1,
+                    for: Principal(tenant: tenant, subject: "test", scopes: [.optimize]), requestID: "test-0001",
+                    trace: TraceContext(traceparent: nil))
+            }
+            let refused = await #expect(throws: Problem.self) { try await add(Tenants.standard) }
+            #expect(refused?.code == "LIM-001" && refused?.retryAfter == 30)
+            _ = try await add(other)
+            _ = try await service.admin.execute(
+                "UPDATE ballast.job SET state = 'cancelled', finished_at = now() WHERE job_id = \(String(repeating: "0", count: 13) + "1")"
+            )
+            _ = try await add(Tenants.standard)
+        }
+    }
+
     @Test("a queued job is cancelled at once and never runs; an ended one is 409; nobody else's job is seen")
     func cancel() async throws {
         try await ServiceUnderTest.with { service in

@@ -49,7 +49,8 @@ struct StatisticsCacheTests {
             let alone = try await fresh.respond(
                 to: OptimizeCall(
                     request: request, isStrict: false, principal: principal, requestID: "test-0001", lane: .request,
-                    start: .now, limit: .seconds(30)))
+                    start: .now, limit: .seconds(30))
+            ).response
             for name in ["weights", "metrics", "solution", "risk"] {
                 #expect(alone.json[name]?.serialized() == shared[name]?.serialized(), "\(name)")
             }

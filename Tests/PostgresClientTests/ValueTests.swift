@@ -106,9 +106,30 @@ import Testing
                 let (text, read) = try rows[0].decode((String, PostgresNumeric).self)
                 #expect(text == value.text)
                 #expect(read == value)
+                // As a double it is what its text is, rounded once.
+                let double = try rows[0].decode((String, Double).self).1
+                #expect(double == Double(value.text), "\(value.text)")
             }
         }
     }
+
+    @Test("a decimal becomes the nearest double, of prices without their text")
+    func nearestDouble() throws {
+        var generator = SplitMix64(seed: 41)
+        for _ in 0..<200_000 {
+            let digits = Int.random(in: 1...19, using: &generator)
+            let whole = UInt64.random(
+                in: 0..<(digits == 19 ? 10_000_000_000_000_000_000 : Self.power(digits)), using: &generator)
+            let exponent = Int.random(in: -30...30, using: &generator)
+            let value = try #require(
+                PostgresNumeric("\(Bool.random(using: &generator) ? "-" : "")\(whole)e\(exponent)"))
+            var bytes: [UInt8] = []
+            value.encode(into: &bytes)
+            #expect(try Double.decode(bytes.span.bytes, as: PostgresNumeric.postgresType) == Double(value.text), "\(value.text)")
+        }
+    }
+
+    private static func power(_ digits: Int) -> UInt64 { (0..<digits).reduce(1) { value, _ in value * 10 } }
 
     @Test(arguments: ["NaN", "Infinity", "-Infinity"]) func `numerics that are no numbers are refused`(
         text: String

@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTypes
 import Hummingbird
 import Logging
@@ -70,6 +71,52 @@ struct ServerTests {
         }
         #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
         #expect(answer.hasSuffix("{\"hello\":true}"))
+    }
+
+    @Test("what is refused early is answered in its turn, and everything else passes whole")
+    func earlyRefusal() async throws {
+        var guards = ServerGuards.standard
+        guards.earlyRefusal = EarlyRefusal(
+            concerns: { $0.path == "/echo" },
+            problem: { _, body in
+                body.contains(UInt8(ascii: "!")) ? Problem(.overloaded, "Too much.", retryAfter: 7) : nil
+            })
+        func post(_ body: String, _ more: String = "") -> String {
+            "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\(more)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        }
+        // Longer than what is held: it passes although it would be refused.
+        let long = "[\"!" + String(repeating: "x", count: 100_000) + "\"]"
+        let refusals =
+            post("[\"!\"]", "X-Request-ID: request-0001\r\n") + post("[\"!\"]") + post("[3]") + post("[\"!\"]")
+        let passing = post(long) + "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        let texts = [refusals + passing, post("[\"!\"]", "Connection: close\r\n")]
+        let answers = try await LiveServer.with(guards: guards, register: Self.register) { server in
+            var answers: [String] = []
+            for text in texts { answers.append(try await server.exchange(text)) }
+            return answers
+        }
+        let parts = answers[0].components(separatedBy: "HTTP/1.1 ").dropFirst()
+        // The fourth came before the third was answered, and may not overtake it.
+        #expect(parts.map { $0.prefix(3) } == ["503", "503", "200", "200", "200", "200"])
+        #expect(answers[1].hasPrefix("HTTP/1.1 503"), "and the connection is closed")
+        let refused = parts[parts.startIndex]
+        #expect(refused.contains("SYS-101") && refused.lowercased().contains("retry-after: 7"))
+        #expect(refused.lowercased().contains("x-request-id: request-0001"))
+        #expect(refused.contains("application/problem+json"))
+        #expect(parts[parts.startIndex + 2].hasSuffix("[3]") && parts[parts.startIndex + 3].hasSuffix("[\"!\"]"))
+        #expect(parts[parts.startIndex + 4].hasSuffix(long))
+    }
+
+    @Test("a body that breaks off while it is held is answered as without the refusal")
+    func brokenWhileHeld() async throws {
+        var guards = ServerGuards.standard
+        guards.earlyRefusal = EarlyRefusal(concerns: { _ in true }, problem: { _, _ in Problem(.overloaded, "No.") })
+        let answer = try await LiveServer.with(guards: guards, register: Self.register) {
+            try await $0.exchange(
+                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+            )
+        }
+        #expect(answer.hasPrefix("HTTP/1.1 400"))
     }
 
     @Test("a head that never ends is closed after the deadline")

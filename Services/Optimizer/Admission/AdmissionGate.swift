@@ -11,6 +11,7 @@ import WireFormat
 ///   refused at once, and what has waited a second, or ten times what an answer takes, as well. So nobody waits long to be refused, and what is let in is
 ///   answered nearly as fast as without load. Overload is over half a second after the last refusal. Source: Nichols and Jacobson, CoDel, 2012.
 /// - A request that could not be let in before its deadline is refused at once.
+/// - What those who are let in are foreseen to take of memory stays within a budget.
 /// - A solve that turns out to be long is set aside: it goes on at a lower priority and its place is free for others.
 ///
 /// Refusals are 503 `SYS-101` for load that all share, and 429 `LIM-001` for a tenant that fills more than its part of the queue while
@@ -21,6 +22,7 @@ final class AdmissionGate: Sendable {
         fileprivate var id: Int
         fileprivate var tenant: UUID
         fileprivate var cost: Double
+        fileprivate var bytes: Int
         fileprivate var since: ContinuousClock.Instant
         /// Its tenant has had more than its part: its solve goes behind the others'.
         fileprivate(set) var isExcess: Bool
@@ -32,11 +34,14 @@ final class AdmissionGate: Sendable {
         var waiting: Int
         var limit: Int
         var isOverloaded: Bool
+        /// That those who run are foreseen to take.
+        var bytes: Int
     }
 
     private struct Waiter {
         var id: Int
         var cost: Double
+        var bytes: Int
         var since: ContinuousClock.Instant
         var deadline: ContinuousClock.Instant
         var continuation: CheckedContinuation<Result<Ticket, Problem>, Never>
@@ -46,6 +51,9 @@ final class AdmissionGate: Sendable {
         var limit: AdaptiveLimit
         /// Let in and not set aside.
         var running = 0
+        /// Of all who are let in.
+        var bytes = 0
+        let memory: MemoryBudget
         var runningOf: [UUID: Int] = [:]
         var aside: Set<Int> = []
         var queues: [UUID: [Waiter]] = [:]
@@ -67,6 +75,8 @@ final class AdmissionGate: Sendable {
         var targetSeconds: Double { max(0.01, serviceSeconds) }
         /// How many may wait under overload: enough that no place stays empty.
         var waitingUnderOverload: Int { max(1, limit.count / 2) }
+        /// Whether so much memory is free, or all of it.
+        func hasMemory(for wanted: Int) -> Bool { bytes == 0 || wanted <= memory.bytes - bytes }
         func expectedWait(behind count: Int) -> Double { Double(count + 1) * serviceSeconds / limit.value }
 
         mutating func count(_ tenant: UUID, _ change: Int) {
@@ -87,8 +97,9 @@ final class AdmissionGate: Sendable {
     /// - Parameters:
     ///   - threads: that solve; never fewer requests than these and one that is loading are let in.
     ///   - queueLimit: most requests that wait.
-    init(threads: Int, queueLimit: Int = 512, event: Event? = nil) {
-        state = Mutex(State(limit: AdaptiveLimit(start: threads + 2, floor: threads + 1, ceiling: 64)))
+    ///   - memory: that those who are let in may take together.
+    init(threads: Int, queueLimit: Int = 512, memory: MemoryBudget = .unlimited, event: Event? = nil) {
+        state = Mutex(State(limit: AdaptiveLimit(start: threads + 2, floor: threads + 1, ceiling: 64), memory: memory))
         self.queueLimit = queueLimit
         self.event = event
     }
@@ -99,8 +110,13 @@ final class AdmissionGate: Sendable {
             Self.endOverload(&state, now)
             return Load(
                 running: state.running + state.aside.count, waiting: state.waiting, limit: state.limit.count,
-                isOverloaded: state.isOverloaded)
+                isOverloaded: state.isOverloaded, bytes: state.bytes)
         }
+    }
+
+    /// Whether a request might be refused now.
+    var isShedding: Bool {
+        state.withLock { $0.isOverloaded && $0.waiting >= $0.waitingUnderOverload || $0.waiting >= queueLimit }
     }
 
     /// The refusal that a request of the tenant would meet now, so that nothing need be done for it; nil where it would be let in or queued.
@@ -108,7 +124,7 @@ final class AdmissionGate: Sendable {
         let now = ContinuousClock.now
         let problem = state.withLock { state -> Problem? in
             state.shares.charge(tenant, 0, now)
-            if Self.hasRoom(state, tenant, now) { return nil }
+            if Self.hasRoom(state, tenant, 0, now) { return nil }
             return refusal(&state, tenant, now, deadline)
         }
         if let problem { event?.shed(problem.code) }
@@ -116,8 +132,10 @@ final class AdmissionGate: Sendable {
     }
 
     /// Waits to be let in.
-    /// - Parameter cost: estimated seconds of a core.
-    func enter(tenant: UUID, cost: Double, deadline: ContinuousClock.Instant) async throws -> Ticket {
+    /// - Parameters:
+    ///   - cost: estimated seconds of a core.
+    ///   - bytes: estimated memory.
+    func enter(tenant: UUID, cost: Double, bytes: Int = 0, deadline: ContinuousClock.Instant) async throws -> Ticket {
         let id = state.withLock { state in
             state.nextID += 1
             return state.nextID
@@ -129,12 +147,16 @@ final class AdmissionGate: Sendable {
                     if state.cancelled.remove(id) != nil { return .failure(Self.left) }
                     // Who asks is active, and has a part.
                     state.shares.charge(tenant, 0, now)
-                    if Self.hasRoom(state, tenant, now) { return .success(Self.admit(&state, id, tenant, cost, now)) }
+                    if Self.hasRoom(state, tenant, bytes, now) {
+                        return .success(Self.admit(&state, id, tenant, cost, bytes, now))
+                    }
                     if let refusal = refusal(&state, tenant, now, deadline) { return .failure(refusal) }
                     if state.used[tenant] == nil { state.used[tenant] = state.used.values.min() ?? 0 }
                     state.waiting += 1
                     state.queues[tenant, default: []].append(
-                        Waiter(id: id, cost: cost, since: now, deadline: deadline, continuation: continuation))
+                        Waiter(
+                            id: id, cost: cost, bytes: bytes, since: now, deadline: deadline,
+                            continuation: continuation))
                     return nil
                 }
                 if let answer { continuation.resume(returning: answer) }
@@ -173,6 +195,7 @@ final class AdmissionGate: Sendable {
         let resumed = state.withLock { state in
             let elapsed = now - ticket.since
             let seconds = elapsed / .seconds(1)
+            state.bytes -= ticket.bytes
             state.shares.charge(ticket.tenant, seconds - ticket.cost, now)
             // What was estimated at the entrance, corrected by what it came to; never so far that it overtakes who waits already.
             let floor = state.queues.keys.compactMap { state.used[$0] }.min() ?? 0
@@ -195,7 +218,10 @@ final class AdmissionGate: Sendable {
 
     private static let left = Problem(.draining, "The request was given up before it was let in.")
 
-    private static func hasRoom(_ state: State, _ tenant: UUID, _ now: ContinuousClock.Instant) -> Bool {
+    private static func hasRoom(
+        _ state: State, _ tenant: UUID, _ bytes: Int, _ now: ContinuousClock.Instant
+    ) -> Bool {
+        guard state.hasMemory(for: bytes) else { return false }
         if state.running < state.limit.count, state.waiting == 0 { return true }
         // All places are taken by tenants that have had more than their part: one who has not need not wait for them.
         guard state.runningOf[tenant] == nil, state.queues[tenant] == nil else { return false }
@@ -205,12 +231,15 @@ final class AdmissionGate: Sendable {
     }
 
     private static func admit(
-        _ state: inout State, _ id: Int, _ tenant: UUID, _ cost: Double, _ now: ContinuousClock.Instant
+        _ state: inout State, _ id: Int, _ tenant: UUID, _ cost: Double, _ bytes: Int,
+        _ now: ContinuousClock.Instant
     ) -> Ticket {
         state.count(tenant, 1)
+        state.bytes += bytes
         state.used[tenant] = (state.used[tenant] ?? state.used.values.min() ?? 0) + cost
         state.shares.charge(tenant, cost, now)
-        return Ticket(id: id, tenant: tenant, cost: cost, since: now, isExcess: state.shares.isExcess(tenant, now))
+        return Ticket(
+            id: id, tenant: tenant, cost: cost, bytes: bytes, since: now, isExcess: state.shares.isExcess(tenant, now))
     }
 
     private func refusal(
@@ -253,7 +282,9 @@ final class AdmissionGate: Sendable {
         var resumed: [(Waiter, Result<Ticket, Problem>)] = []
         while state.running < state.limit.count,
             let oldest = state.queues.values.compactMap({ $0.first?.since }).min(),
-            let tenant = state.queues.keys.min(by: { state.used[$0] ?? 0 < state.used[$1] ?? 0 })
+            let tenant = state.queues.keys.min(by: { state.used[$0] ?? 0 < state.used[$1] ?? 0 }),
+            // Whose turn it is waits for its memory, else what is large would never have its turn.
+            state.hasMemory(for: state.queues[tenant]?.first?.bytes ?? 0)
         {
             if !state.isOverloaded, judge(&state, now - oldest, now) {
                 resumed += shed(&state, now)
@@ -272,7 +303,8 @@ final class AdmissionGate: Sendable {
                 )
                 continue
             }
-            resumed.append((waiter, .success(Self.admit(&state, waiter.id, tenant, waiter.cost, now))))
+            let ticket = Self.admit(&state, waiter.id, tenant, waiter.cost, waiter.bytes, now)
+            resumed.append((waiter, .success(ticket)))
         }
         if state.queues.isEmpty {
             state.aboveSince = nil

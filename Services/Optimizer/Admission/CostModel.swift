@@ -50,6 +50,13 @@ final class CostModel: Sendable {
         return overheadSeconds + (t * n * n + points * iterations * iteration) / flopsPerSecond
     }
 
+    /// Bytes at the peak.
+    static func bytes(of request: OptimizeRequest) -> Int {
+        MemoryBudget.bytes(
+            assets: request.assets.count + (request.factors?.symbols.count ?? 0),
+            observations: observations(of: request, today: UTCTimestamp.now.date))
+    }
+
     /// Periods that a request probably covers, before its data have been looked at: its own panel's, or the sessions of its dates, ten
     /// years where it leaves them open.
     static func observations(of request: OptimizeRequest, today: CalendarDate) -> Int {

@@ -3,9 +3,10 @@ import PostgresClient
 
 /// Says whether what an answer was made from is still what is stored, in one short question for all who ask at the same time.
 ///
-/// A caller's question has to begin after the caller came, or it could miss a change that the caller knows of. So while one runs, all who come
-/// wait together for the next: sixty-four calls cost two questions. The question is whether the change log has a change of prices or
-/// portfolios since the last one; the log is written by the transaction that makes the change, so that nothing depends on a notification.
+/// A caller's question has to begin after the caller came, or it could miss a change that the caller knows of. So while a few run, all who come
+/// wait together for the next. The short question is whether any transaction that writes has begun or ended at all: mostly none has. Else the next
+/// question is whether the change log has a change of prices or portfolios since the last one, and one runs at a time; the log is written by the
+/// transaction that makes the change, so that nothing depends on a notification.
 actor DataWatch {
     /// What can be seen by a tenant at a moment. Equal marks: nothing has changed in between.
     struct Mark: Sendable, Hashable {
@@ -13,6 +14,9 @@ actor DataWatch {
         fileprivate var data: UInt64
         /// The tenant's portfolios.
         fileprivate var portfolios: UInt64
+
+        /// Whether no price, name or calendar has changed in between.
+        func hasSameData(as other: Mark) -> Bool { data == other.data }
     }
 
     private let pool: PostgresPool
@@ -23,15 +27,33 @@ actor DataWatch {
     private var running: Task<Void, any Error>?
     private var next: Task<Void, any Error>?
 
+    /// Short questions that run.
+    private var short: [UInt64: Task<Standing, any Error>] = [:]
+    private var nextShort: Task<Standing, any Error>?
+    private var shortID: UInt64 = 0
+
     private struct Seen {
         var snapshot: Snapshot
         var world: String
+    }
+
+    /// What the short question answers.
+    private struct Standing {
+        var snapshot: String
+        var server: String
     }
 
     init(_ pool: PostgresPool) { self.pool = pool }
 
     /// What the tenant sees now, or a little later than now.
     func mark(for tenant: UUID) async throws -> Mark {
+        if seen != nil {
+            let standing = try await standing()
+            // Of now: another caller's question may have been answered meanwhile.
+            if let seen, standing.snapshot == seen.snapshot.text, seen.world.hasPrefix(standing.server + "/") {
+                return Mark(data: data, portfolios: max(portfolios[tenant] ?? 0, everybody))
+            }
+        }
         if let next {
             try await next.value
         } else {
@@ -54,8 +76,6 @@ actor DataWatch {
         running = next
         next = nil
         let since = seen
-        // While no transaction that writes has begun or ended anywhere, nothing has changed: then the log, a partition a day, need not be looked at.
-        if let since, try await Self.stands(since, pool) { return }
         let (now, isChanged, tenants) = try await Self.changes(since: since, pool)
         seen = now
         guard let since, since.world == now.world else {
@@ -73,11 +93,31 @@ actor DataWatch {
         }
     }
 
-    private static func stands(_ since: Seen, _ pool: PostgresPool) async throws -> Bool {
+    /// More short questions than these do not run at a time: fewer make the callers wait for two of them, more cost more than they save.
+    private static let mostShort = 3
+
+    /// The answer to a short question that begins after this call.
+    private func standing() async throws -> Standing {
+        if let nextShort { return try await nextShort.value }
+        shortID += 1
+        let id = shortID
+        let before = short.count < Self.mostShort ? nil : short.min { $0.key < $1.key }?.value
+        let task = Task {
+            _ = await before?.result
+            return try await self.askShort(id)
+        }
+        nextShort = task
+        return try await task.value
+    }
+
+    private func askShort(_ id: UInt64) async throws -> Standing {
+        short[id] = nextShort
+        nextShort = nil
+        defer { short[id] = nil }
         let rows = try await pool.query("SELECT pg_current_snapshot()::text, pg_postmaster_start_time()::text")
         guard let row = rows.first else { throw PostgresError(.decoding, "no snapshot") }
         let (snapshot, server) = try row.decode((String, String).self)
-        return snapshot == since.snapshot.text && since.world.hasPrefix(server + "/")
+        return Standing(snapshot: snapshot, server: server)
     }
 
     private static func changes(

@@ -1,7 +1,6 @@
 import HTTPTypes
 import Hummingbird
 import ServiceKit
-import Synchronization
 import WireFormat
 
 /// `POST /api/portfolio/optimize`: decode -> admit -> load -> solve and verify -> record -> respond.
@@ -41,28 +40,22 @@ struct PostOptimize: Endpoint {
         let wanted = try OptimizeRequest(json: body)
         let observations = CostModel.observations(of: wanted, today: UTCTimestamp.now.date)
         let cost = optimizer.costs.estimate(wanted, observations: observations)
+        let memory = CostModel.bytes(of: wanted)
+        try optimizer.memory.check(memory)
         let patience = request.headers[.requestTimeout] == nil ? Self.patience : timeout
         if isLater || cost > patience / .seconds(1) {
             return try await Self.accepted(body, kind: .optimize, isStrict, cost, principal, context, optimizer)
         }
         let call = OptimizeCall(
             request: wanted, isStrict: isStrict, principal: principal, requestID: context.requestID,
-            lane: Optimizer.lane(forSeconds: cost), start: start, limit: timeout, cost: cost, patience: patience)
+            lane: Optimizer.lane(forSeconds: cost), start: start, limit: timeout, cost: cost,
+            bytes: memory, patience: patience, mark: mark)
         let optimizer = optimizer
-        let seen = SeenMark(mark)
-        let asks = mark == nil && !wanted.isPure
         do {
             return try await watchingClient(of: context.channel) {
-                // The database is asked for those who are let in alone: refusing the others has to be cheap.
-                let answer = try await optimizer.respond(
-                    to: call,
-                    admitted: {
-                        guard asks else { return }
-                        let mark = try await optimizer.watch.mark(for: principal.tenant)
-                        seen.value.withLock { $0 = mark }
-                    })
-                optimizer.replies[key] = CachedReply(answer, mark: seen.value.withLock { $0 })
-                var response = Response(json: answer.json)
+                let answer = try await optimizer.respond(to: call)
+                optimizer.replies[key] = CachedReply(answer.response, mark: answer.mark)
+                var response = Response(json: answer.response.json)
                 response.headers[.cacheControl] = "no-store"
                 return response
             }
@@ -75,12 +68,6 @@ struct PostOptimize: Endpoint {
     /// Whether a call ended because its time did, and not because anything was wrong with it.
     static func isOutOfTime(_ error: any Error) -> Bool {
         error is TimeLimitPassed || (error as? Problem)?.code == ProblemCode.deadline.rawValue
-    }
-
-    /// What the tenant saw before its data were loaded.
-    private final class SeenMark: Sendable {
-        let value: Mutex<DataWatch.Mark?>
-        init(_ mark: DataWatch.Mark?) { value = Mutex(mark) }
     }
 
     /// The reply to an earlier call with the same bytes, while nothing that it was made from has changed.

@@ -16,6 +16,8 @@ struct AdmittedCall: Sendable {
     var requestID: String
     /// Estimated seconds of a core.
     var cost: Double
+    /// Estimated bytes at its peak.
+    var bytes = 0
     var start: ContinuousClock.Instant
     var limit: Duration
     /// After so long a solve that is not over becomes a job; nil where it cannot.
@@ -111,7 +113,8 @@ extension Optimizer {
             let deadline = SolverDeadline(instant: call.start + call.limit, flag: CancellationFlag())
             return try await solve.within(call.patience, since: call.start) {
                 let ticket = try await gate.enter(
-                    tenant: call.principal.tenant, cost: call.cost, deadline: call.start + call.limit)
+                    tenant: call.principal.tenant, cost: call.cost, bytes: call.bytes,
+                    deadline: call.start + call.limit)
                 solve.entered(gate, ticket)
                 defer { gate.leave(ticket, solverWait: solve.wait) }
                 return try await withTaskCancellationHandler {

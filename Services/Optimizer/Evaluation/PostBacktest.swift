@@ -27,12 +27,15 @@ struct PostBacktest: Endpoint {
         let cost = optimizer.costs.backtest(wanted.value)
         let seconds = cost / Double(optimizer.solver.threads)
         guard .seconds(seconds) <= JobRunner.limit else { throw Self.tooLong(seconds) }
+        // Of the whole panel, though each fit has a window of it: the fits run beside each other.
+        let bytes = CostModel.bytes(of: wanted.value.strategy)
+        try optimizer.memory.check(bytes)
         if isAsync || request.prefers("respond-async") || .seconds(seconds) > patience {
             return try await PostOptimize.accepted(
                 body, kind: .backtest, isStrict, seconds, principal, context, optimizer)
         }
         let call = AdmittedCall(
-            principal: principal, requestID: context.requestID, cost: cost, start: start, limit: timeout,
+            principal: principal, requestID: context.requestID, cost: cost, bytes: bytes, start: start, limit: timeout,
             patience: patience)
         let optimizer = optimizer
         do {

@@ -15,9 +15,11 @@ struct PostMetrics: Endpoint {
         let timeout = try request.timeout()
         let isStrict = request.prefers("handling=strict")
         let wanted = Carried(try MetricsRequest(json: try await request.jsonBody()))
+        let bytes = CostModel.bytes(of: wanted.value.data)
+        try optimizer.memory.check(bytes)
         let call = AdmittedCall(
-            principal: principal, requestID: context.requestID, cost: CostModel.metrics(wanted.value), start: start,
-            limit: timeout)
+            principal: principal, requestID: context.requestID, cost: CostModel.metrics(wanted.value), bytes: bytes,
+            start: start, limit: timeout)
         let optimizer = optimizer
         return try await watchingClient(of: context.channel) {
             let answer = try await optimizer.metrics(wanted, call)

@@ -83,10 +83,11 @@ struct JobRunner: Service {
         let principal = Principal(tenant: work.tenant, subject: work.subject, scopes: [.optimize])
         if work.kind == .backtest { return try await backtest(body, work, principal, progress) }
         let request = try OptimizeRequest(json: body)
+        try optimizer.memory.check(CostModel.bytes(of: request))
         let call = OptimizeCall(
             request: request, isStrict: work.isStrict, principal: principal, requestID: work.requestID ?? work.id,
             lane: .batch, start: .now, limit: Self.limit)
-        return try await optimizer.respond(to: call, progress: { progress.enter($0) }).json
+        return try await optimizer.respond(to: call, progress: { progress.enter($0) }).response.json
     }
 
     private func backtest(

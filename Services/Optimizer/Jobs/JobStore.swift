@@ -9,7 +9,11 @@ struct JobStore: Sendable {
     /// Names this process: no other has ever had the same.
     let owner: String
 
+    /// Most jobs of a tenant that wait or run: a queue has an end, or nobody could say when its last is done.
+    static let mostOpen = 1000
+
     /// Keeps a request as a job; its id.
+    /// - Throws: `LIM-001` where the tenant has as many as it may.
     func add(
         _ request: JSONValue, kind: JobKind = .optimize, isStrict: Bool, estimateSeconds: Double,
         for principal: Principal, requestID: String, trace: TraceContext
@@ -17,6 +21,17 @@ struct JobStore: Sendable {
         let id = PortfolioID.make()
         let text = request.serialized()
         try await pool.transaction(.app(principal.tenant)) { connection in
+            let open = try await connection.query(
+                """
+                SELECT count(*) FROM (SELECT FROM ballast.job
+                    WHERE tenant_id = ballast.current_tenant() AND state IN ('queued', 'running') LIMIT \(Self.mostOpen)) o
+                """)
+            if try open.first?.decode(Int.self, at: 0) ?? 0 >= Self.mostOpen {
+                throw Problem(
+                    .rateLimited,
+                    "\(Self.mostOpen) jobs of this tenant wait or run already. Cancel some, or come back.",
+                    retryAfter: 30)
+            }
             _ = try await connection.query(
                 """
                 SELECT ballast.job_add(\(id), \(kind.rawValue), \(text)::json, \(isStrict), \(principal.subject), \(requestID), \(estimateSeconds))::text

@@ -47,12 +47,7 @@ enum PanelLoader {
             request.assets + more.map { factors[$0] }, from: request.startDate, to: request.endDate, on: connection)
         try await refuseUnknown(assets, places, on: connection)
         try refuseTwice(assets, places)
-        let histories: [String: PriceCache.History]
-        do {
-            histories = try await prices.histories(of: assets.flatMap { $0.symbols }, at: revision, on: connection)
-        } catch let error as PostgresError where error.sqlState?.rawValue == "22003" {
-            throw Problem(.invalidPrice, "A stored price is beyond the range of numbers that can be computed with.")
-        }
+        let histories = try await prices.histories(of: assets.flatMap { $0.symbols }, at: revision, on: connection)
         let series = PriceStore.series(
             of: assets, from: request.startDate, to: request.endDate, histories: histories)
         try refuseEmpty(series, places)

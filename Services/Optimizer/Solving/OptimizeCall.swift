@@ -1,4 +1,5 @@
 import ConvexSolver
+import LinearAlgebra
 import PortfolioModels
 import PostgresClient
 import ServiceKit
@@ -17,29 +18,41 @@ struct OptimizeCall: Sendable {
     var limit: Duration
     /// Estimated seconds of a core.
     var cost = 0.0
+    /// Estimated bytes at its peak.
+    var bytes = 0
     /// After so long a solve that is not over becomes a job; nil for one that is a job.
     var patience: Duration?
+    /// What the tenant saw after the call came, where that has been asked already.
+    var mark: DataWatch.Mark?
+}
+
+/// An answer, and what the tenant saw before its data were loaded; nil for a pure call, which has all its data with it.
+final class AnsweredCall: Sendable {
+    let response: OptimizeResponse
+    let mark: DataWatch.Mark?
+
+    init(_ response: OptimizeResponse, mark: DataWatch.Mark?) {
+        self.response = response
+        self.mark = mark
+    }
 }
 
 extension Optimizer {
     /// Admit -> load -> solve and verify -> record. Cancelling the task ends it, and its solve unless others wait for the same.
-    /// - Parameters:
-    ///   - admitted: runs once the call is let in, before anything is loaded: what a refused call shall not cost.
-    ///   - progress: told when a phase begins: loading, solving, storing.
+    /// - Parameter progress: told when a phase begins: loading, solving, storing.
     func respond(
-        to call: OptimizeCall, admitted: @escaping @Sendable () async throws -> Void = {},
-        progress: @escaping @Sendable (String) -> Void = { _ in }
-    ) async throws -> OptimizeResponse {
+        to call: OptimizeCall, progress: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws -> AnsweredCall {
         try await withTimeLimit(call.limit) {
             // A job has its own thread and does not stand in the requests' queue.
             guard let gate = gate(of: call.lane) else { return try await answered(call, progress, AdmittedSolve()) }
             let solve = AdmittedSolve(isLong: call.lane == .long)
             return try await solve.within(call.patience, since: call.start) {
                 let ticket = try await gate.enter(
-                    tenant: call.principal.tenant, cost: call.cost, deadline: call.start + call.limit)
+                    tenant: call.principal.tenant, cost: call.cost, bytes: call.bytes,
+                    deadline: call.start + call.limit)
                 solve.entered(gate, ticket)
                 defer { gate.leave(ticket, solverWait: solve.wait) }
-                try await admitted()
                 var call = call
                 call.lane = ticket.lane(call.lane)
                 return try await answered(call, progress, solve)
@@ -49,10 +62,13 @@ extension Optimizer {
 
     private func answered(
         _ call: OptimizeCall, _ progress: @Sendable (String) -> Void, _ solve: AdmittedSolve
-    ) async throws -> OptimizeResponse {
+    ) async throws -> AnsweredCall {
         let request = call.request
         progress("loading")
-        let loaded = try await load(request, for: call.principal)
+        // The database is asked for those who are let in alone: refusing the others has to be cheap.
+        var mark = call.mark
+        if mark == nil, !request.isPure { mark = try await watch.mark(for: call.principal.tenant) }
+        let loaded = try await load(request, for: call.principal, at: mark)
         progress("solving")
         let (solved, isCached) = try await answer(call, loaded, solve)
         try Self.refuseWarnings(OptimizeResponse(request, loaded, solved, portfolioID: nil).warnings, call.isStrict)
@@ -65,19 +81,29 @@ extension Optimizer {
         answer.meta.cached = isCached
         answer.meta.requestID = call.requestID
         answer.meta.totalMilliseconds = (ContinuousClock.now - call.start) / .milliseconds(1)
-        return answer
+        return AnsweredCall(answer, mark: mark)
     }
 
-    /// The panel: the request's own, or stored prices in one snapshot.
-    func load(_ request: OptimizeRequest, for principal: Principal) async throws -> LoadedPanel {
-        let prices = prices
+    /// The panel: the request's own, or stored prices in one snapshot, which is one of before where nothing has changed since.
+    /// - Parameter mark: what the tenant saw after the call came; nil where that is to be asked.
+    func load(
+        _ request: OptimizeRequest, for principal: Principal, at mark: DataWatch.Mark? = nil
+    ) async throws -> LoadedPanel {
         if let inline = request.panel { return try PanelLoader.inline(inline, of: request) }
+        let seen: DataWatch.Mark
+        if let mark { seen = mark } else { seen = try await watch.mark(for: principal.tenant) }
+        if let known = panels.panel(of: request, at: seen) { return known }
+        let prices = prices
         var options = TransactionOptions.app(principal.tenant)
         options.isolation = .repeatableRead
         options.readOnly = true
-        return try await pool.transaction(options) { connection in
+        let start = ContinuousClock.now
+        let loaded = try await pool.transaction(options) { connection in
             try await PanelLoader.stored(request, prices: prices, on: connection)
         }
+        event.panelLoaded(seconds: (ContinuousClock.now - start) / .seconds(1))
+        panels.keep(loaded, of: request, at: seen)
+        return loaded
     }
 
     /// The answer of an earlier call with the same request and the same data, of one that runs at the moment, else a new one.
@@ -120,6 +146,7 @@ extension SolvedPortfolio {
     /// About how much memory an answer takes.
     var estimatedBytes: Int {
         let points = result.frontier?.count ?? 0
-        return 4096 + result.weights.count * 64 * (1 + points) + points * 64
+        let moments = (result.moments?.covariance.storage.count ?? 0) * 8
+        return 8192 + result.weights.count * 64 * (1 + points) + points * 64 + moments
     }
 }

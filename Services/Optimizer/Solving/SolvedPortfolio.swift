@@ -38,7 +38,7 @@ extension Optimizer {
                 let result = try PortfolioOptimization.run(request, panel: panel, deadline: deadline, base: base)
                 let elapsed = ContinuousClock.now - start
                 try Verification.check(request, panel: panel, result: result)
-                return (result, elapsed)
+                return (result.withoutProof, elapsed)
             }
             costs.learn(request, observations: panel.observations, seconds: elapsed / .seconds(1))
             event.solved(request, seconds: elapsed / .seconds(1), outcome: "optimal")

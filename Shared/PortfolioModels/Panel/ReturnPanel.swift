@@ -74,13 +74,14 @@ public struct ReturnPanel: Sendable, Equatable {
             bytes.append(contentsOf: asset.utf8)
             bytes.append(0)
         }
-        func append(_ word: UInt64) {
-            for shift in stride(from: UInt64(0), to: 64, by: 8) {
-                bytes.append(UInt8(truncatingIfNeeded: word >> shift))
-            }
+        var at = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: 8 * (dates.count + returns.storage.count)))
+        func put(_ word: UInt64) {
+            for byte in 0..<8 { bytes[at + byte] = UInt8(truncatingIfNeeded: word >> UInt64(8 * byte)) }
+            at += 8
         }
-        for date in dates { append(UInt64(bitPattern: Int64(date.daysSinceEpoch))) }
-        for value in returns.storage { append((value == 0 ? 0 : value).bitPattern) }
+        for date in dates { put(UInt64(bitPattern: Int64(date.daysSinceEpoch))) }
+        for value in returns.storage { put((value == 0 ? 0 : value).bitPattern) }
         return bytes
     }
 }

@@ -91,7 +91,7 @@ extension Double: PostgresEncodable, PostgresDecodable {
         switch type {
         case .float8: return Double(bitPattern: try bytes.wholeInteger(UInt64.self))
         case .float4: return Double(Float(bitPattern: try bytes.wholeInteger(UInt32.self)))
-        case .numeric: return try PostgresNumeric.decode(bytes, as: type).double
+        case .numeric: return try PostgresNumeric.nearestDouble(bytes)
         default: throw .mismatch(Double.self, type)
         }
     }

@@ -87,7 +87,17 @@ public final class Authenticator: Sendable {
     }
 
     private func principal(of token: APIKeyToken) async throws(Problem) -> Principal {
-        let stored = try await stored(token.keyID)
+        try principal(of: token, as: try await stored(token.keyID))
+    }
+
+    /// The principal of a key that is remembered; nil where it is not.
+    func remembered(_ token: APIKeyToken) throws(Problem) -> Principal? {
+        let now = ContinuousClock.now
+        guard let entry = state.withLock({ $0.remembered[token.keyID] }), entry.until > now else { return nil }
+        return try principal(of: token, as: entry.key)
+    }
+
+    private func principal(of token: APIKeyToken, as stored: StoredAPIKey?) throws(Problem) -> Principal {
         let wanted = stored?.secretSHA256 ?? Array(repeating: 0, count: 32)
         let matches = equalInConstantTime(token.secretSHA256, wanted)
         guard let stored, matches, stored.revokedAt == nil else {

@@ -1,4 +1,4 @@
-import HTTPTypes
+public import HTTPTypes
 public import Hummingbird
 import Logging
 import WireFormat
@@ -21,20 +21,34 @@ public struct AuthenticationMiddleware: RouterMiddleware {
     ) async throws -> Response {
         var context = context
         let principal = try await authenticator.authenticate(
-            bearer: try Self.bearer(request), apiKey: request.headers[.apiKey])
+            bearer: try Authenticator.bearer(request.headers), apiKey: request.headers[.apiKey])
         context.principal = principal
         context.logger[metadataKey: "subject"] = .string(principal.subject)
         if let scope { _ = try context.authorized(for: scope) }
         return try await next(request, context)
     }
+}
 
+extension Authenticator {
     /// The credentials of `Authorization: Bearer`; nil where the header is absent.
-    private static func bearer(_ request: Request) throws(Problem) -> String? {
-        guard let header = request.headers[.authorization] else { return nil }
+    static func bearer(_ headers: HTTPFields) throws(Problem) -> String? {
+        guard let header = headers[.authorization] else { return nil }
         let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             throw Problem(.badCredentials, "Only the scheme Bearer is accepted in the header Authorization.")
         }
         return String(parts[1].drop { $0 == " " })
+    }
+
+    /// The principal of a valid key that is remembered; nil for all others, and for tokens.
+    public func remembered(_ headers: HTTPFields) -> Principal? {
+        do throws(Problem) {
+            guard let token = try (Self.bearer(headers) ?? headers[.apiKey]).flatMap({ APIKeyToken($0) }) else {
+                return nil
+            }
+            return try remembered(token)
+        } catch {
+            return nil  // authentication says why, behind the router
+        }
     }
 }

@@ -24,6 +24,8 @@ public struct ServerGuards: Sendable {
     public var headFields = 100
     /// Most connections at a time; more wait in the backlog.
     public var connections = 4096
+    /// What is refused before it is routed; nil for nothing.
+    public var earlyRefusal: EarlyRefusal?
 
     public init() {}
 
@@ -39,10 +41,17 @@ public struct ServerGuards: Sendable {
     /// For `HTTPServerBuilder.http1(configuration:)`, and for a builder that upgrades to WebSockets.
     public var channelConfiguration: HTTP1Channel.Configuration {
         HTTP1Channel.Configuration(
-            additionalChannelHandlers: [RequestDeadlines(self)],
+            additionalChannelHandlers: handlers,
             idleTimeout: .init(idle),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: headBytes, maxHeaderListSize: headBytes, maxHeaderFieldCount: headFields))
+    }
+}
+
+extension ServerGuards {
+    private var handlers: [any RemovableChannelHandler] {
+        let deadlines = RequestDeadlines(self)
+        return earlyRefusal.map { [deadlines, EarlyRefusals($0)] } ?? [deadlines]
     }
 }
 
@@ -142,14 +151,8 @@ final class RequestDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
         case .headerOverflow: problem = Problem(.headTooLarge, "The head has more than \(guards.headBytes) bytes.")
         default: problem = Problem(.invalidHeader, "The head is not valid HTTP/1.1.")
         }
-        let id = RequestIdentifier.make()
-        let body = ByteBuffer(bytes: problem.json(requestID: id).bytes())
-        let head = HTTPResponse(
-            status: .init(code: problem.status),
-            headerFields: [
-                .contentType: Problem.mediaType, .contentLength: String(body.readableBytes), .connection: "close",
-                .requestID: id,
-            ])
+        var (head, body) = problem.response(requestID: RequestIdentifier.make())
+        head.headerFields[.connection] = "close"
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.write(wrapOutboundOut(.body(body)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)

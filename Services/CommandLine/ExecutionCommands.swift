@@ -85,13 +85,79 @@ extension RebalanceCommand {
                     let page = ExecutionPage.text(report)
                     if page != last { Terminal.out(page) }
                     last = page
-                    guard ["AWAITING_CONFIRM", "CONFIRMED", "EXECUTING"].contains(report["state"]?.stringValue ?? "")
+                    guard
+                        ["AWAITING_CONFIRM", "CONFIRMED", "EXECUTING", "PAUSED"].contains(
+                            report["state"]?.stringValue ?? "")
                     else {
                         return
                     }
                     // As often as was asked for; the service is a loop away, and wants no loop without a pause.
                     try await Task.sleep(for: .seconds(max(0.05, interval)))
                 }
+            }
+        }
+    }
+
+    struct Pause: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "pause", abstract: "Hold an execution: nothing new is sent, open orders stay and are booked.")
+
+        @Argument(help: "The plan's id.")
+        var plan: String
+
+        @Option(name: .long, help: "Why, for the record.")
+        var reason: String?
+
+        func run() async throws {
+            try await runCommand { try await RebalanceCommand.act("pause", on: plan, reason: reason) }
+        }
+    }
+
+    struct Resume: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "resume", abstract: "Let a paused execution go on.")
+
+        @Argument(help: "The plan's id.")
+        var plan: String
+
+        @Option(name: .long, help: "Why, for the record.")
+        var reason: String?
+
+        func run() async throws {
+            try await runCommand { try await RebalanceCommand.act("resume", on: plan, reason: reason) }
+        }
+    }
+
+    /// Calls an action of a plan's execution and prints how far it is.
+    static func act(_ action: String, on plan: String, reason: String?) async throws {
+        let body = JSONValue.object(JSONObject(reason.map { [("reason", .string($0))] } ?? []))
+        let report = try await send(.post, "/api/rebalance/\(escaped(plan))/\(action)", body: body.bytes())
+        Terminal.out(ExecutionPage.text(report))
+    }
+
+    struct Costs: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "costs", abstract: "What orders at each venue have cost beside what plans predicted.")
+
+        @Option(name: .long, help: ArgumentHelp("Forget what a venue has taught.", valueName: "venue"))
+        var forget: String?
+
+        func run() async throws {
+            try await runCommand {
+                if let forget {
+                    _ = try await ServiceCall().send(
+                        .delete, "/api/trading/costs/\(RebalanceCommand.escaped(forget))")
+                    return Terminal.out("\(forget): forgotten")
+                }
+                let known = try await RebalanceCommand.send(.get, "/api/trading/costs")
+                var table = TextTable([("Venue", .left), ("Orders", .right), ("Spread", .right), ("Impact", .right)])
+                for item in known["items"]?.arrayValue ?? [] {
+                    table.add(
+                        item["venue"]?.stringValue ?? "", "\(item["orders"]?.intValue ?? 0)",
+                        "x " + (item["spread_factor"]?.stringValue ?? ""),
+                        "x " + (item["impact_factor"]?.stringValue ?? ""))
+                }
+                Terminal.out(table.text)
             }
         }
     }
@@ -108,12 +174,7 @@ extension RebalanceCommand {
         var reason: String?
 
         func run() async throws {
-            try await runCommand {
-                let body = JSONValue.object(JSONObject(reason.map { [("reason", .string($0))] } ?? []))
-                let report = try await RebalanceCommand.send(
-                    .post, "/api/rebalance/\(RebalanceCommand.escaped(plan))/cancel", body: body.bytes())
-                Terminal.out(ExecutionPage.text(report))
-            }
+            try await runCommand { try await RebalanceCommand.act("cancel", on: plan, reason: reason) }
         }
     }
 

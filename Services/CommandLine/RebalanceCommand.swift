@@ -8,7 +8,7 @@ import WireFormat
 struct RebalanceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rebalance",
-        abstract: "Plan, show, confirm, reject, execute, watch or cancel a reallocation.",
+        abstract: "Plan, show, confirm, reject, execute, watch, pause, resume or cancel a reallocation.",
         discussion: """
             A plan moves holdings to their target at the least cost, tax and risk. Nothing is traded before a plan is confirmed by
             its hash, which names exactly this plan, and executed.
@@ -16,7 +16,8 @@ struct RebalanceCommand: AsyncParsableCommand {
             Exit codes: 0 done, 1 refused, 2 not reached, 64 wrong use.
             """,
         subcommands: [
-            Plan.self, Show.self, Confirm.self, Reject.self, Execute.self, Watch.self, Cancel.self, Halt.self,
+            Plan.self, Show.self, Confirm.self, Reject.self, Execute.self, Watch.self, Pause.self, Resume.self,
+            Cancel.self, Halt.self, Costs.self,
         ])
 
     struct Plan: AsyncParsableCommand {

@@ -43,6 +43,8 @@ struct ServiceCall {
             if isShown { Terminal.out(answer.text) }
             throw CommandFailure(.refused, ProblemReport(status: answer.status, body: answer.body).text)
         }
+        // 204: nothing is left to be said.
+        if answer.body.isEmpty { return Answer(status: answer.status, json: .null, text: "") }
         do {
             let json = try StrictJSON.parse(answer.body, limits: .stored)
             return Answer(status: answer.status, json: json, text: answer.text)

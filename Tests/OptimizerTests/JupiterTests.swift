@@ -21,6 +21,9 @@ private final class JupiterFake: Sendable {
         /// The transaction gives an approval away.
         var isHostile = false
         var failsSimulation = false
+        /// What the simulation shows beside the swap.
+        enum Surprise: Sendable { case none, takesMore, bringsLess, takesLamports, givesAway, hides }
+        var surprise = Surprise.none
         /// What comes out, against the price.
         var rate = 1.0
     }
@@ -145,7 +148,7 @@ private final class JupiterFake: Sendable {
             "addressesByLookupTableAddress": .object(JSONObject([(key(40), .array(table))])),
             "blockhashWithMetadata": [
                 "blockhash": .array(hash.map { JSONValue(Int($0)) }),
-                "lastValidBlockHeight": JSONValue(Int(state.height + 20)),
+                "lastValidBlockHeight": JSONValue(Int(state.height + 50)),
             ],
         ]
         return .init(200, answer.serialized())
@@ -253,7 +256,8 @@ private final class JupiterFake: Sendable {
         case "simulateTransaction":
             state.simulations += 1
             if state.faults.failsSimulation { return ["value": ["err": ["InstructionError": [2, "Custom"]]]] }
-            return ["value": ["err": .null, "unitsConsumed": 100_000]]
+            return simulated(parameters, state)
+        case "getBalance": return ["value": 5_000_000_000]
         case "getBlockHeight": return JSONValue(Int(state.height))
         case "getTransaction":
             return ["meta": state.landed[parameters[0]?.stringValue ?? ""]?.meta ?? .null]
@@ -261,10 +265,58 @@ private final class JupiterFake: Sendable {
             let mint = parameters[1]?["mint"]?.stringValue ?? ""
             let amount = String(state.balances[mint] ?? 0)
             return [
-                "value": [["account": ["data": ["parsed": ["info": ["tokenAmount": ["amount": .string(amount)]]]]]]]
+                "value": [
+                    [
+                        "pubkey": .string(account(of: mint)),
+                        "account": ["data": ["parsed": ["info": ["tokenAmount": ["amount": .string(amount)]]]]],
+                    ]
+                ]
             ]
         default: return .null
         }
+    }
+
+    /// The address of the wallet's token account; the asset's is the one that a built transaction makes where it is missing.
+    private static func account(of mint: String) -> String {
+        Base58.text([UInt8](repeating: mint == asset ? 31 : 32, count: 32))
+    }
+
+    /// Balances after the swap, as the accounts that were asked for.
+    private static func simulated(_ parameters: JSONValue, _ state: State) -> JSONValue {
+        guard let wire = parameters[0]?.stringValue.flatMap({ Data(base64Encoded: $0) }),
+            let transaction = try? SolanaTransaction(Array(wire)),
+            let built = state.built[Base58.text(transaction.blockhash)]
+        else { return ["value": ["err": "unknown"]] }
+        let surprise = state.faults.surprise
+        var balances = state.balances
+        balances[built.input, default: 0] -= Int64(built.inAmount) + (surprise == .takesMore ? 1 : 0)
+        balances[built.output, default: 0] += Int64(built.outAmount) * (surprise == .bringsLess ? 9 : 10) / 10
+        let owner = Base58.text(state.wallet)
+        let accounts = (parameters[1]?["accounts"]?["addresses"]?.arrayValue ?? []).map { address -> JSONValue in
+            if address.stringValue == owner {
+                return ["lamports": JSONValue(5_000_000_000 - 9000 - (surprise == .takesLamports ? 50_000_000 : 0))]
+            }
+            guard let mint = [asset, cash].first(where: { account(of: $0) == address.stringValue }) else {
+                return .null
+            }
+            let other = surprise == .givesAway ? Base58.text([UInt8](repeating: 9, count: 32)) : owner
+            return [
+                "lamports": 2_039_280,
+                "data": [
+                    "parsed": [
+                        "info": [
+                            "mint": .string(mint), "owner": .string(other),
+                            "tokenAmount": ["amount": .string(String(balances[mint] ?? 0))],
+                        ]
+                    ]
+                ],
+            ]
+        }
+        return [
+            "value": [
+                "err": .null, "unitsConsumed": 100_000, "accounts": surprise == .hides ? .null : .array(accounts),
+            ]
+        ]
     }
 }
 
@@ -406,6 +458,19 @@ struct JupiterTests {
                 try await self.venue(fake, .build).prepare(self.order(isSale: true, limit: "19.9"))
             }
             #expect(fake.read { $0.executions } == 0 && fake.read { $0.simulations } == (change == 1 ? 1 : 0))
+        }
+        // Instructions that look right, and balances that say otherwise.
+        for surprise in [JupiterFake.Faults.Surprise.takesMore, .bringsLess, .takesLamports, .givesAway, .hides] {
+            var faults = JupiterFake.Faults()
+            faults.surprise = surprise
+            let fake = try JupiterFake(seed: 1, wallet: wallet, faults: faults)
+            for isSale in [true, false] {
+                await #expect(throws: VenueError.self, "\(surprise)") {
+                    try await self.venue(fake, .build).prepare(
+                        self.order(isSale: isSale, limit: isSale ? "19.9" : "20.1"))
+                }
+            }
+            #expect(fake.read { $0.executions } == 0 && fake.read { $0.simulations } == 2)
         }
         // Never lands: over only once the blockhash has expired.
         var faults = JupiterFake.Faults()

@@ -26,7 +26,7 @@ struct KilledExecutionTests {
     func paper() async throws {
         try await ServiceUnderTest.with { service in
             let plan = try await BookedPortfolio.confirmed(service)
-            let deaths = try await run(service, plan, ["venue": "paper", "seed": 11])
+            let deaths = try await run(service, plan, ["venue": "paper", "seed": 11, "paper": ["partial_share": 1]])
             #expect(deaths >= 8)
             try await check(service, plan)
         }

@@ -59,7 +59,7 @@ struct RebalanceTests {
             #expect(reject.status == 409)
             let events = try await service.call(.get, "/api/rebalance/\(id)/events")
             let items = events.json?["items"]?.arrayValue ?? []
-            #expect(items.map { $0["to"] } == ["AWAITING_CONFIRM", "CONFIRMED"])
+            #expect(items.map { $0["to"] } == ["DRAFT", "PRICED", "FEASIBLE", "AWAITING_CONFIRM", "CONFIRMED"])
             #expect(items[1]["prev_hash"] == items[0]["hash"])
             let holds = try await service.admin.query(
                 "SELECT set_config('app.tenant', tenant_id::text, false), ballast.rebalance_chain_holds(plan_id) FROM ballast.rebalance_plan"
@@ -67,7 +67,7 @@ struct RebalanceTests {
             #expect(try holds.first?.decode(Bool.self, at: 1) == true)
             let audit = try await service.admin.query(
                 "SELECT count(*) FROM ballast.audit WHERE action LIKE 'rebalance.%'")
-            #expect(try audit.first?.decode(Int64.self, at: 0) == 2)
+            #expect(try audit.first?.decode(Int64.self, at: 0) == 5)
         }
     }
 
@@ -214,7 +214,12 @@ struct RebalanceTests {
             #expect(booked.json?["cash"] == done.json?["cash"])
             let events = try await service.call(.get, "/api/rebalance/\(id)/events")
             let states = events.json?["items"]?.arrayValue?.compactMap { $0["to"]?.stringValue }
-            #expect(states == ["AWAITING_CONFIRM", "CONFIRMED", "EXECUTING", "COMPLETED", "VERIFIED", "RECORDED"])
+            #expect(
+                states == [
+                    "DRAFT", "PRICED", "FEASIBLE", "AWAITING_CONFIRM", "CONFIRMED", "EXECUTING", "COMPLETED",
+                    "VERIFIED",
+                    "RECORDED",
+                ])
             // What was held, less what was sold, plus what was bought.
             var shares = ["AAPL": 200]
             for leg in fourth["legs"]?.arrayValue ?? [] {

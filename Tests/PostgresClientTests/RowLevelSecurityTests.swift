@@ -125,6 +125,7 @@ import Testing
                                                  days_carried)
             VALUES (\(tenant), \(portfolio), \(name), 'fill', 'lot', 'other', 1, 1, 0)
             """,
+            "INSERT INTO ballast.trading_cost (tenant_id, venue) VALUES (\(tenant), 'paper')",
             "INSERT INTO ballast.trading_halt (tenant_id, reason, actor) VALUES (\(tenant), 'test', 'test')",
         ])
     }

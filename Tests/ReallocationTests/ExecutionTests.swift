@@ -225,7 +225,7 @@ struct ExecutionTests {
             predicted += model.cost(of: isSale ? -quantity : quantity, quote).paid.double
         }
         #expect((realised / predicted - 1).magnitude < 0.05)
-        // Three standard errors: an even draw of +-1/2 has 0.29, over some two thousand orders of unequal size.
+        // Three standard errors: a depth within +-1/2 has 0.29, over some two thousand orders of unequal size.
         #expect((realised / predicted - 1).magnitude < 0.025)
         func fills(_ seed: UInt64) -> [PaperVenue.Fill] {
             var venue = PaperVenue(

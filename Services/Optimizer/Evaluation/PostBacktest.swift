@@ -23,6 +23,12 @@ struct PostBacktest: Endpoint {
         let isAsync = try request.queryFlag("async") ?? false
         let isStrict = request.prefers("handling=strict")
         let body = try await request.jsonBody(limit: Self.bodyLimit)
+        if body["policies"] != nil {
+            let policies = PolicyBacktest(optimizer: optimizer, wanted: try PolicyBacktestRequest(json: body))
+            return try await optimizer.planning(context, timeout: timeout) { deadline in
+                Response(json: try await policies.answer(for: principal, deadline: deadline))
+            }
+        }
         let wanted = Carried(try BacktestRequest(json: body))
         let cost = optimizer.costs.backtest(wanted.value)
         let seconds = cost / Double(optimizer.solver.threads)

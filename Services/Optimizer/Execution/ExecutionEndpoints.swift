@@ -22,7 +22,7 @@ struct CancelPlan: Endpoint {
         try await optimizer.pool.transaction(.app(tenant)) { connection in
             guard let plan = try await PlanStore.find(id, locks: true, on: connection) else { throw Problem.noPlan(id) }
             switch plan.state {
-            case "EXECUTING":
+            case "EXECUTING", "PAUSED":
                 guard try await ExecutionStore.stop(id, reason: reason, on: connection) else {
                     throw Problem(.wrongState, "The execution has ended.")
                 }
@@ -36,9 +36,11 @@ struct CancelPlan: Endpoint {
                     requestID: requestID, on: connection)
             default:
                 throw Problem(
-                    .wrongState, "The plan is \(plan.state); only one that is CONFIRMED or EXECUTING can be cancelled.")
+                    .wrongState,
+                    "The plan is \(plan.state); only one that is CONFIRMED, EXECUTING or PAUSED can be cancelled.")
             }
         }
+        optimizer.executionWake.wake()
         return Response(json: try await GetExecution.progress(id, tenant: tenant, optimizer: optimizer))
     }
 }
@@ -79,6 +81,73 @@ struct GetExecution: Endpoint {
                 of: book, booking: booking, plan: id, venue: record.venue, state: plan.state, differences: [],
                 endPrices: prices.mapValues { $0.price })
         }
+    }
+}
+
+/// `POST /api/rebalance/{plan}/pause` and `/resume`: holds an execution where it is, and lets it go on. While it is paused nothing new is
+/// sent; orders that are open stay so and their fills are booked. The same call again changes nothing.
+struct PausePlan: Endpoint {
+    let optimizer: Optimizer
+    let isPause: Bool
+
+    func answer(_ request: Request, _ context: BallastRequestContext) async throws -> Response {
+        let principal = try context.authorized(for: .rebalanceExecute)
+        try request.allowQuery()
+        let id = try context.planID()
+        let reader = MemberReader(try await request.jsonBody())
+        let reason = reader.string("reason", maximumLength: 1000) ?? (isPause ? "paused" : "resumed")
+        try reader.finishAndThrow()
+        let (requestID, isPause, tenant) = (context.requestID, isPause, principal.tenant)
+        try await optimizer.pool.transaction(.app(tenant)) { connection in
+            guard let plan = try await PlanStore.find(id, locks: true, on: connection) else { throw Problem.noPlan(id) }
+            let (from, to) = isPause ? ("EXECUTING", "PAUSED") : ("PAUSED", "EXECUTING")
+            if plan.state == to { return }
+            guard plan.state == from else {
+                throw Problem(
+                    .wrongState,
+                    "The plan is \(plan.state); only one that is \(from) can be \(isPause ? "paused" : "resumed").")
+            }
+            try await ExecutionStore.setPaused(isPause ? reason : nil, of: id, on: connection)
+            try await PlanStore.move(
+                id, from: from, to: to, actor: principal.subject, reason: reason, requestID: requestID, on: connection)
+        }
+        optimizer.executionWake.wake()
+        return Response(json: try await GetExecution.progress(id, tenant: tenant, optimizer: optimizer))
+    }
+}
+
+/// `GET /api/trading/costs`: what orders have taught about the cost of each venue, the one that was traded at last first.
+struct GetTradingCosts: Endpoint {
+    let optimizer: Optimizer
+
+    func answer(_ request: Request, _ context: BallastRequestContext) async throws -> Response {
+        let principal = try context.authorized(for: .dataRead)
+        try request.allowQuery()
+        let items = try await optimizer.pool.transaction(.app(principal.tenant)) { connection in
+            try await TradingCostStore.all(on: connection).map { $0.json }
+        }
+        return Response(json: ["items": .array(items), "next": .null])
+    }
+}
+
+/// `DELETE /api/trading/costs/{venue}`: forgets what a venue has taught.
+struct DeleteTradingCosts: Endpoint {
+    let optimizer: Optimizer
+
+    func answer(_ request: Request, _ context: BallastRequestContext) async throws -> Response {
+        let principal = try context.authorized(for: .rebalanceExecute)
+        try request.allowQuery()
+        let venue = context.parameters.get("venue") ?? ""
+        let requestID = context.requestID
+        try await optimizer.pool.transaction(.app(principal.tenant)) { connection in
+            guard try await TradingCostStore.forget(venue, on: connection) else {
+                throw Problem(.noSuchResource, "Nothing is known of the venue \"\(Problem.echo(venue))\".")
+            }
+            try await PortfolioStore.audit(
+                actor: principal.subject, action: "trading.forget_costs", object: venue, detail: [:],
+                requestID: requestID, on: connection)
+        }
+        return Response(status: .noContent)
     }
 }
 

@@ -11,6 +11,8 @@ struct ExecutionSettings: Sendable {
     /// How long an order may wait before it is taken back.
     var orderSeconds: Double
     var limits: ExecutionLimits
+    /// How the paper broker behaves.
+    var paper = PaperMarket()
     /// As it is kept.
     var json: JSONValue
 
@@ -32,7 +34,44 @@ struct ExecutionSettings: Sendable {
             orderSeconds = inner.double("order_seconds", in: Interval(lower: 0, upper: 86_400)) ?? 30
             inner.finish()
         }
+        if let inner = reader.object("paper") { paper = PaperMarket(inner) }
+        if venue != "paper", reader.has("paper") {
+            reader.fault("paper", .contradiction, "Only the paper broker reads it.")
+        }
         try reader.finishAndThrow()
+    }
+}
+
+/// How the paper broker behaves, whatever the plan takes it for.
+struct PaperMarket: Sendable, Equatable {
+    /// Half spreads and impact as multiples of what the plan's settings say: the truth that orders can teach.
+    var spreadFactor: FixedDecimal = 1
+    var impactFactor = 1.0
+    var depthNoise = 0.5
+    var permanentShare = 0.0
+    var partialShare = 0.3
+    var rejectShare = 0.0
+    /// Looks, at most, before an order has reached the book.
+    var latency = 0
+    /// Whether limit prices bind; otherwise orders take what the book has, up to `limits.collar`.
+    var isLimited = false
+
+    init() {}
+
+    init(_ reader: MemberReader) {
+        spreadFactor = reader.fixed("spread_factor", in: 0...100) ?? 1
+        impactFactor = reader.double("impact_factor", in: Interval(lower: 0, upper: 100)) ?? 1
+        depthNoise = reader.double("depth_noise", in: Interval(lower: 0, upper: 1)) ?? depthNoise
+        permanentShare = reader.double("permanent_share", in: .unit) ?? permanentShare
+        partialShare = reader.double("partial_share", in: .unit) ?? partialShare
+        rejectShare = reader.double("reject_share", in: .unit) ?? rejectShare
+        latency = reader.int("latency", in: 0...100) ?? latency
+        let word = reader.string("orders") ?? "market"
+        if word != "market", word != "limit" {
+            reader.fault("orders", .unknownValue, "\"\(Problem.echo(word))\" is neither market nor limit.")
+        }
+        isLimited = word == "limit"
+        reader.finish()
     }
 }
 
@@ -49,9 +88,9 @@ struct TradingDesk: Sendable {
     var names: [String] { ["paper"] + venues.keys.sorted() }
 
     func venue(
-        _ name: String, sheet: TradeSheet, seed: UInt64, log: [ExecutionEvent]
+        _ name: String, sheet: TradeSheet, settings: ExecutionSettings, log: [ExecutionEvent]
     ) throws(Problem) -> any TradingVenue {
-        if name == "paper" { return PaperDesk(sheet, seed: seed, log: log) }
+        if name == "paper" { return PaperDesk(sheet, settings, log: log) }
         guard let venue = venues[name] else {
             throw Problem(
                 .wrongState,

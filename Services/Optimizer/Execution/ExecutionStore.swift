@@ -103,22 +103,49 @@ enum ExecutionStore {
             """)
     }
 
-    /// Why it should end: somebody's wish, or the kill switch; nil where it may go on.
-    static func stopReason(_ id: String, on connection: PostgresConnection) async throws -> String? {
+    /// Whether an execution may go on.
+    struct Wishes: Sendable {
+        /// Why it should end: somebody's wish, or the kill switch; nil where it need not.
+        var stop: String?
+        /// Whether nothing new may be sent for now.
+        var isPaused: Bool
+    }
+
+    static func wishes(_ id: String, on connection: PostgresConnection) async throws -> Wishes {
         let rows = try await connection.query(
             """
             SELECT coalesce((SELECT 'kill switch: ' || reason FROM ballast.trading_halt WHERE tenant_id = ballast.current_tenant()),
-                stop_reason)
+                stop_reason), paused_reason IS NOT NULL
             FROM ballast.rebalance_execution WHERE tenant_id = ballast.current_tenant() AND plan_id = \(id)
             """)
-        return try rows.first?.decode(String?.self, at: 0)
+        guard let row = rows.first else { return Wishes(stop: nil, isPaused: false) }
+        return Wishes(stop: try row.decode(String?.self, at: 0), isPaused: try row.decode(Bool.self, at: 1))
+    }
+
+    /// Pauses an execution, or resumes it where the reason is nil. The caller holds the plan's lock.
+    static func setPaused(_ reason: String?, of id: String, on connection: PostgresConnection) async throws {
+        _ = try await connection.execute(
+            """
+            UPDATE ballast.rebalance_execution SET paused_reason = \(reason as String?), is_resting = false
+            WHERE tenant_id = ballast.current_tenant() AND plan_id = \(id) AND ended_at IS NULL
+            """)
+    }
+
+    /// Gives the lease of a paused execution back of which nothing is open; false where it has been resumed in the meantime.
+    static func rest(_ id: String, owner: String, on connection: PostgresConnection) async throws -> Bool {
+        try await connection.execute(
+            """
+            UPDATE ballast.rebalance_execution SET owner = NULL, lease_until = clock_timestamp(), is_resting = true
+            WHERE tenant_id = ballast.current_tenant() AND plan_id = \(id) AND owner = \(owner) AND paused_reason IS NOT NULL
+                AND stop_reason IS NULL
+            """) == 1
     }
 
     /// Asks an execution to end; false where none is open.
     static func stop(_ id: String, reason: String, on connection: PostgresConnection) async throws -> Bool {
         try await connection.execute(
             """
-            UPDATE ballast.rebalance_execution SET stop_reason = coalesce(stop_reason, \(reason))
+            UPDATE ballast.rebalance_execution SET stop_reason = coalesce(stop_reason, \(reason)), is_resting = false
             WHERE tenant_id = ballast.current_tenant() AND plan_id = \(id) AND ended_at IS NULL
             """) == 1
     }
@@ -198,7 +225,7 @@ enum ExecutionStore {
             try await connection.query(
                 """
                 SELECT tenant_id, plan_id FROM ballast.rebalance_execution
-                WHERE ended_at IS NULL AND lease_until <= clock_timestamp() ORDER BY lease_until LIMIT 8
+                WHERE ended_at IS NULL AND NOT is_resting AND lease_until <= clock_timestamp() ORDER BY lease_until LIMIT 8
                 """
             ).map { try $0.decode((UUID, String).self) }
         }

@@ -66,12 +66,17 @@ final class Executor: Sendable {
         }
     }
 
-    /// Works until the plan has ended; its report. Nil where another process has the execution.
+    /// Works until the plan has ended; its report. Nil where another process has the execution, or where it is paused and nothing is open.
     func run() async throws -> JSONValue? {
         guard let run = try await load() else { return nil }
         do {
-            while try await step(run) {}
-            return try await finish(run)
+            while true {
+                switch try await step(run) {
+                case .more: continue
+                case .rests: return nil
+                case .ended: return try await finish(run)
+                }
+            }
         } catch is ExecutionLost {
             return nil
         } catch {
@@ -107,7 +112,7 @@ final class Executor: Sendable {
         var book = loaded.sheet.book(limits)
         book.replay(loaded.log.events)
         let venue = try optimizer.trading.venue(
-            loaded.record.venue, sheet: loaded.sheet, seed: settings.seed, log: loaded.log.events)
+            loaded.record.venue, sheet: loaded.sheet, settings: settings, log: loaded.log.events)
         return Run(
             loaded.record, loaded.sheet, venue, book, log: loaded.log, earlier: loaded.earlier,
             orderSeconds: settings.orderSeconds)
@@ -134,23 +139,35 @@ final class Executor: Sendable {
 
     // MARK: One step
 
-    /// False where nothing is left to be done.
-    private func step(_ run: Run) async throws -> Bool {
+    private enum Step { case more, rests, ended }
+
+    /// The next thing to be done.
+    private func step(_ run: Run) async throws -> Step {
         try Task.checkCancellation()
+        var isPaused = false
         if run.book.stop == nil, run.book.halt == nil {
             let (planID, owner) = (planID, owner)
-            let reason = try await optimizer.pool.transaction(.app(tenant)) { connection -> String? in
+            let wishes = try await optimizer.pool.transaction(.app(tenant)) { connection in
                 guard try await ExecutionStore.hold(planID, owner: owner, on: connection) else { throw ExecutionLost() }
-                return try await ExecutionStore.stopReason(planID, on: connection)
+                return try await ExecutionStore.wishes(planID, on: connection)
             }
-            if let reason { try await write(.stopped(reason: reason), run) }
+            if let reason = wishes.stop { try await write(.stopped(reason: reason), run) }
+            isPaused = wishes.isPaused && wishes.stop == nil
         }
-        switch run.book.next() {
-        case .finished: return false
+        let next = run.book.next()
+        if isPaused, next.sendsAnew {
+            let (planID, owner) = (planID, owner)
+            let rests = try await optimizer.pool.transaction(.app(tenant)) { connection in
+                try await ExecutionStore.rest(planID, owner: owner, on: connection)
+            }
+            return rests ? .rests : .more
+        }
+        switch next {
+        case .finished: return .ended
         case .record(let event): try await write(event, run)
         case .submit(let clientID, _, _): try await submit(clientID, run)
         case .cancel(let clientID):
-            guard let order = run.order(clientID) else { return false }
+            guard let order = run.order(clientID) else { return .ended }
             do {
                 try await run.venue.cancel(order)
                 run.book.noteAsked(clientID)
@@ -160,7 +177,7 @@ final class Executor: Sendable {
         case .lookup(let clientID): try await look(clientID, run, isOpen: false)
         case .await(let clientID): try await look(clientID, run, isOpen: true)
         }
-        return true
+        return .more
     }
 
     private func submit(_ clientID: String, _ run: Run) async throws {
@@ -305,7 +322,12 @@ final class Executor: Sendable {
         }
         let book = run.book
         let isWhole = run.sheet.legs.indices.allSatisfy { book.filled($0) == run.sheet.legs[$0].quantity }
-        let differences = account.map { book.differences(venueCash: $0.cash, venuePositions: $0.positions) } ?? []
+        // Brokers take the fees of sales at the end of the day; the paper broker at once.
+        let inFlight = run.venue.name == "paper" ? 0 : book.saleFeesCharged
+        let differences =
+            account.map {
+                book.differences(venueCash: $0.cash, venuePositions: $0.positions, inFlight: inFlight)
+            } ?? []
         let (planID, owner, record, sheet, booking) = (planID, owner, run.record, run.sheet, run.booking())
         return try await optimizer.pool.transaction(.app(tenant)) { connection -> JSONValue? in
             guard let plan = try await PlanStore.find(planID, locks: true, on: connection) else { return nil }
@@ -335,6 +357,8 @@ final class Executor: Sendable {
             let report = sheet.report(
                 of: book, booking: booking, plan: planID, venue: record.venue, state: state, differences: differences,
                 endPrices: prices.mapValues { $0.price })
+            try await TradingCostStore.learn(
+                sheet.observations(of: book), at: record.venue, on: connection)
             try await PlanStore.setExecution(report, of: planID, on: connection)
             try await ExecutionStore.end(planID, on: connection)
             return report

@@ -34,6 +34,7 @@ final class FilledBooks: Sendable {
     func write(_ plan: String, _ record: ExecutionRecord, on connection: PostgresConnection) async throws {
         try await HoldingStore.replace(family, in: holdings, of: record.portfolioID, on: connection)
         try await GainStore.replace(booking, of: plan, assets: family, portfolio: record.portfolioID, on: connection)
+        try await PortfolioStore.raiseVersion(of: record.portfolioID, on: connection)
         let sold = booking.realised.filter { $0.fill == fill }
         var detail = JSONObject([
             ("fill", .string(fill)), ("asset", .string(asset)), ("side", .string(isSale ? "sell" : "buy")),

@@ -171,13 +171,48 @@ struct JupiterVenue: TradingVenue {
             }
             return try signed(Array(bytes), requestID: made.requestID, lastValid: lastValid)
         case .build(let made):
-            return try signed(try await assembled(made), requestID: nil, lastValid: made.lastValidBlockHeight)
+            let (input, output) = order.isSale ? (asset, cash) : (cash, asset)
+            let wanted = Simulation(
+                input: input.mint, output: output.mint, most: asked,
+                least: least.roundedDown(to: 1).int.flatMap { UInt64(exactly: $0) } ?? .max)
+            return try signed(
+                try await assembled(made, wanted), requestID: nil, lastValid: made.lastValidBlockHeight)
         }
     }
 
-    /// A transaction of our own from the aggregator's instructions: simulated with all compute units, then with a fifth more than it used.
-    private func assembled(_ made: Jupiter.Build) async throws(VenueError) -> [UInt8] {
-        let most = SwapGuard(wallet: wallet).mostPriorityLamports
+    /// What the simulation has to show.
+    private struct Simulation {
+        var input: String
+        var output: String
+        var most: UInt64
+        var least: UInt64
+    }
+
+    /// Our token accounts of a mint.
+    private func accounts(of mint: String) async throws(VenueError) -> [SimulatedSwap.Balance] {
+        let found = try await rpc(
+            "getTokenAccountsByOwner",
+            [
+                .string(Base58.text(wallet)), ["mint": .string(mint)],
+                ["encoding": "jsonParsed", "commitment": "confirmed"],
+            ])
+        guard let list = found["value"]?.arrayValue else { throw VenueError("no token accounts") }
+        var balances: [SimulatedSwap.Balance] = []
+        for account in list {
+            let amount = account["account"]?["data"]?["parsed"]?["info"]?["tokenAmount"]?["amount"]?.stringValue
+            guard let address = account["pubkey"]?.stringValue, let units = amount.flatMap({ Int64($0) }) else {
+                throw VenueError("a token account cannot be read")
+            }
+            balances.append(.init(address: address, mint: mint, amount: units))
+        }
+        return balances
+    }
+
+    /// A transaction of our own from the aggregator's instructions: simulated with all compute units, then with a fifth more than it used. What
+    /// the simulation does to our balances has to be what was meant.
+    private func assembled(_ made: Jupiter.Build, _ wanted: Simulation) async throws(VenueError) -> [UInt8] {
+        let swapGuard = SwapGuard(wallet: wallet)
+        let most = swapGuard.mostPriorityLamports
         func wire(_ units: UInt32) throws(VenueError) -> [UInt8] {
             do {
                 return try made.message(payer: wallet, units: units, mostLamports: most).unsigned
@@ -187,7 +222,15 @@ struct JupiterVenue: TradingVenue {
         }
         let trial = try wire(Jupiter.Build.mostUnits)
         // What would not be signed is not even shown to a node.
-        try check(trial)
+        let transaction = try check(trial)
+        let lamports = try await rpc("getBalance", [.string(Base58.text(wallet)), ["commitment": "confirmed"]])
+        guard let lamports = lamports["value"]?.intValue else { throw VenueError("no balance of the wallet") }
+        let swap = SimulatedSwap(
+            wallet: Base58.text(wallet),
+            before: try await accounts(of: wanted.input) + (try await accounts(of: wanted.output)),
+            lamports: Int64(lamports), made: SimulatedSwap.accountsMade(by: transaction, for: wallet),
+            input: wanted.input, output: wanted.output, most: wanted.most, least: wanted.least,
+            mostLamports: most + swapGuard.mostTipLamports)
         let result = try await rpc(
             "simulateTransaction",
             [
@@ -195,10 +238,17 @@ struct JupiterVenue: TradingVenue {
                 [
                     "encoding": "base64", "sigVerify": false, "replaceRecentBlockhash": true,
                     "commitment": "confirmed",
+                    "accounts": [
+                        "encoding": "jsonParsed", "addresses": .array(swap.addresses.map { .string($0) }),
+                    ],
                 ],
             ])
         if let fault = result["value"]?["err"], fault != .null {
             throw VenueError("the swap fails when it is simulated: \(fault.serialized())")
+        }
+        let doubts = swap.objections(result["value"]?["accounts"]?.arrayValue)
+        guard doubts.isEmpty else {
+            throw VenueError("not signed: " + doubts.joined(separator: "; "), isFinal: true)
         }
         guard let used = result["value"]?["unitsConsumed"]?.intValue else {
             throw VenueError("the simulation says nothing")

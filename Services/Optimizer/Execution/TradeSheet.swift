@@ -5,10 +5,14 @@ import WireFormat
 /// What a stored plan says about its trades.
 struct TradeSheet: Sendable {
     var legs: [ExecutionLeg]
-    /// By leg: the price of the decision and the cost that was expected.
-    var decisions: [(price: FixedDecimal, cost: FixedDecimal)]
+    /// By leg: the price of the decision, the cost that was expected, and of it spread and impact.
+    var decisions: [(price: FixedDecimal, cost: FixedDecimal, spread: FixedDecimal, impact: FixedDecimal)]
+    /// As the plan's settings say, without what orders have taught.
     var quotes: [String: MarketQuote]
+    /// What the plan multiplied half spreads and impact with.
+    private let factors: (spread: FixedDecimal, impact: FixedDecimal)
     var commission: CommissionSchedule
+    var saleFees: SaleFees
     var cashFloor: FixedDecimal
     var minimumTrade: FixedDecimal
     var lotSize: FixedDecimal
@@ -26,6 +30,7 @@ struct TradeSheet: Sendable {
         commission = CommissionSchedule(
             perOrder: costs.perOrder, perShare: costs.perShare, rate: costs.rate, minimum: costs.minimum,
             maximumRate: costs.maximumRate)
+        saleFees = SaleFees(rate: costs.saleRate, perShare: costs.salePerShare, perShareCap: costs.salePerShareCap)
         func decimal(_ value: JSONValue?) throws(Problem) -> FixedDecimal {
             guard let read = value?.stringValue.flatMap({ FixedDecimal($0) }) else { throw unreadable }
             return read
@@ -35,6 +40,11 @@ struct TradeSheet: Sendable {
         lotSize = limits.lotSize
         guard let day = body["as_of"]?.stringValue.flatMap({ CalendarDate(iso: $0) }) else { throw unreadable }
         rules = try TaxBooking.Rules(settings, on: day)
+        // Plans of older versions learned nothing.
+        func factor(_ name: String) -> FixedDecimal {
+            body["cost_coefficients"]?[name]?.stringValue.flatMap { FixedDecimal($0) } ?? 1
+        }
+        factors = (factor("spread_factor"), factor("impact_factor"))
         legs = []
         decisions = []
         quotes = [:]
@@ -42,7 +52,8 @@ struct TradeSheet: Sendable {
             let asset = leg["asset"]?.stringValue ?? ""
             let quantity = try decimal(leg["quantity"])
             let price = try decimal(leg["price"])
-            let edge = try decimal(leg["costs"]?["spread"]) + (try decimal(leg["costs"]?["impact"]))
+            let spread = try decimal(leg["costs"]?["spread"])
+            let impact = try decimal(leg["costs"]?["impact"])
             var lots: [(id: String, quantity: FixedDecimal)] = []
             for lot in leg["lots"]?.arrayValue ?? [] {
                 lots.append((lot["id"]?.stringValue ?? "", try decimal(lot["quantity"])))
@@ -51,9 +62,16 @@ struct TradeSheet: Sendable {
                 ExecutionLeg(
                     asset: asset, isSale: leg["side"]?.stringValue == "sell", quantity: quantity,
                     limitPrice: try decimal(leg["limit_price"]), lots: lots, reference: price))
-            decisions.append((price, try decimal(leg["costs"]?["total"]) - (try decimal(leg["costs"]?["ticket"]))))
-            // Spread and impact as the plan expected them, so that the broker's mean is the plan's cost.
-            quotes[asset] = MarketQuote(price: price, halfSpread: edge / quantity)
+            decisions.append(
+                (
+                    price, try decimal(leg["costs"]?["total"]) - (try decimal(leg["costs"]?["ticket"])), spread, impact
+                ))
+            // The square-root law through what the settings alone expect of this order: a volume of its own size, and the volatility that fits.
+            let own = factors.impact > 0 ? impact / factors.impact : 0
+            quotes[asset] = MarketQuote(
+                price: price, halfSpread: factors.spread > 0 ? spread / factors.spread / quantity : 0,
+                dailyVolume: own > 0 ? quantity : nil,
+                dailyVolatility: own > 0 ? (own / (price * quantity)).double : nil)
         }
         before = holdings
         planID = plan.id
@@ -64,7 +82,8 @@ struct TradeSheet: Sendable {
     func book(_ limits: ExecutionLimits) -> ExecutionBook {
         let cash = FixedDecimal(before.cash) ?? 0
         return ExecutionBook(
-            legs: legs, cash: cash, positions: positions, commission: commission, cashFloor: min(cash, cashFloor),
+            legs: legs, cash: cash, positions: positions, commission: commission, saleFees: saleFees,
+            cashFloor: min(cash, cashFloor),
             minimumTrade: minimumTrade, lotSize: lotSize, limits: limits, identify: { clientID($0, $1) })
     }
 
@@ -114,7 +133,9 @@ struct TradeSheet: Sendable {
                 guard var order = orders[clientID], seen.insert(fillID).inserted else { continue }
                 order.shares += quantity
                 order.value += price * quantity
-                let due = commission.commission(shares: order.shares, value: order.value)
+                let due =
+                    commission.commission(shares: order.shares, value: order.value)
+                    + (legs[order.leg].isSale ? saleFees.fee(shares: order.shares, value: order.value) : 0)
                 let day = days[fillID] ?? .earliest
                 fills.append(
                     TaxBooking.Fill(
@@ -156,6 +177,22 @@ struct TradeSheet: Sendable {
         return after
     }
 
+    /// By leg that traded: what the settings alone predicted for what was filled, and what it came to.
+    func observations(of book: ExecutionBook) -> [CostCalibration.Observation] {
+        legs.indices.compactMap { leg in
+            let filled = book.filled(leg)
+            guard filled > 0, let quote = quotes[legs[leg].asset] else { return nil }
+            let value = book.orders.filter { $0.leg == leg }.map { $0.filledValue }.reduce(.zero, +)
+            let decided = decisions[leg].price * filled
+            return CostCalibration.Observation(
+                spread: (quote.halfSpread * filled).double,
+                impact: SquareRootImpact.cost(
+                    coefficient: 1, dailyVolatility: quote.dailyVolatility ?? 0, shares: filled.double,
+                    volume: quote.dailyVolume?.double ?? 0, value: decided.double),
+                realised: (legs[leg].isSale ? decided - value : value - decided).double)
+        }
+    }
+
     /// Orders, books and the implementation shortfall: what was paid beyond the prices of the decision, and what was missed by what was
     /// not filled, against what was expected. Source: Perold (1988), The implementation shortfall: paper versus reality.
     func report(
@@ -188,7 +225,10 @@ struct TradeSheet: Sendable {
             let missing = legs[leg].quantity - filled
             if filled > 0 {
                 expected += decisions[leg].cost * (filled / legs[leg].quantity)
-                expectedEdge += (quotes[legs[leg].asset]?.halfSpread ?? 0) * filled
+                let share = filled / legs[leg].quantity
+                expectedEdge +=
+                    decisions[leg].spread * share
+                    + decisions[leg].impact * FixedDecimal(share.double * share.double.squareRoot(), places: 12)
             }
             if missing > 0 {
                 let end = endPrices[legs[leg].asset] ?? decisions[leg].price

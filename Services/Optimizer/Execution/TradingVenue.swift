@@ -87,18 +87,48 @@ actor PaperDesk: TradingVenue {
     nonisolated let name = "paper"
     nonisolated let patience = Duration.zero
     private var venue: PaperVenue
+    /// Of a leg's order: its limit price, or how far the collar lets it go; nil where any price will do.
+    private let limit: @Sendable (_ isSale: Bool, _ limit: FixedDecimal, _ reference: FixedDecimal?) -> FixedDecimal?
+    private let references: [String: FixedDecimal]
 
     /// The broker as the log of an execution leaves it.
-    init(_ sheet: TradeSheet, seed: UInt64, log: [ExecutionEvent]) {
+    init(_ sheet: TradeSheet, _ settings: ExecutionSettings, log: [ExecutionEvent]) {
+        let paper = settings.paper
+        var broker = PaperVenue.Settings(
+            commission: sheet.commission, saleFees: sheet.saleFees, impactCoefficient: paper.impactFactor,
+            partialShare: paper.partialShare, rejectShare: paper.rejectShare)
+        broker.depthNoise = paper.depthNoise
+        broker.permanentShare = paper.permanentShare
+        broker.latency = paper.latency
+        // The volume of a quote is the order's own size here: others come and trade a good part of it at each look.
+        broker.flowShare = 0.05
+        let quotes = sheet.quotes.mapValues { quote in
+            var real = quote
+            real.halfSpread = quote.halfSpread * paper.spreadFactor
+            return real
+        }
         venue = PaperVenue(
-            cash: FixedDecimal(sheet.before.cash) ?? 0, positions: sheet.positions, quotes: sheet.quotes,
-            settings: .init(commission: sheet.commission), seed: seed &+ UInt64(log.count))
-        venue.restore(log, legs: sheet.legs)
+            cash: FixedDecimal(sheet.before.cash) ?? 0, positions: sheet.positions, quotes: quotes, settings: broker,
+            seed: settings.seed)
+        let (isLimited, collar) = (paper.isLimited, settings.limits.collar)
+        limit = { isSale, limit, reference in
+            if isLimited { return limit }
+            guard let collar, let reference else { return nil }
+            return isSale ? reference - collar * reference : reference + collar * reference
+        }
+        references = Dictionary(
+            sheet.legs.compactMap { leg in leg.reference.map { (leg.asset, $0) } }, uniquingKeysWith: { a, _ in a })
+        let limits = settings.limits
+        let limit = limit
+        venue.restore(log, legs: sheet.legs) { leg, attempt in
+            limit(leg.isSale, limits.limitPrice(leg, attempt: attempt), leg.reference)
+        }
     }
 
     func submit(_ order: VenueOrder, prepared: JSONValue?) -> VenueAnswer {
         switch venue.submit(
-            clientID: order.clientID, asset: order.asset, isSale: order.isSale, quantity: order.quantity)
+            clientID: order.clientID, asset: order.asset, isSale: order.isSale, quantity: order.quantity,
+            limit: limit(order.isSale, order.limitPrice, references[order.asset]))
         {
         case .accepted: .accepted
         case .rejected(let reason): .rejected(reason)

@@ -5,6 +5,20 @@ enum EvaluationSchemas {
     static let all: [(String, JSONValue)] = [
         ("MetricsRequest", metricsRequest), ("MetricsAnswer", metricsAnswer),
         ("BacktestRequest", BacktestSchemas.request), ("BacktestAnswer", BacktestSchemas.answer),
+        ("PolicyBacktestRequest", PolicyBacktestSchemas.request),
+        ("PolicyBacktestAnswer", PolicyBacktestSchemas.answer),
+        (
+            "BacktestCall",
+            Schema.any(
+                of: [Schema.reference("BacktestRequest"), Schema.reference("PolicyBacktestRequest")],
+                "A strategy, or with policies rules of going back to a target.")
+        ),
+        (
+            "BacktestOutcome",
+            Schema.any(
+                of: [Schema.reference("BacktestAnswer"), Schema.reference("PolicyBacktestAnswer")],
+                "Of a strategy, or of policies.")
+        ),
     ]
 
     static let operations: [String: Operations.Description] = [
@@ -13,14 +27,17 @@ enum EvaluationSchemas {
             parameters: [strict, timeout], body: Operations.json("MetricsRequest", EvaluationExamples.metrics),
             success: ("200", "The figures; nothing is stored.", "MetricsAnswer"), problems: Operations.body),
         "backtest": Operations.Description(
-            summary: "A strategy over the past: walk-forward, or combinatorial purged cross-validation",
+            summary:
+                "A strategy over the past: walk-forward, or combinatorial purged cross-validation; or rebalancing policies after tax",
             parameters: [
                 Operations.query(
                     "async", "Answer at once with a job, as Prefer: respond-async does.",
                     Schema.flag("Whether to wait.", standard: false)),
                 strict, timeout,
-            ], body: Operations.json("BacktestRequest", EvaluationExamples.backtest),
-            success: ("200", "What became of it; nothing is stored.", "BacktestAnswer"), accepted: true,
+            ],
+            body: Operations.json(
+                "BacktestCall", EvaluationExamples.backtest + [("policies", PolicyBacktestSchemas.example)]),
+            success: ("200", "What became of it; nothing is stored.", "BacktestOutcome"), accepted: true,
             problems: Operations.body),
     ]
 

@@ -87,6 +87,7 @@ enum Operations {
         let known: [(name: String, description: String, schema: JSONValue, example: JSONValue?)] = [
             ("id", "The portfolio.", portfolio, "demo"), ("job", "The job.", made, nil),
             ("plan", "The plan.", portfolio, "demo"), ("webhook", "The webhook.", made, nil),
+            ("venue", "A venue.", Schema.text("Its name.", length: 0...32), "paper"),
             ("symbol", "An asset's symbol or former name.", RequestSchemas.symbol, "AAPL"),
         ]
         return known.filter { path.contains("{\($0.name)}") }.map { parameter in

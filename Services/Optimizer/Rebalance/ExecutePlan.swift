@@ -63,7 +63,8 @@ struct ExecutePlan: Endpoint {
         guard let plan = try await PlanStore.find(id, locks: true, on: connection) else { throw Problem.noPlan(id) }
         if let report = try await PlanStore.execution(of: id, on: connection) { return .done(report) }
         // Executing already: the same call again only looks.
-        if plan.state == "EXECUTING", let running = try await ExecutionStore.find(id, on: connection),
+        if ["EXECUTING", "PAUSED"].contains(plan.state),
+            let running = try await ExecutionStore.find(id, on: connection),
             running.venue == settings.venue
         {
             return .opened

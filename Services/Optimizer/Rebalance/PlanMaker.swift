@@ -68,7 +68,8 @@ extension Optimizer {
             holdingsHash: source?.holdingsHash,
             state: plan.state.rawValue, hash: sealed.hash, body: sealed.body.serialized(), request: body.serialized(),
             prices: JSONValue.object(JSONObject(prices)).serialized(),
-            tolerance: request.settings.priceTolerance.description, expires: expires.isoString)
+            tolerance: request.settings.priceTolerance.description, expires: expires.isoString,
+            relaxed: plan.relaxed.count)
         let actor = principal.subject
         try await pool.transaction(.app(principal.tenant)) { connection in
             try await PlanStore.keep(row, actor: actor, requestID: requestID, on: connection)
@@ -86,7 +87,7 @@ extension Optimizer {
             try await StoredFigures.load(id, prices: prices, on: connection)
         }
         let holdings = stored.holdings
-        let body = stored.results.completed(body)
+        let body = TradingCostStore.completed(stored.results.completed(body), with: stored.costs)
         var held: [RebalanceRequest.Holding] = []
         for position in holdings.positions { held.append(try Self.holding(position)) }
         let request = try RebalanceRequest(
@@ -158,10 +159,11 @@ private final class StoredFigures: Sendable {
     let quotes: [String: RebalanceRequest.Quote]
     let panel: ReturnPanel?
     let results: BookedResults
+    let costs: [TradingCostStore.Row]
 
     private init(
         version: Int64, holdings: Holdings, weights: JSONObject, quotes: [String: RebalanceRequest.Quote],
-        panel: ReturnPanel?, results: BookedResults
+        panel: ReturnPanel?, results: BookedResults, costs: [TradingCostStore.Row]
     ) {
         self.version = version
         self.holdings = holdings
@@ -169,6 +171,7 @@ private final class StoredFigures: Sendable {
         self.quotes = quotes
         self.panel = panel
         self.results = results
+        self.costs = costs
     }
 
     static func load(_ id: String, prices: PriceCache, on connection: PostgresConnection) async throws -> StoredFigures
@@ -195,7 +198,8 @@ private final class StoredFigures: Sendable {
         }
         return StoredFigures(
             version: portfolio.version, holdings: holdings, weights: weights, quotes: quotes, panel: panel,
-            results: try await BookedResults.load(id, on: connection))
+            results: try await BookedResults.load(id, on: connection),
+            costs: try await TradingCostStore.all(on: connection))
     }
 }
 

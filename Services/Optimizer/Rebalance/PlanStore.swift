@@ -50,12 +50,15 @@ final class NewPlan: Sendable {
     let prices: String
     let tolerance: String
     let expires: String
+    /// How many limits had to give.
+    let relaxed: Int
 
     init(
         id: String, portfolioID: String?, portfolioVersion: Int64?, holdingsHash: [UInt8]?, state: String,
         hash: [UInt8],
-        body: String, request: String, prices: String, tolerance: String, expires: String
+        body: String, request: String, prices: String, tolerance: String, expires: String, relaxed: Int
     ) {
+        self.relaxed = relaxed
         self.id = id
         self.portfolioID = portfolioID
         self.portfolioVersion = portfolioVersion
@@ -105,9 +108,20 @@ enum PlanStore {
                 \(body)::json, \(request)::json, \(prices)::text::jsonb, \(plan.tolerance)::text::numeric, \(actor),
                 \(plan.expires)::text::timestamptz)
             """)
-        try await record(
-            plan.id, actor: actor, from: nil, to: plan.state, reason: "planned",
-            detail: ["plan_hash": .string(Hex.text(plan.hash))], requestID: requestID, on: connection)
+        // What the making of the plan went through; a plan that is not feasible is a refusal and not kept.
+        var before: String?
+        let steps = [
+            ("DRAFT", "asked for"), ("PRICED", "prices, costs and tax are known"),
+            ("FEASIBLE", plan.relaxed == 0 ? "every limit holds" : "\(plan.relaxed) limits had to give"),
+            (plan.state, "planned"),
+        ]
+        for (state, reason) in steps {
+            try await record(
+                plan.id, actor: actor, from: before, to: state, reason: reason,
+                detail: state == plan.state ? ["plan_hash": .string(Hex.text(plan.hash))] : [:], requestID: requestID,
+                on: connection)
+            before = state
+        }
     }
 
     /// A plan by its id; nil where the tenant has none. Locked against other writers where `locks`.

@@ -25,8 +25,20 @@ enum RebalanceRoutes {
         Routes.Line(operation: "cancelPlan", method: .post, path: "/api/rebalance/{plan}/cancel") {
             CancelPlan(optimizer: $0)
         },
+        Routes.Line(operation: "pausePlan", method: .post, path: "/api/rebalance/{plan}/pause") {
+            PausePlan(optimizer: $0, isPause: true)
+        },
+        Routes.Line(operation: "resumePlan", method: .post, path: "/api/rebalance/{plan}/resume") {
+            PausePlan(optimizer: $0, isPause: false)
+        },
         Routes.Line(operation: "getExecution", method: .get, path: "/api/rebalance/{plan}/execution") {
             GetExecution(optimizer: $0)
+        },
+        Routes.Line(operation: "getTradingCosts", method: .get, path: "/api/trading/costs") {
+            GetTradingCosts(optimizer: $0)
+        },
+        Routes.Line(operation: "deleteTradingCosts", method: .delete, path: "/api/trading/costs/{venue}") {
+            DeleteTradingCosts(optimizer: $0)
         },
         Routes.Line(operation: "getKillSwitch", method: .get, path: "/api/trading/halt") { GetHalt(optimizer: $0) },
         Routes.Line(operation: "putKillSwitch", method: .put, path: "/api/trading/halt") { PutHalt(optimizer: $0) },

@@ -136,6 +136,15 @@ enum PortfolioStore {
             """)
     }
 
+    /// Something that plans build on has changed: those of the version before are stale.
+    static func raiseVersion(of id: String, on connection: PostgresConnection) async throws {
+        _ = try await connection.execute(
+            """
+            UPDATE ballast.portfolio SET version = version + 1, updated_at = now()
+            WHERE tenant_id = ballast.current_tenant() AND portfolio_id = \(id)
+            """)
+    }
+
     /// Which symbols the portfolio depends on, and on which days.
     static func setAssets(
         _ symbols: [String], from start: CalendarDate?, to end: CalendarDate?, of id: String,

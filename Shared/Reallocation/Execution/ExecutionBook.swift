@@ -14,6 +14,7 @@ public struct ExecutionBook: Sendable {
         public var state: OrderState
         public var filled: FixedDecimal
         public var filledValue: FixedDecimal
+        /// Commission, and of a sale its fees.
         public var commission: FixedDecimal
         public var lookups: Int
     }
@@ -31,6 +32,14 @@ public struct ExecutionBook: Sendable {
         /// Wait for fills, or ask for the order again.
         case await(clientID: String)
         case finished
+
+        /// Whether an order that the venue does not have comes of it: what a pause holds back.
+        public var sendsAnew: Bool {
+            switch self {
+            case .record(.intent), .submit: true
+            default: false
+            }
+        }
     }
 
     /// What an event did.
@@ -42,6 +51,8 @@ public struct ExecutionBook: Sendable {
 
     public let legs: [ExecutionLeg]
     public let commission: CommissionSchedule
+    /// Taken from sales.
+    public let saleFees: SaleFees
     public let cashFloor: FixedDecimal
     public let minimumTrade: FixedDecimal
     public let lotSize: FixedDecimal
@@ -68,7 +79,8 @@ public struct ExecutionBook: Sendable {
 
     public init(
         legs: [ExecutionLeg], cash: FixedDecimal, positions: [String: FixedDecimal], commission: CommissionSchedule,
-        cashFloor: FixedDecimal = 0, minimumTrade: FixedDecimal = 0, lotSize: FixedDecimal = 1,
+        saleFees: SaleFees = SaleFees(), cashFloor: FixedDecimal = 0, minimumTrade: FixedDecimal = 0,
+        lotSize: FixedDecimal = 1,
         limits: ExecutionLimits = ExecutionLimits(),
         identify: @escaping @Sendable (_ leg: Int, _ attempt: Int) -> String
     ) {
@@ -76,6 +88,7 @@ public struct ExecutionBook: Sendable {
         self.cash = cash
         self.positions = positions
         self.commission = commission
+        self.saleFees = saleFees
         self.cashFloor = cashFloor
         self.minimumTrade = minimumTrade
         self.lotSize = lotSize
@@ -162,7 +175,7 @@ public struct ExecutionBook: Sendable {
         fills.insert(fillID)
         orders[at].filled += quantity
         orders[at].filledValue += price * quantity
-        let due = commission.commission(shares: orders[at].filled, value: orders[at].filledValue)
+        let due = charge(orders[at], isSale: leg.isSale)
         cash += (leg.isSale ? price * quantity : -(price * quantity)) - (due - orders[at].commission)
         orders[at].commission = due
         positions[leg.asset, default: 0] += leg.isSale ? -quantity : quantity
@@ -182,6 +195,18 @@ public struct ExecutionBook: Sendable {
             orders[at].state = .partial
         }
         return .applied
+    }
+
+    /// Commission, and of a sale the fees, of what an order has filled.
+    private func charge(_ order: Order, isSale: Bool) -> FixedDecimal {
+        commission.commission(shares: order.filled, value: order.filledValue)
+            + (isSale ? saleFees.fee(shares: order.filled, value: order.filledValue) : 0)
+    }
+
+    /// Sale fees of all orders: some brokers take them at the end of the day only.
+    public var saleFeesCharged: FixedDecimal {
+        orders.filter { legs[$0.leg].isSale }.map { saleFees.fee(shares: $0.filled, value: $0.filledValue) }
+            .reduce(.zero, +)
     }
 
     private func index(_ clientID: String) -> Int? { orders.firstIndex { $0.clientID == clientID } }
@@ -281,9 +306,14 @@ public struct ExecutionBook: Sendable {
     }
 
     /// How the books differ from what the venue reports; empty where they agree.
-    public func differences(venueCash: FixedDecimal, venuePositions: [String: FixedDecimal]) -> [String] {
+    ///
+    /// - Parameter inFlight: fees in the books that the venue may not have taken yet.
+    public func differences(
+        venueCash: FixedDecimal, venuePositions: [String: FixedDecimal], inFlight: FixedDecimal = 0
+    ) -> [String] {
         var found: [String] = []
-        if (cash - venueCash).magnitude > FixedDecimal(1) / 100 {
+        let ahead = venueCash - cash
+        if ahead < -FixedDecimal(1) / 100 || ahead > FixedDecimal(1) / 100 + inFlight {
             found.append("cash: \(cash) here, \(venueCash) there")
         }
         for asset in Set(positions.keys).union(venuePositions.keys).sorted()

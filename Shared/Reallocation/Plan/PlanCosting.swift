@@ -126,6 +126,10 @@ struct PlanCosting: Sendable {
                 }
             }
         }
+        for family in problem.clashes(self) {
+            let names = family.map { problem.assets[$0].symbol }.joined(separator: ", ")
+            broken.append("wash_sale: a loss and a purchase among \(names)")
+        }
         for (asset, weight) in zip(problem.assets, weights) {
             if let highest = asset.highestWeight, weight > highest + tolerance {
                 broken.append("upper_bound of \(asset.symbol): \(weight.rounded(places: 6)) of at most \(highest)")

@@ -26,10 +26,12 @@ struct PlanInputs: Sendable {
         var assets: [TradeAsset] = []
         let held = Dictionary(uniqueKeysWithValues: request.holdings.map { ($0.asset, $0) })
         let weights = Dictionary(request.target.map { ($0.asset, $0.weight) }, uniquingKeysWith: { first, _ in first })
-        let identical = settings.harvest?.identical.filter { $0.count > 1 } ?? []
+        let identical = settings.identical
         let restricted = Set(constraints.restricted)
         let (noBuy, noSell) = (Set(constraints.noBuy), Set(constraints.noSell))
         let locked = Set(constraints.lockedLots)
+        // What orders at the venue have cost, beside what the quotes say.
+        let spreadFactor = settings.costs.calibration?.spreadFactor ?? 1
         for name in names {
             guard let quote = request.prices[name] else { continue }
             let holding = held[name]
@@ -49,7 +51,7 @@ struct PlanInputs: Sendable {
             var asset = TradeAsset(
                 symbol: name,
                 quote: MarketQuote(
-                    price: quote.price, halfSpread: quote.halfSpread, dailyVolume: quote.adv,
+                    price: quote.price, halfSpread: quote.halfSpread * spreadFactor, dailyVolume: quote.adv,
                     dailyVolatility: quote.volatility.map { $0 / SquareRootImpact.daysPerYear.squareRoot() }),
                 lots: lots, target: weights[name] ?? 0)
             asset.lockedLots = Set(lots.map { $0.id }.filter { locked.contains($0) })
@@ -116,6 +118,8 @@ struct PlanInputs: Sendable {
             date: request.asOf, cash: request.cash, assets: assets, covariance: covariance,
             riskAversion: settings.riskAversion, horizonYears: settings.horizonYears, costs: Self.costs(settings.costs),
             tax: tax, limits: limits)
+        problem.identical = identical.map { set in Set(set.compactMap { index[$0] }).sorted() }.filter { $0.count > 1 }
+        problem.lockReplacedLosses()
         try lookAhead(names)
         if constraints.participation != nil {
             for asset in assets where asset.quote.dailyVolume == nil {
@@ -165,7 +169,8 @@ struct PlanInputs: Sendable {
                 perOrder: costs.perOrder, perShare: costs.perShare, rate: costs.rate, minimum: costs.minimum,
                 maximumRate: costs.maximumRate),
             saleFees: SaleFees(rate: costs.saleRate, perShare: costs.salePerShare, perShareCap: costs.salePerShareCap),
-            impactCoefficient: costs.impactCoefficient, ticket: costs.ticket)
+            impactCoefficient: costs.impactCoefficient * (costs.calibration?.impactFactor.double ?? 1),
+            ticket: costs.ticket)
     }
 
     /// Assets times periods that are looked ahead at most: the program grows with their square.

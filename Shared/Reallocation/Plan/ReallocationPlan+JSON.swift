@@ -17,7 +17,7 @@ extension ReallocationPlan {
                     "path": JSONValue(legs.map { $0.trackingErrorAfter }),
                 ]
             ),
-            ("costs", Self.json(costs)), ("tax", taxJSON),
+            ("costs", Self.json(costs)), ("cost_coefficients", coefficientsJSON), ("tax", taxJSON),
             ("benefit", JSONValue(FixedDecimal(benefit, places: 8))),
             ("cost", JSONValue(FixedDecimal(cost, places: 8))),
             ("objective", JSONValue(objective)), ("idle_objective", JSONValue(idleObjective)),
@@ -101,6 +101,16 @@ extension ReallocationPlan {
         ]
     }
 
+    /// What half spread and impact were multiplied with, and who taught it.
+    private var coefficientsJSON: JSONValue {
+        let factor = calibration?.impactFactor ?? 1
+        return [
+            "impact": JSONValue(impactCoefficient * factor.double),
+            "spread_factor": JSONValue(calibration?.spreadFactor ?? 1), "impact_factor": JSONValue(factor),
+            "venue": JSONValue(calibration?.venue), "orders": JSONValue(calibration?.orders ?? 0),
+        ]
+    }
+
     private var taxJSON: JSONValue {
         var object = JSONObject([
             ("gain_short", JSONValue(money: gainShort)), ("gain_long", JSONValue(money: gainLong)),
@@ -168,6 +178,11 @@ extension ReallocationPlan {
             lines.append(
                 "Objective \(FixedDecimal(objective, places: 4)), no plan is below \(FixedDecimal(lowerBound, places: 4)); "
                     + "doing nothing \(FixedDecimal(idleObjective, places: 4))")
+        }
+        if let calibration {
+            lines.append(
+                "Spread x \(calibration.spreadFactor) and impact x \(calibration.impactFactor), as \(calibration.orders) orders"
+                    + "\(calibration.venue.map { " at \($0)" } ?? "") have cost")
         }
         for item in relaxed { lines.append("Relaxed: \(item.constraint) from \(item.from) to \(item.to)") }
         for block in washBlocks {

@@ -72,5 +72,8 @@ public struct ReallocationPlan: Sendable {
     public var harvest: [HarvestCandidate]?
     /// Weights after each period that was looked ahead; the first took the target's place. Nil without.
     public var lookAhead: [[(asset: String, weight: Double)]]?
+    /// Y of the settings, and what orders at a venue have made of half spread and impact.
+    public var impactCoefficient: Double
+    public var calibration: RebalanceSettings.Calibration?
     public var warnings: [PortfolioWarning]
 }

@@ -37,7 +37,8 @@ public enum ReallocationPlanner {
 
     static func costing(_ problem: TradeProblem, _ solution: TradeSolution?) -> PlanCosting {
         let none = problem.assets.map { _ in FixedDecimal.zero }
-        return PlanCosting(problem, shares: solution?.shares ?? none, fromShort: solution?.fromShortLots ?? none)
+        return PlanCosting(
+            problem.locking(solution), shares: solution?.shares ?? none, fromShort: solution?.fromShortLots ?? none)
     }
 
     /// Raises the weight of costs until the plan passes the gate. True where it does, false where nothing but doing nothing would.
@@ -202,8 +203,13 @@ struct Draft {
             idleObjective: idle.objective,
             lowerBound: min(lowerBound, chosen.objective), gap: gap, relaxed: relaxed, alternatives: alternatives,
             washBlocks: inputs.washBlocks + newBlocks,
-            harvest: inputs.request.settings.harvest.map { Harvest.candidates(inputs.problem, HarvestSettings($0)) },
-            lookAhead: inputs.lookAhead, warnings: inputs.warnings)
+            harvest: inputs.request.settings.harvest.map {
+                var wanted = HarvestSettings($0)
+                wanted.identical = inputs.request.settings.identical.map { Set($0) }
+                return Harvest.candidates(inputs.problem, wanted)
+            },
+            lookAhead: inputs.lookAhead, impactCoefficient: inputs.request.settings.costs.impactCoefficient,
+            calibration: inputs.request.settings.costs.calibration, warnings: inputs.warnings)
     }
 
     private var gap: Double {
@@ -214,7 +220,9 @@ struct Draft {
     /// Assets sold at a loss by this plan, with the first day on which a purchase does no harm.
     private var newBlocks: [(asset: String, until: CalendarDate)] {
         guard let rule = problem.tax.washSale, let free = rule.firstFreeDay(after: problem.date) else { return [] }
-        return chosen.trades.filter { $0.lots.contains { $0.gain < 0 } }.map { (problem.assets[$0.asset].symbol, free) }
+        let lost = Set(chosen.trades.filter { $0.lots.contains { $0.gain < 0 } }.map { $0.asset })
+        let same = problem.identical.filter { $0.contains { lost.contains($0) } }.joined()
+        return lost.union(same).sorted().map { (problem.assets[$0].symbol, free) }
     }
 
     /// Mid price with half the spread and the impact of the whole order, rounded to the order's disadvantage to a tick.

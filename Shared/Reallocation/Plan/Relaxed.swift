@@ -108,7 +108,7 @@ struct RelaxingSolver {
                 }
                 guard let found = try Self.solve(wider.problem, effort) else { continue }
                 // Only what the trades really use is a relaxation.
-                let costing = PlanCosting(wider.problem, shares: found.shares, fromShort: found.fromShortLots)
+                let costing = ReallocationPlanner.costing(wider.problem, found)
                 let broken = costing.violations(problem)
                 let used = Set(broken.compactMap { text in view.limits.first { Self.names($0.name, text) }?.name })
                 wider.relaxed.removeAll { !names.contains($0.constraint) && !used.contains($0.constraint) }

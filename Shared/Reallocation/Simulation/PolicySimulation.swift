@@ -1,3 +1,4 @@
+public import ConvexSolver
 public import LinearAlgebra
 public import WireFormat
 
@@ -32,6 +33,8 @@ public struct PolicySimulation: Sendable {
     public var tax: TaxSettings
     public var halfSpread: FixedDecimal
     public var lotSize: FixedDecimal = 1
+    /// A run that is not over by then throws `.interrupted`.
+    public var deadline = SolverDeadline.none
 
     public init(
         symbols: [String], days: [(date: CalendarDate, prices: [FixedDecimal])], target: [FixedDecimal],
@@ -97,6 +100,7 @@ public struct PolicySimulation: Sendable {
         var year = first.date.year
         var squares = 0.0
         for day in days.dropFirst() {
+            guard deadline.interruption == nil else { throw .interrupted }
             if day.date.year != year {
                 close(&account, year)
                 year = day.date.year
@@ -153,7 +157,9 @@ public struct PolicySimulation: Sendable {
         guard problem.value > 0 else { return }
         let costing: PlanCosting
         if optimised {
-            guard let solution = try TradeSolver.solve(problem, effort: TradeSolver.Effort(nodes: 40)) else { return }
+            guard
+                let solution = try TradeSolver.solve(problem, effort: TradeSolver.Effort(nodes: 40, deadline: deadline))
+            else { return }
             costing = PlanCosting(problem, shares: solution.shares, fromShort: solution.fromShortLots)
         } else {
             // A little less than everything, for the costs.
@@ -243,4 +249,9 @@ public struct PolicySimulation: Sendable {
             turnover: years > 0 && held > 0 ? account.traded.double / 2 / held / years : 0,
             trackingError: days.count > 1 ? (squares / Double(days.count - 1)).squareRoot() : 0)
     }
+}
+
+/// Growth as a rate a year.
+public func annualised(_ growth: Double, years: Double) -> Double {
+    exponential(naturalLogarithm(growth) / years) - 1
 }

@@ -11,7 +11,7 @@ extension TaxBooking.Rules {
         let known = try TaxSettings(tax, on: day)
         self.init(
             holdingPeriod: known.holdingPeriod, washSale: known.washSale, isAveraging: known.method == .average,
-            identical: settings.harvest?.identical.map { Set($0) } ?? [])
+            identical: settings.identical.map { Set($0) })
     }
 }
 

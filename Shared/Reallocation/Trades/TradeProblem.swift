@@ -69,7 +69,7 @@ public struct TradeLimits: Sendable {
 ///     minimise   (lambda H V / 2) (w+ - w*)' Sigma (w+ - w*)  -  H V alpha' w+
 ///                + sum_i [ commission + fees + spread + impact + ticket ]
 ///                + T(S0 + dS, L0 + dL) - T(S0, L0)  -  value of the change of carried losses
-///     subject to cash, whole lots, minimum trade, number of trades, positions, groups, turnover, participation, tax budget
+///     subject to cash, whole lots, minimum trade, number of trades, positions, groups, turnover, participation, tax budget, wash sales
 ///
 /// w+ = p (h + u) / V with V the value before the trades; an asset is bought or sold, never both. Everything is in currency.
 /// Source: Moehle, Kochenderfer, Boyd and Ang (2021), Tax-aware portfolio construction via convex optimization.
@@ -84,6 +84,8 @@ public struct TradeProblem: Sendable {
     public var costs: CostModel
     public var tax: TaxSettings
     public var limits: TradeLimits
+    /// Sets of assets, by index, that the law takes for the same: a loss on one and a purchase of another are not planned together.
+    public var identical: [[Int]] = []
 
     public init(
         date: CalendarDate, cash: FixedDecimal, assets: [TradeAsset], covariance: Matrix, riskAversion: Double,
@@ -133,6 +135,7 @@ public enum TradeProblemError: Error, Sendable, Equatable, CustomStringConvertib
     case outOfRange(String)
     case covarianceShape(rows: Int, columns: Int, assets: Int)
     case covarianceNotSemidefinite
+    case interrupted
 
     public var description: String {
         switch self {
@@ -141,6 +144,7 @@ public enum TradeProblemError: Error, Sendable, Equatable, CustomStringConvertib
         case .outOfRange(let what): "\(what) is too large to be computed with"
         case .covarianceShape(let rows, let columns, let assets):
             "the covariance is \(rows) x \(columns) for \(assets) assets"
+        case .interrupted: "the time is over"
         case .covarianceNotSemidefinite: "the covariance has a negative eigenvalue"
         }
     }
@@ -160,6 +164,8 @@ public struct TradeSolution: Sendable {
     public var idleObjective: Double?
     /// Nodes of the branch and bound; zero where only the relaxation was used.
     public var nodes: Int
+    /// Lots that stay, by asset, where losses of identical assets were left alone; empty where none were.
+    public var lockedLots: [Set<String>] = []
 
     /// (objective - lower bound) / |objective|, zero where both are nothing.
     public var gap: Double {

@@ -31,6 +31,11 @@ public enum TradeSolver {
     public static func solve(
         _ problem: TradeProblem, effort: Effort = Effort()
     ) throws(TradeProblemError) -> TradeSolution? {
+        try problem.identical.isEmpty ? solveOnce(problem, effort: effort) : solveApart(problem, effort: effort)
+    }
+
+    /// The same without a look at identical assets.
+    static func solveOnce(_ problem: TradeProblem, effort: Effort) throws(TradeProblemError) -> TradeSolution? {
         let model = try TradeModel(problem)
         guard model.assets.allSatisfy({ $0.lowest <= $0.highest }) else { return nil }
         var search = BranchAndBound(model, effort: effort)

@@ -140,6 +140,20 @@ public struct RebalanceSettings: Sendable, Equatable {
         public var salePerShareCap: FixedDecimal = 0
         public var impactCoefficient = 1.0
         public var ticket: FixedDecimal = 0
+        /// Whether what orders have taught about a venue is used.
+        public var calibrates = true
+        /// Whose lessons; nil for those of the venue that was traded at last.
+        public var venue: String?
+        public var calibration: Calibration?
+        public init() {}
+    }
+
+    /// What orders at a venue cost, as multiples of half spread and impact that the settings name.
+    public struct Calibration: Sendable, Equatable {
+        public var venue: String?
+        public var orders = 0
+        public var spreadFactor: FixedDecimal = 1
+        public var impactFactor: FixedDecimal = 1
         public init() {}
     }
 
@@ -162,6 +176,8 @@ public struct RebalanceSettings: Sendable, Equatable {
         public var washSale: Bool?
         /// Sales at a loss before this plan: no purchase within the window after them.
         public var recentLossSales: [RecentSale] = []
+        /// Sets of assets that the law takes for the same.
+        public var identical: [[String]] = []
         public init() {}
     }
 
@@ -237,6 +253,11 @@ public struct RebalanceSettings: Sendable, Equatable {
         /// Annual returns beyond cash by asset, a period after the other; the last holds on.
         public var forecasts: [[String: Double]] = []
         public init() {}
+    }
+
+    /// Sets of assets that the law takes for the same, wherever they were named.
+    public var identical: [[String]] {
+        ((tax?.identical ?? []) + (harvest?.identical ?? [])).filter { $0.count > 1 }
     }
 
     public var thresholds: Thresholds?

@@ -65,16 +65,25 @@ extension RebalanceSettings.Harvest {
         discountRate = reader.double("discount_rate", in: Interval(lower: 0, upper: 1)) ?? discountRate
         deferralYears = reader.double("deferral_years", in: Interval(lower: 0, upper: 100)) ?? deferralYears
         days = reader.int("days", in: 1...366) ?? days
-        for (place, value) in reader.elements("identical", count: 0...1000) ?? [] {
-            guard let names = value.arrayValue?.compactMap({ $0.stringValue }), names.count == value.arrayValue?.count
-            else {
-                reader.faults.record(Violation(place, .wrongType, "Expected a list of names."))
-                continue
-            }
-            identical.append(names)
-        }
+        identical = reader.sets("identical")
         substitutes = reader.strings("substitutes", count: 0...RebalanceRequest.mostAssets)
         reader.finish()
+    }
+}
+
+extension MemberReader {
+    /// Lists of names.
+    fileprivate func sets(_ name: String) -> [[String]] {
+        var sets: [[String]] = []
+        for (place, value) in elements(name, count: 0...1000) ?? [] {
+            guard let names = value.arrayValue?.compactMap({ $0.stringValue }), names.count == value.arrayValue?.count
+            else {
+                faults.record(Violation(place, .wrongType, "Expected a list of names."))
+                continue
+            }
+            sets.append(names)
+        }
+        return sets
     }
 }
 
@@ -115,6 +124,17 @@ extension RebalanceSettings.Costs {
         }
         impactCoefficient = reader.double("impact_coefficient", in: Interval(lower: 0, upper: 1000)) ?? 1
         ticket = reader.fixed("ticket", in: 0...1_000_000) ?? 0
+        calibrates = reader.bool("calibrate") ?? true
+        venue = reader.string("venue", maximumLength: 32)
+        if let inner = reader.object("calibration") {
+            var known = RebalanceSettings.Calibration()
+            known.venue = inner.string("venue", maximumLength: 32)
+            known.orders = inner.int("orders", in: 0...1_000_000_000) ?? 0
+            known.spreadFactor = inner.fixed("spread_factor", in: 0...100) ?? 1
+            known.impactFactor = inner.fixed("impact_factor", in: 0...100) ?? 1
+            inner.finish()
+            calibration = calibrates ? known : nil
+        }
         reader.finish()
     }
 }
@@ -146,6 +166,7 @@ extension RebalanceSettings.Tax {
             inner.finish()
             if let asset, let date { recentLossSales.append(.init(asset: asset, date: date)) }
         }
+        identical = reader.sets("identical")
         reader.finish()
     }
 

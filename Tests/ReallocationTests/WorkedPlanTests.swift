@@ -215,6 +215,27 @@ struct WorkedPlanTests {
         #expect(plan["tax"]?["tax"] == "492.50")
     }
 
+    @Test(
+        "a lot does not replace itself: the only purchase, ten days ago, may be sold at its loss, all of it or a part")
+    func ownPurchase() throws {
+        for (target, quantity) in [("0", "50"), ("0.6", "20")] {
+            let plan = try plan(
+                holdings: [["asset": "A", "lots": [lot("new", "2026-11-10", "50", "130")]]],
+                target: ["A": .string(target), "CASH": .string(target == "0" ? "1" : "0.4")], prices: ["A": "100"],
+                settings: [tax([("realised_short", "5000")])])
+            #expect(plan["legs"]?[0]?["quantity"] == .string(quantity))
+            // 30.00 a share of short loss against short gains at 37 %.
+            #expect(plan["tax"]?["tax"] == .string(quantity == "50" ? "-555.00" : "-222.00"))
+        }
+        // Two purchases of the last thirty days replace each other.
+        let two = try plan(
+            holdings: [
+                ["asset": "A", "lots": [lot("x", "2026-11-10", "50", "130"), lot("y", "2026-11-12", "50", "130")]]
+            ],
+            target: ["CASH": "1"], prices: ["A": "100"], settings: [tax([])])
+        #expect(two["legs"] == [])
+    }
+
     @Test("sale fees: a rate, a fee a share with its cap, and the gain net of them")
     func fees() throws {
         let plan = try plan(

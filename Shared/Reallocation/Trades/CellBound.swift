@@ -22,7 +22,7 @@ struct CellBound {
 
         init(_ model: TradeModel) {
             self.model = model
-            split = RiskSplit(model.covariance)
+            split = RiskSplit(model.covariance, factor: model.factor)
             let root = model.kappa.squareRoot()
             let deviations = model.assets.map { $0.deviation }
             exposure = split.exposures(deviations).map { $0 * root }

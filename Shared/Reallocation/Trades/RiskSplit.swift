@@ -17,14 +17,16 @@ struct RiskSplit {
     private(set) var factors: Int
 
     /// Splits a semidefinite matrix; D is zero where it cannot be split.
-    init(_ sigma: Matrix) {
+    ///
+    /// - Parameter factor: of the matrix with a ridge of 1e-10 of its largest entry; nil where that has none.
+    init(_ sigma: Matrix, factor: Cholesky?) {
         let n = sigma.rows
         own = [Double](repeating: 0, count: n)
         loadings = []
         factors = 0
         let scale = sigma.maximumMagnitude
         guard n > 0, scale > 0 else { return }
-        let guttman = Self.guttman(sigma, scale)
+        let guttman = factor.map { Self.guttman($0, scale) } ?? own
         if let share = Self.largestShare(sigma, guttman, start: 0.98, scale) {
             own = guttman.map { $0 * share }
         }
@@ -50,16 +52,13 @@ struct RiskSplit {
         return (try? Cholesky(factorising: rest)) != nil
     }
 
-    /// 1 / (Sigma^-1)_ii, zero where Sigma is singular.
-    private static func guttman(_ sigma: Matrix, _ scale: Double) -> [Double] {
-        let n = sigma.rows
-        var ridged = sigma
-        for i in 0..<n { ridged[i, i] += 1e-10 * scale }
-        guard let cholesky = try? Cholesky(factorising: ridged) else { return [Double](repeating: 0, count: n) }
+    /// 1 / (Sigma^-1)_ii, zero where Sigma is nearly singular.
+    private static func guttman(_ cholesky: Cholesky, _ scale: Double) -> [Double] {
+        let n = cholesky.order
         let inverse = cholesky.forwardSubstitute(.identity(n))
         return (0..<n).map { j in
-            var sum = 0.0
-            for i in j..<n { sum += inverse[i, j] * inverse[i, j] }
+            let column = inverse.column(j)
+            let sum = Vector.dot(column, column)
             return sum > 0 ? max(0, 1 / sum - 1e-9 * scale) : 0
         }
     }

@@ -22,6 +22,8 @@ struct TradeModel {
     var covariance: Matrix
     /// Share of each variance that the one-asset problems keep: Sigma - share diag(Sigma) is semidefinite.
     var diagonalShare: Double
+    /// Of the covariance with a ridge of 1e-10 of its largest entry: proof that it is semidefinite. Nil where there is no risk at all.
+    let factor: Cholesky?
     var rows: [Row]
     var tax: TaxFunction
     /// Most tax the trades may add.
@@ -43,7 +45,8 @@ struct TradeModel {
         let value = total.double
         kappa = problem.riskAversion * problem.horizonYears * value
         covariance = problem.covariance
-        diagonalShare = try Self.diagonalShare(covariance)
+        factor = try Self.factor(covariance)
+        diagonalShare = Self.diagonalShare(covariance)
         tax = TaxFunction(problem.tax)
         taxBudget = problem.limits.taxBudget?.double
         var proceeds = FixedDecimal.zero
@@ -175,19 +178,25 @@ struct TradeModel {
         return rows
     }
 
+    private static func factor(_ sigma: Matrix) throws(TradeProblemError) -> Cholesky? {
+        let scale = sigma.maximumMagnitude
+        guard scale > 0 else { return nil }
+        var ridged = sigma
+        for i in 0..<sigma.rows { ridged[i, i] += 1e-10 * scale }
+        do { return try Cholesky(factorising: ridged) } catch { throw .covarianceNotSemidefinite }
+    }
+
     /// The largest share t, nearly, for which Sigma - t diag(Sigma) has a Cholesky factorisation.
-    private static func diagonalShare(_ sigma: Matrix) throws(TradeProblemError) -> Double {
+    private static func diagonalShare(_ sigma: Matrix) -> Double {
         let n = sigma.rows
         let scale = sigma.maximumMagnitude
-        guard scale > 0 else { return 0 }
+        // For many assets the split has own variances instead.
+        guard scale > 0, n <= TradeSolver.mostExact else { return 0 }
         func isDefinite(_ share: Double) -> Bool {
             var shifted = sigma
             for i in 0..<n { shifted[i, i] = shifted[i, i] * (1 - share) + 1e-10 * scale }
             return (try? Cholesky(factorising: shifted)) != nil
         }
-        guard isDefinite(0) else { throw .covarianceNotSemidefinite }
-        // For many assets the split has own variances instead.
-        if n > TradeSolver.mostExact { return 0 }
         if isDefinite(0.999_999) { return 0.999_999 }
         var (low, high) = (0.0, 1.0)
         for _ in 0..<14 {

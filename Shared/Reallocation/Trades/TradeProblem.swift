@@ -112,8 +112,9 @@ public struct TradeProblem: Sendable {
 
     /// The lots of an asset that may be sold: not locked, and no loss that a recent purchase would take away.
     ///
-    /// Where any lot was bought within the wash-sale window before today, lots at a loss stay: what is kept of the recent
-    /// purchase would replace them, share by share.
+    /// Where another lot was bought within the wash-sale window before today, a lot at a loss stays: what is kept of the recent purchase would
+    /// replace it, share by share. A lot does not replace itself: what was bought lately, and nothing else, may be sold again.
+    /// Source: Rev. Rul. 56-602 for the sale of a part of one purchase.
     public func sellableLots(_ asset: TradeAsset) -> [TaxLot] {
         guard asset.canSell else { return [] }
         let net = netPrice(asset.quote)
@@ -121,9 +122,10 @@ public struct TradeProblem: Sendable {
             guard let rule = tax.washSale, tax.mode != .none else { return false }
             return lot.acquired <= date && rule.covers(purchase: lot.acquired, of: date)
         }
-        let keepsLosses = asset.lots.contains(where: isRecent)
+        let recent = asset.lots.filter(isRecent).map { $0.id }
         return asset.lots.filter { lot in
-            !asset.lockedLots.contains(lot.id) && lot.quantity > 0 && !(keepsLosses && net < lot.basisPerShare)
+            !asset.lockedLots.contains(lot.id) && lot.quantity > 0
+                && !(net < lot.basisPerShare && recent.contains { $0 != lot.id })
         }
     }
 }

@@ -41,6 +41,12 @@ public struct ReturnPanel: Sendable, Equatable {
             kept: kept.map { assets[$0] }, dates: dates, returns: returns.selecting(columns: kept), missing: missing)
     }
 
+    /// The same assets and dates with other returns, such as a factor model's.
+    /// - Throws: as `init`.
+    func replacing(returns: Matrix) throws(Problem) -> ReturnPanel {
+        try ReturnPanel(assets: assets, dates: dates, returns: returns, missing: missing)
+    }
+
     private init(kept: [String], dates: [CalendarDate], returns: Matrix, missing: OptimizeResponse.MissingReport) {
         assets = kept
         self.dates = dates

@@ -121,7 +121,9 @@ struct MeanRiskSolve {
             solved = hasOrder ? try ordered(model) : try composite(model)
         } catch {
             // Curvature is lost where there is no risk: what is best there is a linear question.
-            guard error.isOfRounding, let found = try riskless(model) else { throw error }
+            guard error.isOfRounding else { throw error }
+            if let found = try riskless(model) { return found }
+            guard let found = try unranked(model) else { throw error }
             return found
         }
         // A risk close to nothing may be nothing: then the portfolio without any is the answer, not one a little beside it.
@@ -134,6 +136,25 @@ struct MeanRiskSolve {
         // What beats the rate at a risk of nothing, or less, has no largest ratio.
         if request.objective == .sharpe, !(solved.solution.risk > 0) { throw MeanVariance.unlimitedRatio }
         return solved
+    }
+
+    /// The answer of ordered averages by formulations without ranks, which ties of all scenarios do not trouble; nil where there are none, or
+    /// where rounding stops these too.
+    private func unranked(_ model: MeanRisk) throws(Problem) -> Solved? {
+        guard hasOrder, given == nil,
+            !measures.contains(where: { type(of: $0).code == .gmd })
+                || GiniMeanDifference.canBeWeighted(periods: panel.observations, assets: panel.assets.count)
+        else { return nil }
+        var plain = model
+        let even = [Double](repeating: 1 / Double(panel.observations), count: panel.observations)
+        plain.model = ScenarioModel(panel: panel, mean: moments.mean, probabilities: even)
+        plain.measure = plain.model.weighted(model.measure, parameters)
+        do throws(Problem) {
+            return try composite(plain)
+        } catch {
+            guard error.isOfRounding else { throw error }
+            return nil
+        }
     }
 
     /// Whether an ordered average is in the objective or a limit; under probabilities none goes by rank.

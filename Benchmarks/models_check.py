@@ -2,87 +2,28 @@
 
     python models_check.py path/to/SolverBench [--problems 100] [--seed 1] [section ...]
 
-Sections: estimators, hierarchical, parity, relaxed, ordered. Prints every difference beyond the tolerance of its section (1e-8 relative for closed
+Sections: estimators, hierarchical, parity, relaxed, ordered, black_litterman, factors, factor_views, entropy, opinions, worst, nested, backtests,
+metrics, naive, four, edges. Prints every difference beyond the tolerance of its section (1e-8 relative for closed
 forms; for optimised ones how much worse the answer is by the peer's own risk functions), and ends with 1 if there is one.
 """
 import argparse
-import contextlib
-import io
-import pathlib
 import sys
 import tempfile
-import warnings
 
 import numpy as np
 import pandas as pd
 import riskfolio as rp
 from riskfolio.src import ParamsEstimation as estimation
-from riskfolio.src import RiskFunctions as risks
 
+import models_check_edges
+import models_check_views as views
+from models_check_base import RISK, Check, quiet, relative
 from solver_bench import SolverBench
 
 MEASURES = ["vol", "MV", "KT", "MAD", "GMD", "MSV", "SKT", "FLPM", "SLPM", "VaR", "CVaR", "TG", "EVaR", "WR", "VRG", "CVRG", "TGRG", "RG", "MDD", "ADD",
             "DaR", "CDaR", "EDaR", "UCI", "MDD_Rel", "ADD_Rel", "DaR_Rel", "CDaR_Rel", "EDaR_Rel", "UCI_Rel", "equal"]
 CODEPENDENCES = ["pearson", "spearman", "kendall", "abs_pearson", "abs_spearman", "abs_kendall", "distance", "mutual_info", "tail", "gerber1", "gerber2"]
 LINKAGES = ["single", "complete", "average", "weighted", "centroid", "median", "ward", "DBHT"]
-
-
-def universe(random):
-    """Returns with factors, fat tails and clusters; n and T at random."""
-    n, count = int(random.integers(6, 26)), int(random.integers(120, 500))
-    factors = random.standard_t(4, (count, 4)) * 0.009
-    loadings = np.vstack([random.uniform(0.4, 1.3, n), random.normal(0, 0.7, (3, n)) * random.integers(0, 2, (3, n))])
-    returns = 0.0005 + factors @ loadings + random.standard_t(5, (count, n)) * random.uniform(0.008, 0.02, n)
-    return np.clip(returns, -0.5, None)
-
-
-@contextlib.contextmanager
-def quiet():
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
-
-
-class Check:
-    def __init__(self, bench, folder, random):
-        self.bench, self.folder, self.random = bench, pathlib.Path(folder), random
-        self.number, self.worst, self.count, self.faults = 0, 0.0, 0, 0
-
-    def panel(self):
-        self.number += 1
-        returns = universe(self.random)
-        path = self.folder / f"panel{self.number}.f64"
-        returns.astype("<f8").tofile(path)
-        return returns, path, pd.DataFrame(
-            returns, columns=[f"S{i:04d}" for i in range(returns.shape[1])], index=pd.bdate_range("2020-01-01", periods=len(returns)))
-
-    def compare(self, label, difference, tolerance):
-        self.count += 1
-        self.worst = max(self.worst, difference) if difference == difference else float("inf")
-        if not difference <= tolerance:
-            self.faults += 1
-            print(f"  {label}: {difference:.2e}", flush=True)
-
-    def answer(self, label, path, returns, request):
-        """Ours; None, and a fault, where it was refused."""
-        answer = self.bench.optimize(path, returns, request)
-        if "problem" not in answer and "error" not in answer:
-            return answer
-        self.refuse(label, answer)
-        return None
-
-    def refuse(self, label, answer):
-        problem = answer.get("problem") or answer.get("error")
-        self.faults += 1
-        print(f"  {label}: {problem.get('code') if isinstance(problem, dict) else problem} {problem.get('detail', '') if isinstance(problem, dict) else ''}", flush=True)
-
-    def choice(self, values):
-        return values[int(self.random.integers(0, len(values)))]
-
-
-def relative(ours, theirs):
-    ours, theirs = np.asarray(ours), np.asarray(theirs)
-    return float(np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-300))
 
 
 def estimators(check, problems):
@@ -173,14 +114,6 @@ def hierarchical(check, problems):
         # EVaR's and the others' own risks come from a solver of the peer.
         tolerance = 1e-5 if rm.startswith(("EVaR", "EDaR", "RL", "TG")) else 1e-8
         check.compare(label, float(np.abs(np.array(answer["weights"]) - theirs).max()), tolerance)
-
-
-RISK = {
-    "MV": lambda x: x.std(ddof=1), "MAD": risks.MAD, "MSV": risks.SemiDeviation, "FLPM": lambda x: risks.LPM(x, 0, 1), "SLPM": lambda x: risks.LPM(x, 0, 2),
-    "CVaR": lambda x: risks.CVaR_Hist(x, 0.05), "MDD": risks.MDD_Abs, "ADD": risks.ADD_Abs, "CDaR": lambda x: risks.CDaR_Abs(x, 0.05),
-    "UCI": risks.UCI_Abs, "EVaR": lambda x: risks.EVaR_Hist(x, 0.05)[0], "WR": risks.WR, "GMD": risks.GMD, "RG": risks.RG,
-    "CVRG": lambda x: risks.CVRG(x, 0.05), "TG": lambda x: risks.TG(x, 0.05), "KT": risks.Kurtosis, "SKT": risks.SemiKurtosis,
-}
 
 
 def parity(check, problems):
@@ -286,7 +219,11 @@ def main():
     parser.add_argument("--problems", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args()
-    known = {"estimators": estimators, "hierarchical": hierarchical, "parity": parity, "relaxed": relaxed, "ordered": ordered}
+    known = {
+        "estimators": estimators, "hierarchical": hierarchical, "parity": parity, "relaxed": relaxed, "ordered": ordered,
+        "black_litterman": views.black_litterman, "factors": views.factors, "factor_views": views.factor_views, "entropy": views.entropy,
+        "opinions": views.opinions, "worst": views.worst, "nested": views.nested, "backtests": views.backtests, "metrics": views.metrics,
+        "naive": views.naive, "four": views.moments_of_four, "edges": models_check_edges.edges}
     faults = 0
     bench = SolverBench(wanted.bench, threads=1)
     with tempfile.TemporaryDirectory() as folder:
@@ -299,4 +236,5 @@ def main():
     sys.exit(1 if faults else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

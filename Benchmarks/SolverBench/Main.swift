@@ -51,8 +51,12 @@ struct SolverBench {
         case "moments":
             let panel = try panels.read(order["panel"]?.stringValue ?? "", observations: rows, assets: columns)
             return try MomentsMeasurement.measure(order["request"] ?? .object(JSONObject()), panel)
+        case "metrics":
+            let panel = try panels.read(order["panel"]?.stringValue ?? "", observations: rows, assets: columns)
+            return try MetricsMeasurement.measure(order["request"] ?? .object(JSONObject()), panel)
         default:
-            throw Problem(JSONPointer(["do"]), .unknownValue, "Known: optimize, backtest, covariance, moments, floor.")
+            throw Problem(
+                JSONPointer(["do"]), .unknownValue, "Known: optimize, backtest, covariance, moments, metrics, floor.")
         }
     }
 }

@@ -72,18 +72,20 @@ public enum PortfolioOptimization {
         if let problem = moments.unsupported(request).flatMap({ Problem(violations: [$0]) }) { throw problem }
         let parameters = RiskParameters(request, riskFreeRate: rate)
         let exposures = try FactorExposure.all(request, panel: panel)
+        let scenarios = try moments.scenarioPanel(panel)
         let constraints = try ConstraintSet(
             request: request, mean: moments.mean, periodsPerYear: periods, panel: panel, parameters: parameters,
-            covariance: own?.covariance, exposures: exposures)
+            covariance: own?.covariance, exposures: exposures, scenarios: scenarios,
+            probabilities: moments.scenarioWeights)
         let allocation = ModelDispatch(
             request: request, panel: panel, moments: moments, own: own, constraints: constraints,
             exposures: exposures, parameters: parameters,
             periodsPerYear: periods, deadline: deadline, scope: scope)
         if let result = try allocation.run() { return result }
         var problem = MeanRiskSolve(
-            request: request, panel: panel, moments: moments, isSample: own == nil,
+            request: request, panel: scenarios ?? panel, moments: moments, isSample: own == nil,
             constraints: constraints, exposures: exposures, parameters: parameters, riskFreeRate: rate,
-            deadline: deadline)
+            deadline: deadline, observed: scenarios == nil ? nil : panel)
         var ofModel: [PortfolioWarning] = []
         if request.model == .orderedWeightedAverage {
             let (coefficients, warnings) = try OrderedCoefficients(request: request, count: panel.observations).make()

@@ -49,6 +49,46 @@ struct PeerDefectTests {
         for (one, other) in zip(found.weights, expected.weights) { #expect(abs(one - other) <= 1e-5) }
     }
 
+    /// Riskfolio-Lib returns a corner portfolio, silently.
+    @Test("6: a network in the worst case is refused by its name")
+    func networkOfWorstCase() throws {
+        let panel = try randomPanel(assets: 5, observations: 60, seed: 91)
+        let body: JSONValue = [
+            "assets": JSONValue(panel.assets), "model": "WorstCase", "objective": "MinRisk",
+            "uncertainty": ["covariance": ["set": "none"]],
+            "constraints": ["network": ["graph": "MST", "max": 1]],
+        ]
+        let request = try OptimizeRequest(json: body)
+        let problem = try #require(caught { try PortfolioOptimization.run(request, panel: panel) })
+        #expect(problem.errors.first?.pointer.description == "#/constraints/network")
+    }
+
+    /// Riskfolio-Lib reads the integer matrices of ordered averages in another shape than everywhere else.
+    @Test("11: rules on which assets are held are the same for an ordered average and for its measure")
+    func ordered() throws {
+        let panel = try randomPanel(assets: 6, observations: 60, seed: 92)
+        func solve(_ model: String, _ more: [(String, JSONValue)]) throws -> OptimizationResult {
+            var body = JSONObject([
+                ("assets", JSONValue(panel.assets)), ("model", .string(model)), ("objective", "MinRisk"),
+                (
+                    "constraints",
+                    [
+                        "cardinality": ["max": 3], "groups": ["G": JSONValue(Array(panel.assets[..<3]))],
+                        "mutually_exclusive": [JSONValue([panel.assets[4], "G"])],
+                    ]
+                ),
+            ])
+            for (name, value) in more { body[name] = value }
+            let request = try OptimizeRequest(json: .object(body))
+            return try solved(request, panel)
+        }
+        let average = try solve("OWA", [("owa_weights", ["method": "gmd"])])
+        let measure = try solve("Classic", [("risk_measure", "GMD")])
+        #expect(abs(average.solution.risk - measure.solution.risk) <= 1e-8 * measure.solution.risk)
+        #expect(average.weights.filter { $0 != 0 }.count <= 3)
+        #expect(average.weights[4] == 0 || average.weights[..<3].allSatisfy { $0 == 0 })
+    }
+
     /// Riskfolio-Lib's bounds of single assets are off a thousandfold beside limits of shares and shorts: a weight of 0.69 under 0.4.
     @Test("7: bounds of single assets hold beside limits of shares and shorts")
     func shares() throws {

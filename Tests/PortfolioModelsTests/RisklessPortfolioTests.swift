@@ -55,6 +55,43 @@ struct RisklessPortfolioTests {
         }
     }
 
+    @Test(
+        "opposed assets under Utility: the next unit of return is not worth its risk",
+        arguments: deviations.filter { $0 != .evarRange } + [.slpm, .flpm, .ulcerIndex])
+    func opposedUtility(measure: RiskMeasureCode) throws {
+        let panel = try madePanel([Self.wave, Self.wave.map { 0.001 - $0 }])
+        // A variance next to nothing costs nothing; measures of the first degree do.
+        let found = try solve(panel, measure, .utility) { $0.riskAversion = 2 }
+        let x = panel.portfolioReturns(found.weights)
+        let value = try #require(RiskMeasures.measure(measure, RiskParameters(alpha: 0.05))).value(of: x)
+        let mean = x.reduce(0, +) / Double(x.count)
+        for share in stride(from: 0.0, through: 1, by: 0.01) {
+            let y = panel.portfolioReturns([share, 1 - share])
+            let risk = try #require(RiskMeasures.measure(measure, RiskParameters(alpha: 0.05))).value(of: y)
+            let square: (Double) -> Double = { measure == .mv ? $0 * $0 : $0 }
+            let other = y.reduce(0, +) / Double(y.count) - 2 * square(risk)
+            #expect(mean - 2 * square(value) >= other - 1e-10, "\(share)")
+        }
+    }
+
+    @Test(
+        "series that are all ties: the tail's average of a hedged portfolio",
+        arguments: [ObjectiveName.minimumRisk, .utility])
+    func ties(objective: ObjectiveName) throws {
+        let panel = try madePanel([Self.wave, Self.wave.map { 0.001 - $0 }])
+        let found = try solve(panel, .tailGini, objective) { $0.riskAversion = 2 }
+        #expect(abs(found.solution.risk + 0.0005) <= 1e-9)
+    }
+
+    @Test(
+        "fewer periods than assets: Utility is proven",
+        arguments: [RiskMeasureCode.tailGini, .tailGiniRange, .ulcerIndex])
+    func fewPeriods(measure: RiskMeasureCode) throws {
+        let panel = try randomPanel(assets: 30, observations: 12, seed: 90)
+        let found = try solve(panel, measure, .utility) { $0.riskAversion = 2 }
+        #expect(found.solution.dualityGap <= Verification.fullProof)
+    }
+
     @Test("an asset that never falls, between bounds and groups of the others")
     func bounded() throws {
         let panel = try madePanel([Self.wave.map { abs($0) + 0.0001 }, Self.wave, Self.other])

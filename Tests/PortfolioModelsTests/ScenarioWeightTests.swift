@@ -8,6 +8,7 @@ struct ScenarioWeightTests {
     /// Measures of the distribution alone: those with a divisor T - 1 or an order in time know how many periods there were.
     static let measures: [RiskMeasureCode] = [
         .mad, .kt, .skt, .flpm, .cvar, .evar, .worstRealisation, .range, .cvarRange, .evarRange,
+        .tailGini, .tailGiniRange,
     ]
 
     @Test("whole weights equal repeated periods", arguments: measures)

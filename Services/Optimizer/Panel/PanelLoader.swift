@@ -54,7 +54,8 @@ enum PanelLoader {
         let aligned = AlignedPrices(series)
         guard !aligned.dates.isEmpty else { throw noCommonDays(series, places) }
         guard aligned.dates.count > fewestReturns else { throw tooShort(aligned, series, places) }
-        let whole = try ReturnPanel.fromAligned(aligned)
+        let keepsGaps = request.covarianceEstimator.method == .pairwise
+        let whole = try ReturnPanel.fromAligned(aligned, gapped: keepsGaps ? GappedReturns(series) : nil)
         let columns = Dictionary(zip(whole.assets, whole.assets.indices), uniquingKeysWith: { first, _ in first })
         return LoadedPanel(
             panel: more.isEmpty ? whole : whole.restricted(to: Array(request.assets.indices)),
@@ -155,7 +156,7 @@ enum PanelLoader {
 
 extension ReturnPanel {
     /// Simple returns between neighbouring rows of aligned prices.
-    static func fromAligned(_ aligned: AlignedPrices) throws(Problem) -> ReturnPanel {
+    static func fromAligned(_ aligned: AlignedPrices, gapped: GappedReturns? = nil) throws(Problem) -> ReturnPanel {
         let prices = aligned.prices
         var returns = Matrix(rows: max(0, prices.rows - 1), columns: prices.columns)
         for column in 0..<prices.columns {
@@ -165,6 +166,23 @@ extension ReturnPanel {
             policy: .drop, droppedDates: aligned.gaps.dropped,
             missingByAsset: aligned.gaps.byAsset.map { (asset: $0.asset, count: $0.days) })
         return try ReturnPanel(
-            assets: aligned.assets, dates: Array(aligned.dates.dropFirst()), returns: returns, missing: missing)
+            assets: aligned.assets, dates: Array(aligned.dates.dropFirst()), returns: returns, missing: missing,
+            gapped: gapped)
+    }
+}
+
+extension GappedReturns {
+    /// Of stored prices over their whole histories, on the days on which an asset that rules has a price: see `AlignedPrices`.
+    init(_ series: [PriceSeries]) {
+        let mixed = series.contains { $0.isContinuous } && series.contains { !$0.isContinuous }
+        let rulers = mixed ? series.filter { !$0.isContinuous } : series
+        let days = Set(rulers.flatMap { $0.days }).sorted()
+        let dated = days.compactMap { day in CalendarDate(daysSinceEpoch: day).map { (day: day, date: $0) } }
+        let prices = series.map { one -> [Double?] in
+            let shift = mixed && one.isContinuous ? 1 : 0
+            let known = Dictionary(zip(one.days, one.prices), uniquingKeysWith: { first, _ in first })
+            return dated.map { known[$0.day - shift] }
+        }
+        self.init(dates: dated.map { $0.date }, prices: prices)
     }
 }

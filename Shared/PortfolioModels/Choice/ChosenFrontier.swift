@@ -68,13 +68,14 @@ struct ChosenFrontier {
             request.constraints.maxRisk.append(.init(measure: request.riskMeasure, level: min(level, own)))
         }
         let set = try ConstraintSet(
-            request: request, mean: whole.moments.mean, periodsPerYear: periodsPerYear, panel: whole.panel,
+            request: request, mean: whole.moments.mean, periodsPerYear: periodsPerYear,
+            panel: whole.observed ?? whole.panel,
             parameters: whole.parameters, covariance: whole.isSample ? nil : whole.moments.covariance,
-            exposures: whole.exposures)
+            exposures: whole.exposures, scenarios: whole.panel, probabilities: whole.moments.scenarioWeights)
         let found = try MeanRiskSolve(
             request: request, panel: whole.panel, moments: whole.moments, isSample: whole.isSample, constraints: set,
             exposures: whole.exposures, parameters: whole.parameters, riskFreeRate: whole.riskFreeRate,
-            deadline: whole.deadline, given: whole.given
+            deadline: whole.deadline, given: whole.given, observed: whole.observed
         ).run()
         return EfficientFrontier.Point(
             weights: found.weights, expectedReturn: found.solution.expectedReturn, risk: found.solution.risk)

@@ -7,7 +7,7 @@ extension MeanRiskSolve {
     /// The best portfolio under the rules, with the bound of the search as its gap.
     /// - Throws: `OPT-101` where no portfolio keeps them, and as `MeanRisk.solve`.
     func chosen(_ model: MeanRisk) throws(Problem) -> Solved {
-        let rules = try HoldingRules(request.constraints, panel: panel)
+        let rules = try HoldingRules(request.constraints, panel: observed ?? panel)
         let root = HoldingBox(lower: constraints.lower, upper: constraints.upper)
         // Explains itself where even the constraints without the rules have no portfolio.
         _ = try node(root, model, HoldingRules(), isRoot: true)

@@ -37,12 +37,15 @@ struct ConstraintSet: Sendable {
     /// - Parameters:
     ///   - mean: mean returns per period, for `min_return`.
     ///   - periodsPerYear: turns annual levels into ones per period.
-    ///   - panel: the returns that limits of risk are about.
+    ///   - panel: the returns of the assets.
+    ///   - scenarios: the returns that limits of risk are about, where they are not the assets' own.
+    ///   - probabilities: of the periods, where they are not equally likely.
     ///   - parameters: of the risk measures.
     ///   - exposures: the loadings behind `factor_exposure`.
     init(
         request: OptimizeRequest, mean: [Double], periodsPerYear: Double, panel: ReturnPanel? = nil,
-        parameters: RiskParameters = RiskParameters(), covariance: Matrix? = nil, exposures: [FactorExposure] = []
+        parameters: RiskParameters = RiskParameters(), covariance: Matrix? = nil, exposures: [FactorExposure] = [],
+        scenarios: ReturnPanel? = nil, probabilities: [Double]? = nil
     ) throws(Problem) {
         assets = request.assets
         let wanted = request.constraints
@@ -52,8 +55,8 @@ struct ConstraintSet: Sendable {
         (constraints, warnings) = builder.build()
         if let panel {
             constraints += try ConvexLimits(
-                request: wanted, panel: panel, parameters: parameters, covariance: covariance,
-                periodsPerYear: periodsPerYear
+                request: wanted, panel: scenarios ?? panel, parameters: parameters, covariance: covariance,
+                periodsPerYear: periodsPerYear, probabilities: probabilities
             ).named()
             constraints += try CentralityLimits(request: wanted, panel: panel).named()
         }

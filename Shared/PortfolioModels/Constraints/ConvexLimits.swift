@@ -9,6 +9,8 @@ struct ConvexLimits {
     /// Of the model, where it is not the sample's; for limits of MV.
     var covariance: Matrix?
     let periodsPerYear: Double
+    /// Of the periods, where they are not equally likely.
+    var probabilities: [Double]?
 
     /// - Throws: `REQ-104` where a benchmark does not fit the panel.
     func named() throws(Problem) -> [NamedConstraint] {
@@ -52,6 +54,7 @@ struct ConvexLimits {
     private func risks() -> [NamedConstraint] {
         request.maxRisk.compactMap { wanted in
             guard let measure = RiskMeasures.measure(wanted.measure, parameters) else { return nil }
+            let weighted = probabilities.flatMap { WeightedRisk(wanted.measure, parameters, probabilities: $0) }
             // Annual levels are those of deviations; measures of degree two go with the number of periods itself.
             let periods = type(of: measure).degree == 2 ? periodsPerYear : periodsPerYear.squareRoot()
             let factor = request.isAnnual ? 1 / periods : 1
@@ -59,7 +62,10 @@ struct ConvexLimits {
             let limit = ConvexLimit(
                 function: .risk(wanted.measure), most: wanted.level * factor, perLevel: factor
             ) { weights in
-                guard let covariance else { return measure.value(of: panel.portfolioReturns(weights)) }
+                guard let covariance else {
+                    let x = panel.portfolioReturns(weights)
+                    return weighted?.value(of: x) ?? measure.value(of: x)
+                }
                 return max(Vector.dot(weights, covariance.symmetricMultiplied(by: weights)), 0).squareRoot()
             }
             return NamedConstraint(

@@ -371,7 +371,8 @@ struct MeanRiskProgram {
             addDistance(matrix, risk.weights.map { _ in 0 }, most: limit.most / unit, limit, index, unit)
             return
         }
-        guard let measure = RiskMeasures.measure(code, parameters) as? any ConvexRiskMeasure else { return }
+        guard let plain = RiskMeasures.measure(code, parameters) as? any ConvexRiskMeasure else { return }
+        let measure = risk.model.weighted(plain, parameters)
         let isSquare = type(of: measure).degree == 2
         let size = isSquare ? unit * unit : unit
         let formulation = measure.formulate(in: &risk)

@@ -33,6 +33,8 @@ struct RiskFormulation: Sendable {
             case centred(sign: Double)
             /// The tail of drawdowns; the part's series are derivatives by the returns.
             case drawdowns
+            /// argument = differences of pairs of returns
+            case pairs(PeriodPairs)
         }
 
         var part: CompositeProgram.Part
@@ -94,6 +96,9 @@ struct RiskEvidence: Sendable {
                 let q = piece.envelope.project(dual)
                 let total = q.reduce(0, +)
                 for t in q.indices { series[t] += sign * (q[t] - model.probabilities[t] * total) }
+            case .pairs(let pairs):
+                let spread = pairs.spread(piece.envelope.project(dual), over: series.count)
+                for t in series.indices { series[t] += spread[t] }
             case .drawdowns:
                 // Prices of the rows "drawdown at least the one before less the return": q >= 0, and (B'q)+ in the tail's set.
                 let prices = dual.map { max(-$0, 0) }

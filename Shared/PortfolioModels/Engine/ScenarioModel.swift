@@ -7,6 +7,8 @@ struct ScenarioModel: Sendable {
     let panel: ReturnPanel
     /// T probabilities, adding up to one.
     let probabilities: [Double]
+    /// Whether somebody gave the probabilities: measures are then those of `WeightedRisk`.
+    let isWeighted: Bool
     /// One unit of the solver as a return.
     let unit: Double
     /// T x N, in units.
@@ -15,6 +17,14 @@ struct ScenarioModel: Sendable {
     let centred: Matrix
     /// In units.
     let mean: [Double]
+
+    /// A measure as it is under the model's probabilities.
+    func weighted(_ measure: any ConvexRiskMeasure, _ parameters: RiskParameters) -> any ConvexRiskMeasure {
+        guard isWeighted,
+            let risk = WeightedRisk(type(of: measure).code, parameters, probabilities: probabilities)
+        else { return measure }
+        return measure.weighted(risk)
+    }
 
     var count: Int { returns.rows }
     var assets: Int { returns.columns }
@@ -36,6 +46,7 @@ struct ScenarioModel: Sendable {
         let unit = max(typical, 1e-9 * largest) > 0 ? max(typical, 1e-9 * largest) : 1
         self.panel = panel
         self.probabilities = weights
+        isWeighted = probabilities != nil
         self.unit = unit
         returns = panel.returns.scaled(by: 1 / unit)
         centred = middle.scaled(by: 1 / unit)
@@ -51,6 +62,7 @@ struct ScenarioModel: Sendable {
     private init(_ whole: ScenarioModel, scenarios kept: [Int]) {
         panel = whole.panel
         probabilities = kept.map { whole.probabilities[$0] }
+        isWeighted = whole.isWeighted
         unit = whole.unit
         returns = whole.returns.selecting(rows: kept)
         centred = whole.centred.selecting(rows: kept)
@@ -60,6 +72,7 @@ struct ScenarioModel: Sendable {
     private init(_ whole: ScenarioModel, _ kept: [Int]) {
         panel = whole.panel.restricted(to: kept)
         probabilities = whole.probabilities
+        isWeighted = whole.isWeighted
         unit = whole.unit
         returns = whole.returns.selecting(columns: kept)
         centred = whole.centred.selecting(columns: kept)

@@ -24,6 +24,13 @@ public struct Moments: Sendable, Equatable {
     /// The covariance of two assets, by their places.
     public func covariance(_ i: Int, _ j: Int) -> Double { covariance[i, j] }
 
+    /// The panel with the model's scenarios in place of its returns; nil where the model has none of its own.
+    /// - Throws: `DAT-004` where a scenario is not finite.
+    func scenarioPanel(_ panel: ReturnPanel) throws(Problem) -> ReturnPanel? {
+        guard let scenarios else { return nil }
+        return try panel.replacing(returns: scenarios)
+    }
+
     /// Whether mean and covariance are those of so many assets.
     public func fits(_ count: Int) -> Bool {
         mean.count == count && covariance.rows == count && covariance.columns == count
@@ -41,28 +48,38 @@ public struct Moments: Sendable, Equatable {
         return zip(weights, slope).map { risk > 0 ? $0 * $1 / risk : 0 }
     }
 
-    /// What the engine cannot weigh: scenarios of a model, the measures that have no weighted form, and limits of risk.
+    /// What the engine cannot weigh: ordered averages by rank, extremes where periods are impossible, and mean differences of more pairs than
+    /// memory has room for.
     func unsupported(_ request: OptimizeRequest) -> Violation? {
-        let measures = [request.riskMeasure].filter { $0 != .mv }
-        let limits = request.constraints.maxRisk.map { $0.measure }.filter { $0 != .mv }
-        func refusal(_ place: [String], _ what: String) -> Violation {
-            Violation(JSONPointer(place), .other("not_supported_yet"), "\(what) is not supported yet; MV is.")
-        }
-        if scenarios != nil, !measures.isEmpty || !limits.isEmpty || request.kelly == .exact {
-            return refusal(["factors", "scenarios"], "A measure of the model's scenarios")
-        }
         guard let scenarioWeights else { return nil }
-        if let limit = limits.first {
+        func refusal(_ place: [String], _ why: String) -> Violation {
+            Violation(JSONPointer(place), .contradiction, why)
+        }
+        if request.model == .orderedWeightedAverage {
             return refusal(
-                ["constraints", "max_risk", limit.rawValue], "A limit of \(limit.rawValue) under probabilities")
+                ["scenario_weights"],
+                "An ordered average weighs periods by their rank, not by probabilities of their own.")
         }
         // Formulations by the largest loss and by entropy look at every period, impossible ones included.
         let extremes: Set<RiskMeasureCode> = [
-            .worstRealisation, .range, .maximumDrawdown, .evar, .evarRange, .edar,
+            .worstRealisation, .range, .maximumDrawdown, .evar, .evarRange, .edar, .rlvar, .rlvarRange, .rldar,
         ]
-        let isImpossible = extremes.contains(request.riskMeasure) && scenarioWeights.contains(0)
-        for measure in measures where !WeightedRisk.codes.contains(measure) || isImpossible {
-            return refusal(["risk_measure"], "\(measure.rawValue) under these probabilities")
+        let isImpossible = scenarioWeights.contains(0)
+        let named: [(measure: RiskMeasureCode, place: [String])] =
+            [(request.riskMeasure, ["risk_measure"])]
+            + request.constraints.maxRisk.map { ($0.measure, ["constraints", "max_risk", $0.measure.rawValue]) }
+        for (measure, place) in named where measure != .mv {
+            if isImpossible, extremes.contains(measure) {
+                return refusal(place, "\(measure.rawValue) needs a probability above zero of every period.")
+            }
+            if measure == .gmd,
+                !GiniMeanDifference.canBeWeighted(periods: scenarioWeights.count, assets: mean.count)
+            {
+                return Violation(
+                    JSONPointer(place), .outOfRange,
+                    "GMD under probabilities takes the differences of all pairs of periods: \(scenarioWeights.count) periods of \(mean.count) assets have too many."
+                )
+            }
         }
         return nil
     }

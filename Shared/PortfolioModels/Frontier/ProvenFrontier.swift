@@ -31,7 +31,7 @@ struct ProvenFrontier: FrontierModel {
             request: Self.request(whole.request, objective), panel: whole.panel, moments: whole.moments,
             isSample: whole.isSample, constraints: model.constraints, exposures: whole.exposures,
             parameters: whole.parameters, riskFreeRate: whole.riskFreeRate, deadline: whole.deadline,
-            given: whole.given)
+            given: whole.given, observed: whole.observed)
         var best: (solution: MeanRisk.Solution, error: Double)?
         var failure: Problem?
         var attempt = model

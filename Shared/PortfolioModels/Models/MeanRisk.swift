@@ -13,7 +13,7 @@ import WireFormat
 /// The return is the mean, or the growth of Kelly, less the costs of trading.
 struct MeanRisk: Sendable {
     var model: ScenarioModel
-    let measure: any ConvexRiskMeasure
+    var measure: any ConvexRiskMeasure
     /// Of the objective and of limits of MV; N x N per period.
     let covariance: Matrix
     var constraints: ConstraintSet

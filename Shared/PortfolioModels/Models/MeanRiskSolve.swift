@@ -5,6 +5,7 @@ import WireFormat
 /// One mean-risk problem from the request to the answer's `solution`: the quadratic program where it suffices, else the composite one.
 struct MeanRiskSolve {
     let request: OptimizeRequest
+    /// The scenarios.
     let panel: ReturnPanel
     let moments: Moments
     /// Whether the moments are those of the plain sample, which the panel has to more digits.
@@ -16,6 +17,8 @@ struct MeanRiskSolve {
     let deadline: SolverDeadline
     /// The measure of a request that names none of the registry's.
     var given: (any ConvexRiskMeasure)?
+    /// The assets' own returns, where the scenarios are a model's: what networks and clusters are made of.
+    var observed: ReturnPanel?
 
     /// The parts of an answer that follow from the weights.
     struct Solved {
@@ -63,13 +66,9 @@ struct MeanRiskSolve {
                 JSONPointer(["risk_measure"]), .other("not_optimisable"),
                 "\(request.riskMeasure.rawValue) is not convex: it is evaluated, not optimised.")
         }
-        let weighted = moments.scenarioWeights.flatMap {
-            WeightedRisk(request.riskMeasure, parameters, probabilities: $0)
-        }
-        let measure = weighted.map { plain.weighted($0) } ?? plain
+        let scenarios = ScenarioModel(panel: panel, mean: moments.mean, probabilities: moments.scenarioWeights)
         let model = MeanRisk(
-            model: ScenarioModel(panel: panel, mean: moments.mean, probabilities: moments.scenarioWeights),
-            measure: measure,
+            model: scenarios, measure: scenarios.weighted(plain, parameters),
             covariance: moments.covariance, constraints: constraints, parameters: parameters, reward: reward,
             deadline: deadline)
         guard !request.constraints.riskContribution.isEmpty else { return try unshared(model) }
@@ -122,7 +121,9 @@ struct MeanRiskSolve {
             solved = hasOrder ? try ordered(model) : try composite(model)
         } catch {
             // Curvature is lost where there is no risk: what is best there is a linear question.
-            guard error.isOfRounding, let found = try riskless(model) else { throw error }
+            guard error.isOfRounding else { throw error }
+            if let found = try riskless(model) { return found }
+            guard let found = try unranked(model) else { throw error }
             return found
         }
         // A risk close to nothing may be nothing: then the portfolio without any is the answer, not one a little beside it.
@@ -137,8 +138,27 @@ struct MeanRiskSolve {
         return solved
     }
 
-    /// Whether an ordered average is in the objective or a limit.
-    var hasOrder: Bool { measures.contains { type(of: $0).needsOrdering } }
+    /// The answer of ordered averages by formulations without ranks, which ties of all scenarios do not trouble; nil where there are none, or
+    /// where rounding stops these too.
+    private func unranked(_ model: MeanRisk) throws(Problem) -> Solved? {
+        guard hasOrder, given == nil,
+            !measures.contains(where: { type(of: $0).code == .gmd })
+                || GiniMeanDifference.canBeWeighted(periods: panel.observations, assets: panel.assets.count)
+        else { return nil }
+        var plain = model
+        let even = [Double](repeating: 1 / Double(panel.observations), count: panel.observations)
+        plain.model = ScenarioModel(panel: panel, mean: moments.mean, probabilities: even)
+        plain.measure = plain.model.weighted(model.measure, parameters)
+        do throws(Problem) {
+            return try composite(plain)
+        } catch {
+            guard error.isOfRounding else { throw error }
+            return nil
+        }
+    }
+
+    /// Whether an ordered average is in the objective or a limit; under probabilities none goes by rank.
+    var hasOrder: Bool { moments.scenarioWeights == nil && measures.contains { type(of: $0).needsOrdering } }
 
     /// The measures of the objective and of limits.
     private var measures: [any ConvexRiskMeasure] {
@@ -357,7 +377,8 @@ struct MeanRiskSolve {
                 prices: prices, weights: found.weights, gradient: limits.reduced(point.direction, prices),
                 set: constraints)
             let bound = OptimalityBound(
-                request, panel: panel, moments: isSample ? nil : moments, weights: found.weights, point: point,
+                request, panel: observed ?? panel, moments: isSample ? nil : moments, weights: found.weights,
+                point: point,
                 prices: named(binding.prices, constraints), limits: limits,
                 periodsPerYear: PortfolioOptimization.periodsPerYear(request, panel),
                 exposures: exposures, box: box, cuts: cuts)

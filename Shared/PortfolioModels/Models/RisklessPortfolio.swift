@@ -153,17 +153,60 @@ extension MeanRiskSolve {
             let whole = model.constraints.constraints.map { $0.name == "budget" ? mean / max(abs($0.level), 1e-12) : 0 }
             if let solved = try proven(weights, nil, model, prices: whole) { return solved }
             // What the next unit of risk earns over the riskless return: less than it costs, and the corner is the best.
-            guard
-                let ratio = try? model.solve(.sharpe, riskFreeRate: mean, riskAversion: 1),
-                let slope = SolutionEvidence(ratio, model.constraints).objective
-            else { return nil }
-            let risk = model.measure.value(of: panel.portfolioReturns(ratio.weights))
-            let price = (Vector.dot(moments.mean, ratio.weights) - mean) / risk
-            guard risk > 0, price <= request.riskAversion * (1 + 1e-9), request.riskAversion > 0 else { return nil }
-            var scaled = slope
-            let share = min(price / request.riskAversion, 1)
-            scaled.duals = slope.duals.map { $0.map { share * $0 } }
-            return try proven(weights, scaled, model, prices: ratio.prices.map { $0 * risk })
+            if let ratio = try rounded({ () throws(Problem) in
+                try model.solve(.sharpe, riskFreeRate: mean, riskAversion: 1)
+            }) {
+                let risk = model.measure.value(of: panel.portfolioReturns(ratio.weights))
+                if let solved = try cornered(weights, at: ratio, model, prices: ratio.prices.map { $0 * risk }) {
+                    return solved
+                }
+            }
+            // Along an edge from the corner all portfolios have the same ratio, and the scale of the best one has no end: one of
+            // them is the least risk of a return a little above the riskless one.
+            let most = try plain(model).maximumReturn().weights
+            let excess = Vector.dot(moments.mean, most) - mean
+            guard excess > 0 else { return nil }
+            for share in [0.5, 0.1, 0.01, 1e-3, 1e-4] {
+                guard
+                    let edge = try rounded({ () throws(Problem) in
+                        try model.minimumRisk(atLeast: mean + share * excess)
+                    }), edge.price > 0
+                else { continue }
+                // A price for the risk, of rows whose unit is the objective's: the level's own is the return.
+                let prices = edge.solution.prices.dropLast().map { $0 / edge.price }
+                if let solved = try cornered(weights, at: edge.solution, model, prices: prices) { return solved }
+            }
+            return nil
+        }
+    }
+
+    /// The corner, proven by what a solution next to it found of the risk's slope: nil where the slope is worth its risk.
+    private func cornered(
+        _ weights: [Double], at next: MeanRisk.Solution, _ model: MeanRisk, prices: [Double]
+    ) throws(Problem) -> Solved? {
+        let risk = model.measure.value(of: panel.portfolioReturns(next.weights))
+        let price = (Vector.dot(moments.mean, next.weights) - Vector.dot(moments.mean, weights)) / risk
+        guard risk > 0, request.riskAversion > 0, price <= request.riskAversion * (1 + 1e-9),
+            var slope = SolutionEvidence(next, model.constraints).objective
+        else { return nil }
+        let share = min(price / request.riskAversion, 1)
+        slope.duals = slope.duals.map { $0.map { share * $0 } }
+        return try proven(weights, slope, model, prices: prices)
+    }
+
+    private func plain(_ model: MeanRisk) -> MeanVariance {
+        MeanVariance(
+            mean: moments.mean, covariance: moments.covariance, constraints: model.constraints, deadline: deadline)
+    }
+
+    /// Nil where rounding or a missing maximum ended the solve.
+    /// - Throws: `SYS-201` if the deadline passes.
+    private func rounded<Found>(_ body: () throws(Problem) -> Found) throws(Problem) -> Found? {
+        do throws(Problem) {
+            return try body()
+        } catch {
+            guard error.code != ProblemCode.deadline.rawValue else { throw error }
+            return nil
         }
     }
 

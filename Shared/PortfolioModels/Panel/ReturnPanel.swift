@@ -11,11 +11,15 @@ public struct ReturnPanel: Sendable, Equatable {
     public let returns: Matrix
     /// What was done about missing figures.
     public let missing: OptimizeResponse.MissingReport
+    /// The returns of all periods, those that some assets lack included; nil unless asked for.
+    public let gapped: GappedReturns?
 
     /// A panel of returns.
+    /// - Parameter gapped: what the panel was made of, for estimators that use incomplete periods.
     /// - Throws: `DAT-002` with fewer than two periods, `DAT-004` where a return is not finite or the shapes differ.
     public init(
-        assets: [String], dates: [CalendarDate], returns: Matrix, missing: OptimizeResponse.MissingReport? = nil
+        assets: [String], dates: [CalendarDate], returns: Matrix, missing: OptimizeResponse.MissingReport? = nil,
+        gapped: GappedReturns? = nil
     ) throws(Problem) {
         guard returns.rows == dates.count, returns.columns == assets.count, !assets.isEmpty else {
             throw Problem(.invalidPrice, "The panel's shape does not fit its dates and assets.")
@@ -27,6 +31,7 @@ public struct ReturnPanel: Sendable, Equatable {
         self.assets = assets
         self.dates = dates
         self.returns = returns
+        self.gapped = gapped
         self.missing =
             missing ?? OptimizeResponse.MissingReport(policy: .drop, droppedDates: 0, missingByAsset: [])
     }
@@ -38,10 +43,21 @@ public struct ReturnPanel: Sendable, Equatable {
     /// - Parameter kept: columns.
     public func restricted(to kept: [Int]) -> ReturnPanel {
         ReturnPanel(
-            kept: kept.map { assets[$0] }, dates: dates, returns: returns.selecting(columns: kept), missing: missing)
+            kept: kept.map { assets[$0] }, dates: dates, returns: returns.selecting(columns: kept), missing: missing,
+            gapped: gapped?.restricted(to: kept))
     }
 
-    private init(kept: [String], dates: [CalendarDate], returns: Matrix, missing: OptimizeResponse.MissingReport) {
+    /// The same assets and dates with other returns, such as a factor model's.
+    /// - Throws: as `init`.
+    func replacing(returns: Matrix) throws(Problem) -> ReturnPanel {
+        try ReturnPanel(assets: assets, dates: dates, returns: returns, missing: missing)
+    }
+
+    private init(
+        kept: [String], dates: [CalendarDate], returns: Matrix, missing: OptimizeResponse.MissingReport,
+        gapped: GappedReturns?
+    ) {
+        self.gapped = gapped
         assets = kept
         self.dates = dates
         self.returns = returns
@@ -75,13 +91,20 @@ public struct ReturnPanel: Sendable, Equatable {
             bytes.append(0)
         }
         var at = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: 8 * (dates.count + returns.storage.count)))
+        let more = gapped.map { $0.dates.count + $0.returns.storage.count } ?? 0
+        bytes.append(contentsOf: repeatElement(0, count: 8 * (dates.count + returns.storage.count + more)))
         func put(_ word: UInt64) {
             for byte in 0..<8 { bytes[at + byte] = UInt8(truncatingIfNeeded: word >> UInt64(8 * byte)) }
             at += 8
         }
         for date in dates { put(UInt64(bitPattern: Int64(date.daysSinceEpoch))) }
         for value in returns.storage { put((value == 0 ? 0 : value).bitPattern) }
+        if let gapped {
+            for date in gapped.dates { put(UInt64(bitPattern: Int64(date.daysSinceEpoch))) }
+            for (value, isKnown) in zip(gapped.returns.storage, gapped.isKnown) {
+                put(isKnown ? (value == 0 ? 0 : value).bitPattern : Double.nan.bitPattern)
+            }
+        }
         return bytes
     }
 }
@@ -93,9 +116,10 @@ extension ReturnPanel {
     ///   - assets: N symbols.
     ///   - dates: dates of the prices, strictly ascending.
     ///   - prices: one series an asset, a figure a date; nil is missing. Positive and finite.
+    ///   - keepsGaps: whether the panel keeps the incomplete periods too.
     /// - Throws: `DAT-003` if no date has all prices, `DAT-002` with fewer than three, `DAT-004` for a bad price.
     public static func fromPrices(
-        assets: [String], dates: [CalendarDate], prices: [[Double?]]
+        assets: [String], dates: [CalendarDate], prices: [[Double?]], keepsGaps: Bool = false
     ) throws(Problem) -> ReturnPanel {
         let (kept, report) = try complete(assets: assets, dates: dates, series: prices)
         guard kept.count >= 3 else {
@@ -116,19 +140,21 @@ extension ReturnPanel {
             }
         }
         return try ReturnPanel(
-            assets: assets, dates: kept.dropFirst().map { dates[$0] }, returns: returns, missing: report)
+            assets: assets, dates: kept.dropFirst().map { dates[$0] }, returns: returns, missing: report,
+            gapped: keepsGaps && kept.count < dates.count ? GappedReturns(dates: dates, prices: prices) : nil)
     }
 
     /// Given returns: dates on which any asset lacks one are left out.
     /// - Throws: `DAT-003` if no date is complete, `DAT-002` with fewer than two.
     public static func fromReturns(
-        assets: [String], dates: [CalendarDate], returns: [[Double?]]
+        assets: [String], dates: [CalendarDate], returns: [[Double?]], keepsGaps: Bool = false
     ) throws(Problem) -> ReturnPanel {
         let (kept, report) = try complete(assets: assets, dates: dates, series: returns)
         let storage = returns.flatMap { series in kept.compactMap { series[$0] } }
         return try ReturnPanel(
             assets: assets, dates: kept.map { dates[$0] },
-            returns: Matrix(rows: kept.count, columns: assets.count, columnMajor: storage), missing: report)
+            returns: Matrix(rows: kept.count, columns: assets.count, columnMajor: storage), missing: report,
+            gapped: keepsGaps && kept.count < dates.count ? GappedReturns(dates: dates, series: returns) : nil)
     }
 
     /// The inline panel of a request: its assets, its window, complete dates.
@@ -146,9 +172,10 @@ extension ReturnPanel {
             let values = panel.values[column]
             series.append(window.map { $0 < values.count ? values[$0] : nil })
         }
+        let keepsGaps = request.covarianceEstimator.method == .pairwise
         return switch panel.kind {
-        case .returns: try fromReturns(assets: request.assets, dates: dates, returns: series)
-        case .prices: try fromPrices(assets: request.assets, dates: dates, prices: series)
+        case .returns: try fromReturns(assets: request.assets, dates: dates, returns: series, keepsGaps: keepsGaps)
+        case .prices: try fromPrices(assets: request.assets, dates: dates, prices: series, keepsGaps: keepsGaps)
         }
     }
 

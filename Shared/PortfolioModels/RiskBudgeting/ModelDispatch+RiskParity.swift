@@ -129,7 +129,7 @@ extension ModelDispatch {
         let wanted = RiskBudgetingSolve.settled(request)
         let set = try ConstraintSet(
             request: wanted, mean: moments.mean, periodsPerYear: periodsPerYear, panel: panel, parameters: parameters,
-            covariance: own?.covariance)
+            covariance: own?.covariance, probabilities: moments.scenarioWeights)
         let solved = try RiskBudgetingSolve(
             request: wanted, panel: panel, moments: moments, isSample: own == nil, constraints: set,
             parameters: parameters, periodsPerYear: periodsPerYear, deadline: deadline

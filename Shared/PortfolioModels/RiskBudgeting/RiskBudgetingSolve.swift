@@ -51,16 +51,14 @@ struct RiskBudgetingSolve {
                 JSONPointer(["risk_measure"]), .other("not_optimisable"),
                 "\(request.riskMeasure.rawValue) is not convex: it is evaluated, not optimised.")
         }
-        let weighted = moments.scenarioWeights.flatMap {
-            WeightedRisk(request.riskMeasure, parameters, probabilities: $0)
-        }
+        let scenarios = ScenarioModel(panel: panel, mean: moments.mean, probabilities: moments.scenarioWeights)
+        let measure = scenarios.weighted(plain, parameters)
         let model = RiskBudgeting(
-            model: ScenarioModel(panel: panel, mean: moments.mean, probabilities: moments.scenarioWeights),
-            measure: weighted.map { plain.weighted($0) } ?? plain, covariance: moments.covariance, isSample: isSample,
+            model: scenarios, measure: measure, covariance: moments.covariance, isSample: isSample,
             constraints: constraints, parameters: parameters,
             budgets: Self.budgets(request, names: panel.assets), deadline: deadline)
         let best =
-            type(of: plain).needsOrdering && request.riskMeasure != .mv ? try ordered(model) : try attempts(model)
+            type(of: measure).needsOrdering && request.riskMeasure != .mv ? try ordered(model) : try attempts(model)
         if let best, best.gap <= Verification.fullProof { return best }
         throw try failure(model, best?.gap)
     }

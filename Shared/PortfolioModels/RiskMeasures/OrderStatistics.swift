@@ -79,24 +79,29 @@ enum TailCoefficients {
         return coefficients
     }
 
-    /// Tail Gini: the mixture of CVaR levels evenly spaced from 0.0001 to alpha.
-    static func tailGini(alpha: Double, levels: Int, count: Int) -> [Double] {
+    /// Tail Gini's CVaR levels, evenly spaced from 0.0001 to alpha, and what each counts.
+    static func tailGiniMixture(alpha: Double, levels: Int) -> [(alpha: Double, weight: Double)] {
         let lowest = 0.0001
-        guard count > 0, levels >= 2, alpha > lowest else { return conditional(alpha: alpha, count: count) }
+        guard levels >= 2, alpha > lowest else { return [(alpha, 1)] }
         let step = (alpha - lowest) / Double(levels - 1)
         let level = (0..<levels).map { $0 == levels - 1 ? alpha : lowest + step * Double($0) }
+        return level.indices.map { i in
+            guard i < levels - 1 else { return (level[i], (level[i] - level[i - 1]) / alpha) }
+            return (level[i], (level[i + 1] - (i == 0 ? 0 : level[i - 1])) * level[i] / (alpha * alpha))
+        }
+    }
+
+    /// Tail Gini: the mixture of CVaR levels.
+    static func tailGini(alpha: Double, levels: Int, count: Int) -> [Double] {
+        guard count > 0 else { return [] }
+        let mixture = tailGiniMixture(alpha: alpha, levels: levels)
+        guard mixture.count > 1 else { return conditional(alpha: alpha, count: count) }
         // Each level's coefficients are one number up to its rank and a remainder there: sums from the end make them all.
         var coefficients = [Double](repeating: 0, count: rank(alpha: alpha, count: count))
         var remainders = coefficients
-        for i in 0..<levels {
-            let weight: Double
-            if i == levels - 1 {
-                weight = (level[i] - level[i - 1]) / alpha
-            } else {
-                weight = (level[i + 1] - (i == 0 ? 0 : level[i - 1])) * level[i] / (alpha * alpha)
-            }
-            let last = rank(alpha: level[i], count: count) - 1
-            let share = 1 / (level[i] * Double(count))
+        for (level, weight) in mixture {
+            let last = rank(alpha: level, count: count) - 1
+            let share = 1 / (level * Double(count))
             if last > 0 { coefficients[last - 1] -= weight * share }
             remainders[last] -= weight * (1 - share * Double(last))
         }

@@ -34,11 +34,13 @@ public struct RelativisticValueAtRisk: RiskMeasure {
 
     public func sensitivity(at x: [Double]) -> [Double] { solve(x).tilt.map { -$0 } }
 
-    private func solve(_ x: [Double]) -> (value: Double, tilt: [Double]) {
+    /// - Parameter multiplicity: how often each return counts, above zero; nil is once.
+    func solve(_ x: [Double], multiplicity: [Double]? = nil) -> (value: Double, tilt: [Double]) {
         guard let least = x.min(), let most = x.max() else { return (0, []) }
-        let count = Double(x.count)
+        let times = multiplicity ?? [Double](repeating: 1, count: x.count)
+        let count = times.reduce(0, +)
         let spread = most - least
-        let worst = x.map { $0 == least ? 1.0 : 0.0 }
+        let worst = zip(x, times).map { $0 == least ? $1 : 0 }
         let tied = worst.reduce(0, +)
         guard spread > 0, alpha * count > tied * (1 + 1e-12) else { return (-least, worst.map { $0 / tied }) }
         let loss = x.map { (least - $0) / spread }  // from -1 to 0, shifted by the worst
@@ -46,7 +48,7 @@ public struct RelativisticValueAtRisk: RiskMeasure {
         // The bracket of log z, and its middle: sum phi falls in z.
         var low = -41.0
         var high = 28.0
-        var state = Envelope(loss: loss, kappa: kappa)
+        var state = Envelope(loss: loss, times: times, kappa: kappa)
         var at = state.approach(from: -3, budget: budget)
         var found = state.divergence(z: Double.exp(at))
         for _ in 0..<100 {
@@ -83,12 +85,14 @@ public struct RelativisticValueAtRisk: RiskMeasure {
     /// q(zeta, z) for one series, with zeta kept between calls as the next start.
     private struct Envelope {
         let loss: [Double]
+        let times: [Double]
         let kappa: Double
         var zeta = 0.0
         var q: [Double]
 
-        init(loss: [Double], kappa: Double) {
+        init(loss: [Double], times: [Double], kappa: Double) {
             self.loss = loss
+            self.times = times
             self.kappa = kappa
             q = loss
             zeta = 0
@@ -102,10 +106,10 @@ public struct RelativisticValueAtRisk: RiskMeasure {
                 let z = Double.exp(at)
                 var (mass, divergence, w0, w1, w2) = (0.0, 0.0, 0.0, 0.0, 0.0)
                 let exponent = 1 / kappa
-                for value in loss {
-                    let v = (value - zeta) / z
+                for t in loss.indices {
+                    let v = (loss[t] - zeta) / z
                     let (u, root) = parts(v)
-                    let density = Double.pow(u, exponent)
+                    let density = times[t] * Double.pow(u, exponent)
                     mass += density
                     divergence += density * (u - 1 / u)
                     let w = density / root
@@ -159,7 +163,7 @@ public struct RelativisticValueAtRisk: RiskMeasure {
             for t in loss.indices {
                 let v = (loss[t] - zeta) / z
                 let (u, root) = parts(v)
-                q[t] = Double.pow(u, 1 / kappa)
+                q[t] = times[t] * Double.pow(u, 1 / kappa)
                 total += q[t] * (u - 1 / u) / (2 * kappa)
                 let w = q[t] / root
                 let distance = v - first
@@ -175,9 +179,9 @@ public struct RelativisticValueAtRisk: RiskMeasure {
             var sum = 0.0
             var derivative = 0.0
             let exponent = 1 / kappa
-            for value in loss {
-                let (u, root) = parts((value - zeta) / z)
-                let density = Double.pow(u, exponent)
+            for t in loss.indices {
+                let (u, root) = parts((loss[t] - zeta) / z)
+                let density = times[t] * Double.pow(u, exponent)
                 sum += density
                 derivative -= density / root
             }

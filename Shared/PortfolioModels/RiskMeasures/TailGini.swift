@@ -21,6 +21,9 @@ public struct TailGini: OrderedWeightedAverage {
         levels = parameters.levels
     }
 
+    /// The CVaR levels that it mixes, and what each counts.
+    var mixture: [(alpha: Double, weight: Double)] { TailCoefficients.tailGiniMixture(alpha: alpha, levels: levels) }
+
     public func coefficients(count: Int) -> [Double] {
         TailCoefficients.tailGini(alpha: alpha, levels: levels, count: count)
     }

@@ -4,8 +4,8 @@ import WireFormat
 /// The value of a risk measure where periods are not equally likely.
 ///
 /// Each definition of the registry with probabilities p in place of 1/T: means are sums of p, the tail of size alpha is a tail of
-/// mass alpha, and T / (T - 1) stays where the divisor was T - 1. With equal probabilities it is the registry's own value. The
-/// relativistic measures have no such form here.
+/// mass alpha, a mean difference is that of all pairs, and T / (T - 1) stays where the divisor was T - 1. With equal probabilities it is
+/// the registry's own value. The relativistic measures, whose entropy depends on how many periods there are, count a period T p times.
 ///
 /// Source: R. T. Rockafellar, S. Uryasev (2002), Conditional Value-at-Risk for General Loss Distributions, Journal of Banking and
 /// Finance 26; the definitions are those of the measures' own files.
@@ -18,7 +18,8 @@ struct WeightedRisk: Sendable {
     /// The measures that are defined here.
     static let codes: Set<RiskMeasureCode> = [
         .mad, .msv, .flpm, .slpm, .kt, .skt, .em, .esm, .cvar, .evar, .worstRealisation, .range, .cvarRange, .evarRange,
-        .maximumDrawdown, .averageDrawdown, .ulcerIndex, .cdar, .edar,
+        .maximumDrawdown, .averageDrawdown, .ulcerIndex, .cdar, .edar, .gmd, .tailGini, .tailGiniRange, .rlvar,
+        .rlvarRange, .rldar,
     ]
 
     /// Nil for a measure that is not defined under probabilities.
@@ -57,6 +58,17 @@ struct WeightedRisk: Sendable {
         case .cdar: return drawdown(x, .conditional(parameters.alpha))
         case .edar: return drawdown(x, .entropic(parameters.alpha))
         case .averageDrawdown, .ulcerIndex: return drawdownMean(x)
+        case .gmd: return meanDifference(x)
+        case .tailGini: return lossSide(x, .mixture(TailGini(parameters).mixture))
+        case .tailGiniRange:
+            return bothSides(
+                x, .mixture(TailGini(parameters).mixture), .mixture(TailGini(parameters.gainSide).mixture))
+        case .rlvar: return lossSide(x, .relativistic(RelativisticValueAtRisk(parameters)))
+        case .rlvarRange:
+            return bothSides(
+                x, .relativistic(RelativisticValueAtRisk(parameters)),
+                .relativistic(RelativisticValueAtRisk(parameters.gainSide)))
+        case .rldar: return drawdown(x, .relativistic(RelativisticValueAtRisk(parameters)))
         default: return (.nan, x)
         }
     }
@@ -102,10 +114,26 @@ struct WeightedRisk: Sendable {
         return (value, slope.map { $0 * outer })
     }
 
+    /// T / (T - 1) sum over s, t of p_s p_t |x_s - x_t|, by the mass on either side of each period.
+    private func meanDifference(_ x: [Double]) -> (value: Double, slope: [Double]) {
+        var slope = [Double](repeating: 0, count: x.count)
+        let mean = zip(x, probabilities).reduce(0) { $0 + $1.0 * $1.1 }
+        let factor = 2 * Double(x.count) / Double(max(x.count - 1, 1))
+        var (below, value) = (0.0, 0.0)
+        for t in x.indices.sorted(by: { x[$0] != x[$1] ? x[$0] < x[$1] : $0 < $1 }) {
+            let p = probabilities[t]
+            slope[t] = factor * p * (2 * below + p - 1)
+            value += slope[t] * (x[t] - mean)
+            below += p
+        }
+        return (value, slope)
+    }
+
     // MARK: Tails
 
     private enum Tail {
-        case worst, conditional(Double), entropic(Double)
+        case worst, conditional(Double), entropic(Double), mixture([(alpha: Double, weight: Double)])
+        case relativistic(RelativisticValueAtRisk)
     }
 
     private func lossSide(_ x: [Double], _ tail: Tail) -> (value: Double, slope: [Double]) {
@@ -149,15 +177,35 @@ struct WeightedRisk: Sendable {
             }
             return (most, tilt)
         case .conditional(let alpha):
-            var left = 1.0
-            for t in losses.indices.sorted(by: { losses[$0] > losses[$1] }) where left > 0 {
-                tilt[t] = min(probabilities[t] / alpha, left)
-                left -= tilt[t]
-            }
+            add([(alpha, 1)], losses, to: &tilt)
+        case .mixture(let levels):
+            add(levels, losses, to: &tilt)
+        case .relativistic(let measure):
+            // Impossible periods have no part.
+            let possible = losses.indices.filter { probabilities[$0] > 0 }
+            let count = Double(losses.count)
+            let found = measure.solve(
+                possible.map { -losses[$0] }, multiplicity: possible.map { probabilities[$0] * count })
+            for (place, t) in possible.enumerated() { tilt[t] = found.tilt[place] }
+            return (found.value, tilt)
         case .entropic(let alpha):
             tilt = entropicTilt(losses, most, alpha)
         }
         return (zip(tilt, losses).reduce(0) { $0 + $1.0 * $1.1 }, tilt)
+    }
+
+    /// Adds the tails of so many masses, the largest losses first.
+    private func add(_ levels: [(alpha: Double, weight: Double)], _ losses: [Double], to tilt: inout [Double]) {
+        let order = losses.indices.sorted { losses[$0] > losses[$1] }
+        for level in levels {
+            var left = 1.0
+            for t in order {
+                let share = min(probabilities[t] / level.alpha, left)
+                tilt[t] += level.weight * share
+                left -= share
+                if left <= 0 { break }
+            }
+        }
     }
 
     /// q ~ p exp(loss / z) with KL(q || p) = ln(1 / alpha); where no z reaches it, all mass is on the worst loss.
@@ -195,6 +243,7 @@ struct WeightedMeasure<Base: ConvexRiskMeasure>: ConvexRiskMeasure {
     static var code: RiskMeasureCode { Base.code }
     static var title: String { Base.title }
     static var degree: Int? { Base.degree }
+    static var canBeNegative: Bool { Base.canBeNegative }
 
     private let base: Base
     private let weighted: WeightedRisk?
@@ -214,7 +263,18 @@ struct WeightedMeasure<Base: ConvexRiskMeasure>: ConvexRiskMeasure {
 
     func sensitivity(at x: [Double]) -> [Double] { weighted?.sensitivity(at: x) ?? base.sensitivity(at: x) }
 
-    func formulate(in program: inout RiskProgram) -> RiskFormulation { base.formulate(in: &program) }
+    func formulate(in program: inout RiskProgram) -> RiskFormulation {
+        guard weighted != nil, let ranked = base as? any RankedFormulation else {
+            return base.formulate(in: &program)
+        }
+        return ranked.formulateWeighted(in: &program)
+    }
+
+    func targetShare(at x: [Double]) -> Double {
+        guard let weighted else { return base.targetShare(at: x) }
+        guard Base.code == .flpm || Base.code == .slpm else { return 0 }
+        return -weighted.parameters.target * weighted.sensitivity(at: x).reduce(0, +)
+    }
 }
 
 extension ConvexRiskMeasure {

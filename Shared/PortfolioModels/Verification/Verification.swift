@@ -39,10 +39,17 @@ public enum Verification {
             request, panel: panel, mean: result.moments?.mean,
             periodsPerYear: result.periodsPerYear, exposures: result.exposures)
         faults += rules.violations(of: result.weights)
-        let limits = limits(request, panel, result)
+        // The model's scenarios are what its risk and its limits are about.
+        let scenarios: ReturnPanel
+        do throws(Problem) {
+            scenarios = try result.moments?.scenarioPanel(panel) ?? panel
+        } catch {
+            return faults + ["the model's scenarios are no panel: \(error.detail)"]
+        }
+        let limits = limits(request, scenarios, result)
         let penalty = rules.penalty(at: result.weights) + limits.reduce(0) { $0 + $1.penalty }
-        faults += figures(request, panel, result, penalty: penalty)
-        faults += contributions(request, panel, result)
+        faults += figures(request, panel, scenarios, result, penalty: penalty)
+        faults += contributions(request, scenarios, result)
         faults += limits.compactMap { $0.fault }
         faults += holdings(request, panel, result)
         if let proof = result.proof {
@@ -152,11 +159,15 @@ public enum Verification {
         }
         let rate = request.riskFreeRate / result.periodsPerYear
         for limit in wanted.maxRisk {
-            guard let measure = RiskMeasures.measure(limit.measure, RiskParameters(request, riskFreeRate: rate)) else {
-                continue
+            let parameters = RiskParameters(request, riskFreeRate: rate)
+            guard let measure = RiskMeasures.measure(limit.measure, parameters) else { continue }
+            let weighted = result.moments?.scenarioWeights.flatMap {
+                WeightedRisk(limit.measure, parameters, probabilities: $0)
             }
             let factor = type(of: measure).degree == 2 ? annual * annual : annual
-            let risk = limit.measure == .mv ? modelled(series, result).deviation : measure.value(of: series.x)
+            let risk =
+                limit.measure == .mv
+                ? modelled(series, result).deviation : weighted?.value(of: series.x) ?? measure.value(of: series.x)
             hold("max_risk.\(limit.measure.rawValue)", factor * risk, limit.level)
         }
         return found
@@ -255,9 +266,11 @@ public enum Verification {
 
     /// Return, risk and objective from the return series, by their definitions.
     private static func figures(
-        _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult, penalty: Double
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ scenarios: ReturnPanel, _ result: OptimizationResult,
+        penalty: Double
     ) -> [String] {
-        let series = PlainSeries(panel, result.weights)
+        let series = PlainSeries(scenarios, result.weights)
+        let seen = result.moments?.scenarios == nil ? series : PlainSeries(panel, result.weights)
         let rate = request.riskFreeRate / result.periodsPerYear
         let isMV = request.riskMeasure == .mv
         let parameters = RiskParameters(request, riskFreeRate: rate)
@@ -333,9 +346,9 @@ public enum Verification {
         compare(
             "metrics.expected_return", annual("expected_return") ?? .nan,
             request.convention == .pypfopt
-                ? compounded(panel, result) : series.mean * result.periodsPerYear, unit)
+                ? compounded(panel, result) : seen.mean * result.periodsPerYear, unit)
         compare(
-            "metrics.volatility", annual("volatility") ?? .nan, series.deviation * result.periodsPerYear.squareRoot(),
+            "metrics.volatility", annual("volatility") ?? .nan, seen.deviation * result.periodsPerYear.squareRoot(),
             unit)
         return faults
     }

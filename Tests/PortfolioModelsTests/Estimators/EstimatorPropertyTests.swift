@@ -87,6 +87,51 @@ struct EstimatorPropertyTests {
         #expect(problemCode { try PairwiseCovariance.estimate(gaps, assets: panel.assets) } == "DAT-002")
     }
 
+    /// An asset that begins late must not shorten the others' histories.
+    @Test("A request with gaps: pairs by their own periods, in prices and returns, in a backtest's windows too")
+    func gaps() throws {
+        let panel = try randomPanel(assets: 3, observations: 60, seed: 6)
+        var series = (0..<3).map { asset in panel.column(asset).map { Optional($0) } }
+        for t in 0..<25 { series[2][t] = nil }
+        series[0][40] = nil
+        var request = OptimizeRequest(assets: panel.assets)
+        request.periodsPerYear = 252
+        request.objective = .minimumRisk
+        request.covarianceEstimator.method = .pairwise
+        let inline = InlinePanel(kind: .returns, dates: panel.dates, assets: panel.assets, values: series)
+        let loaded = try ReturnPanel.inline(inline, request: request)
+        #expect(loaded.observations == 34)
+        let moments = try MomentEstimation.estimate(request, panel: loaded, periodsPerYear: 252)
+        let whole = SampleCovariance.estimate(panel)
+        // The second asset has all periods, the third's pairs the last 35.
+        #expect(abs(moments.covariance[1, 1] - whole[1, 1]) <= 1e-15)
+        let a = SeriesMath.centred(Array(panel.column(1)[25...]))
+        let b = SeriesMath.centred(Array(panel.column(2)[25...]))
+        #expect(abs(moments.covariance[1, 2] - Vector.dot(a, b) / 34) <= 1e-15)
+        let found = try PortfolioOptimization.run(request, panel: loaded)
+        #expect(Verification.faults(request, panel: loaded, result: found) == [])
+        // Prices: a missing one takes both its returns.
+        var prices = series.map { _ in [Double?]() }
+        for asset in 0..<3 {
+            var level = 100.0
+            for t in 0..<60 {
+                level *= 1 + panel.returns[t, asset]
+                prices[asset].append(series[asset][t] == nil ? nil : level)
+            }
+        }
+        let priced = InlinePanel(kind: .prices, dates: panel.dates, assets: panel.assets, values: prices)
+        let gapped = try #require(try ReturnPanel.inline(priced, request: request).gapped)
+        #expect(gapped.dates.count == 59)
+        #expect(gapped.isKnown.filter { !$0 }.count == 25 + 2)
+        request.covarianceEstimator.method = .hist
+        #expect(try ReturnPanel.inline(inline, request: request).gapped == nil)
+        // A window of the panel has the gaps of its own dates.
+        let window = try loaded.periods([10..<30])
+        let inside = try #require(window.gapped)
+        #expect(inside.dates.first == window.dates.first && inside.dates.last == window.dates.last)
+        #expect(inside.dates.count == 21)
+    }
+
     @Test("Higham's correlation is the nearest: never farther than the clipped one, with the textbook's answer")
     func higham() throws {
         // N. J. Higham (2002), section 4: the nearest to tridiag(1, 1, 1) of order three.

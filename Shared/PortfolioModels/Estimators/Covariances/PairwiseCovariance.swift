@@ -13,7 +13,7 @@ import WireFormat
 /// Source: R. J. A. Little, D. B. Rubin (2002), Statistical Analysis with Missing Data, section 3.4; N. J. Higham (2002).
 struct PairwiseCovariance: CovarianceEstimator {
     func estimate(_ panel: ReturnPanel) throws(Problem) -> CovarianceEstimate {
-        try Self.estimate(panel.returns, assets: panel.assets)
+        try Self.estimate(panel.gapped?.withGaps ?? panel.returns, assets: panel.assets)
     }
 
     /// - Parameter returns: T x N, NaN where a return is missing.

@@ -188,6 +188,8 @@ extension ReturnPanel {
         }
         return try ReturnPanel(
             assets: assets, dates: ranges.flatMap { dates[$0] },
-            returns: .init(rows: count, columns: assets.count, columnMajor: storage), missing: missing)
+            returns: .init(rows: count, columns: assets.count, columnMajor: storage), missing: missing,
+            gapped: gapped?.within(
+                ranges.filter { !$0.isEmpty }.map { dates[$0.lowerBound]...dates[$0.upperBound - 1] }))
     }
 }

@@ -31,5 +31,8 @@ def synthetic(n, count, seed=1):
 
 
 def panel(n, count):
-    """The panel of a size: real where n = 20, synthetic otherwise."""
-    return real_returns()[-count:] if n == 20 else synthetic(n, count)
+    """The panel of a size: real where n = 20 and the stocks have so many days, synthetic otherwise."""
+    if n == 20:
+        real = real_returns()
+        if count <= len(real): return real[-count:]
+    return synthetic(n, count)

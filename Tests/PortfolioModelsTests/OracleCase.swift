@@ -301,7 +301,8 @@ struct OracleCase {
         // have to reach what verification demands, and where rounding keeps them from it, that is a known issue, by name.
         let faults = Verification.faults(request, panel: panel, result: result)
         let isSearch = solution.method.hasPrefix("branch_and_bound")
-        let isStructured = solution.method.hasSuffix("structured_interior_point")
+        let isStructured =
+            solution.method.hasSuffix("structured_interior_point") || solution.method.hasSuffix("cutting_planes")
         // A search stops at a difference that does not count any more.
         let isShort = solution.dualityGap > (isSearch ? 2e-7 : Verification.fullProof) || !faults.isEmpty
         if isStructured, isShort, solution.dualityGap <= 1e-6 {

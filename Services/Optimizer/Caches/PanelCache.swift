@@ -1,3 +1,4 @@
+import LinearAlgebra
 import PortfolioModels
 import WireFormat
 
@@ -12,12 +13,14 @@ final class PanelCache: Sendable {
         var factors: [String]
         var start: CalendarDate?
         var end: CalendarDate?
+        var keepsGaps: Bool
 
         init(_ request: OptimizeRequest) {
             assets = request.assets
             factors = request.factors?.symbols ?? []
             start = request.startDate
             end = request.endDate
+            keepsGaps = request.keepsGaps
         }
     }
 
@@ -50,6 +53,7 @@ extension LoadedPanel {
     /// About how much memory it takes.
     fileprivate var estimatedBytes: Int {
         let columns = panel.assets.count + (factors?.assets.count ?? 0)
-        return 8 * panel.dates.count * (columns + 2) + 100 * (columns + symbols.count) + 512
+        let gapped = panel.gapped.map { 9 * $0.returns.storage.count } ?? 0
+        return gapped + 8 * panel.dates.count * (columns + 2) + 100 * (columns + symbols.count) + 512
     }
 }

@@ -54,8 +54,7 @@ enum PanelLoader {
         let aligned = AlignedPrices(series)
         guard !aligned.dates.isEmpty else { throw noCommonDays(series, places) }
         guard aligned.dates.count > fewestReturns else { throw tooShort(aligned, series, places) }
-        let keepsGaps = request.covarianceEstimator.method == .pairwise
-        let whole = try ReturnPanel.fromAligned(aligned, gapped: keepsGaps ? GappedReturns(series) : nil)
+        let whole = try ReturnPanel.fromAligned(aligned, gapped: request.keepsGaps ? GappedReturns(series) : nil)
         let columns = Dictionary(zip(whole.assets, whole.assets.indices), uniquingKeysWith: { first, _ in first })
         return LoadedPanel(
             panel: more.isEmpty ? whole : whole.restricted(to: Array(request.assets.indices)),
@@ -152,6 +151,11 @@ enum PanelLoader {
             "The assets share \(aligned.dates.count) days with prices; at least \(fewestReturns + 1) are needed.",
             errors: spans(series, places))
     }
+}
+
+extension OptimizeRequest {
+    /// Whether the days count on which some of the assets have no price.
+    var keepsGaps: Bool { covarianceEstimator.method == .pairwise }
 }
 
 extension ReturnPanel {

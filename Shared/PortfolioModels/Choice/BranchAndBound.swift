@@ -50,14 +50,29 @@ struct BranchAndBound {
     /// The best portfolio in a box; nil where none keeps the rules.
     func search(_ start: HoldingBox) throws(Problem) -> Outcome? {
         var root = start
-        guard root.propagate(rules), let relaxed = try relax(root, rules) else { return nil }
-        guard relaxed.isKnown else { throw Problem(.notConverged, "No certified solution of the relaxation.") }
+        guard root.propagate(rules), let whole = try relax(root, rules) else { return nil }
+        guard whole.isKnown else { throw Problem(.notConverged, "No certified solution of the relaxation.") }
         var best: (box: HoldingBox, relaxation: Relaxation)?
-        var iterations = relaxed.iterations
+        var iterations = whole.iterations
         var nodes = 1
-        var open = [Node(box: root, relaxation: relaxed)]
+        var open = [Node(box: root, relaxation: whole)]
         /// What is known about boxes that no relaxation was found for.
         var lost = Double.infinity
+
+        /// Set where time ran out while there was an answer already.
+        var isOver = false
+
+        /// A relaxation; nil where the box holds no portfolio, unknown where time ran out.
+        func relaxed(_ box: HoldingBox) throws(Problem) -> Relaxation? {
+            if isOver { return .unknown }
+            do throws(Problem) {
+                return try relax(box, rules)
+            } catch {
+                guard error.code == ProblemCode.deadline.rawValue, best != nil, !isFeasibilityOnly else { throw error }
+                isOver = true
+                return .unknown
+            }
+        }
 
         func cutoff() -> Double {
             best.map { $0.relaxation.value - tolerance * abs($0.relaxation.value) } ?? .infinity
@@ -65,7 +80,7 @@ struct BranchAndBound {
         /// Solves for a set of assets exactly; true where it is better than all before.
         func consider(_ held: [Int], _ weights: [Double], _ box: HoldingBox) throws(Problem) -> Bool {
             guard let leaf = HoldingBox.exactly(held, weights: weights, in: box, rules),
-                let found = try relax(leaf, rules), found.isKnown, leaf.branches(found.weights, rules) == nil
+                let found = try relaxed(leaf), found.isKnown, leaf.branches(found.weights, rules) == nil
             else { return false }
             iterations += found.iterations
             guard found.value < best?.relaxation.value ?? .infinity else { return false }
@@ -90,14 +105,14 @@ struct BranchAndBound {
             return false
         }
 
-        if try consider(candidate(relaxed.weights, root), relaxed.weights, root), !isFeasibilityOnly {
+        if try consider(candidate(whole.weights, root), whole.weights, root), !isFeasibilityOnly {
             var rounds = 0
             while rounds < 10, try exchange() { rounds += 1 }
         }
         while let node = open.popLast() {
             if best != nil, isFeasibilityOnly { break }
             // Sorted: nothing that is left is better.
-            if node.relaxation.bound >= cutoff() || nodes >= mostNodes {
+            if node.relaxation.bound >= cutoff() || nodes >= mostNodes || isOver {
                 open.append(node)
                 break
             }
@@ -117,7 +132,7 @@ struct BranchAndBound {
                 // A decision that leaves the bounds as they are leaves the relaxation as it is.
                 if child.lower != node.box.lower || child.upper != node.box.upper {
                     nodes += 1
-                    guard let found = try relax(child, rules) else { continue }
+                    guard let found = try relaxed(child) else { continue }
                     iterations += found.iterations
                     if found.isKnown { relaxation = found }
                     relaxation.bound = max(found.bound, node.relaxation.bound)

@@ -12,6 +12,8 @@ extension MeanRiskSolve {
         // Explains itself where even the constraints without the rules have no portfolio.
         _ = try node(root, model, HoldingRules(), isRoot: true)
         let sense = request.objective == .minimumRisk ? 1.0 : -1.0
+        // The best of those where everything is decided: the answer, should time run out.
+        var decided: (box: HoldingBox, solved: Solved, value: Double)?
         let search = BranchAndBound(
             rules: rules,
             relax: { (box: HoldingBox, rules: HoldingRules) throws(Problem) -> BranchAndBound.Relaxation? in
@@ -24,6 +26,7 @@ extension MeanRiskSolve {
                 }
                 guard let found = node else { return nil }
                 let value = sense * found.solution.objectiveValue
+                if !box.state.contains(.free), value < decided?.value ?? .infinity { decided = (box, found, value) }
                 // A ratio's gain is counted at the risk found; what is better has no risk of a hundredth of that.
                 let gain = self.request.objective == .sharpe ? 100 * found.gain : found.gain
                 return BranchAndBound.Relaxation(
@@ -31,9 +34,9 @@ extension MeanRiskSolve {
                     iterations: found.solution.iterations)
             }, mostNodes: mostNodes(model))
         guard let best = try search.search(root) else { throw try ruleConflict(search, root) }
-        guard var answer = try node(best.box, model, rules, isRoot: false) else {
-            throw Problem(.internalError, "The chosen assets have no portfolio.")
-        }
+        let isKept = decided.map { $0.box.lower == best.box.lower && $0.box.upper == best.box.upper } ?? false
+        let chosen = isKept ? decided?.solved : try node(best.box, model, rules, isRoot: false)
+        guard var answer = chosen else { throw Problem(.internalError, "The chosen assets have no portfolio.") }
         let size = abs(best.value) > 0 ? abs(best.value) : 1
         let gap = max((best.value - best.bound) / size, 0)
         answer.choice = (best.box.lower, best.box.upper)

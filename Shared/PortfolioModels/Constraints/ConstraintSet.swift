@@ -149,6 +149,14 @@ struct ConstraintSet: Sendable {
         }
     }
 
+    /// The same of rows and hinges alone.
+    func linearResidual(at weights: [Double]) -> Double {
+        constraints.reduce(0) { largest, constraint in
+            if case .convex = constraint.kind { return largest }
+            return max(largest, -constraint.slack(at: weights) / max(1, abs(constraint.level)))
+        }
+    }
+
     /// The set less one constraint.
     func without(_ name: String) -> ConstraintSet {
         var rest = self

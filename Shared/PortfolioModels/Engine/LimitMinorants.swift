@@ -12,10 +12,21 @@ struct LimitMinorants {
     init(set: ConstraintSet, evidence: SolutionEvidence, model: MeanRisk, weights: [Double]) {
         rows = set.convex.map { item in
             let name = set.constraints[item.index].name
-            let minorant = Self.minorant(
-                item.limit, evidence.limits.first { $0.name == name }?.evidence, model, weights)
+            let minorant = Self.minorant(item.limit, named: name, evidence, model, weights)
             return (item.index, name, minorant, item.limit.most, abs(item.limit.perLevel))
         }
+    }
+
+    /// An affine function below a limit's function, from what a solution says about the limit of a name.
+    static func minorant(
+        _ limit: ConvexLimit, named name: String, _ evidence: SolutionEvidence, _ model: MeanRisk, _ w: [Double]
+    ) -> Minorant {
+        if let tangents = evidence.tangents {
+            let own = tangents.limits.first { $0.name == name }?.shares ?? []
+            // A limit without a price needs no tangent but its own.
+            return Minorant(average: own.isEmpty ? [(w, 1)] : own) { model.tangent(of: limit, at: $0) }
+        }
+        return minorant(limit, evidence.limits.first { $0.name == name }?.evidence, model, w)
     }
 
     /// An affine function below a limit's function that touches it at the weights.

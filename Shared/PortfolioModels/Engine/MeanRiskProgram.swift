@@ -204,8 +204,12 @@ struct MeanRiskProgram {
             let index = constraintSet.constraints.count + place
             let constraint = soft.constraint
             switch constraint.kind {
-            case .atMost(let a): addSoftRow(a, constraint.level, soft.weight, cap)
-            case .atLeast(let a): addSoftRow(a.map { -$0 }, -constraint.level, soft.weight, cap)
+            case .atMost(let a):
+                addSoftRow(a, constraint.level, soft.weight, cap)
+                continue
+            case .atLeast(let a):
+                addSoftRow(a.map { -$0 }, -constraint.level, soft.weight, cap)
+                continue
             case .hinge(let hinge):
                 add(ceiling: sum(of: hinge, level: constraint.level), Origin(constraint: index, factor: 1))
             case .convex(let limit): add(limit, index, parameters)
@@ -504,6 +508,22 @@ struct Reward: Sendable {
                 total += linear[i] * change + impact[i] * change * change.squareRoot()
             }
             return total
+        }
+
+        /// The affine function of given slopes that is as high as one below the costs can be: less the conjugate of each asset's.
+        func minorant(slopes: [Double]) -> Minorant {
+            var result = Minorant(slope: slopes, constant: 0)
+            for i in slopes.indices {
+                let beyond = max(abs(slopes[i]) - linear[i], 0)
+                if impact[i] > 0 {
+                    let root = beyond / (1.5 * impact[i])
+                    result.constant -= root * root * beyond / 3
+                } else if beyond > 0 {
+                    result.slope[i] = slopes[i] > 0 ? linear[i] : -linear[i]
+                }
+                result.constant -= result.slope[i] * reference[i]
+            }
+            return result
         }
 
         /// An affine function below the costs that touches them at w; where w has not moved, the kink's slope is the given one.

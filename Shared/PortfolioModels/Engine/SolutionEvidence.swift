@@ -8,8 +8,12 @@ struct SolutionEvidence: Sendable {
     /// By the name of the limiting constraint.
     var limits: [(name: String, evidence: RiskEvidence)] = []
     var costKinks: [Double] = []
+    /// By asset: slopes of the costs, at weights that move too; nil where those are the costs' own.
+    var costSlopes: [Double]?
     /// By soft constraint of the set.
     var soft: [SoftEvidence] = []
+    /// In place of dual series, where the solution comes from cutting planes.
+    var tangents: TangentEvidence?
 }
 
 /// What a solution says about a soft constraint.
@@ -26,6 +30,8 @@ extension SolutionEvidence {
         objective = found.evidence.first { $0.constraint == nil }?.evidence
         limits = found.evidence.compactMap { item in item.constraint.map { (set.name(at: $0), item.evidence) } }
         costKinks = found.costKinks
+        costSlopes = found.costSlopes
         soft = found.soft
+        tangents = found.tangents
     }
 }

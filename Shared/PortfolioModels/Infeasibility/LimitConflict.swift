@@ -13,11 +13,12 @@ struct LimitConflict {
     let parameters: RiskParameters
     let deadline: SolverDeadline
 
-    /// The problem to answer with, or nil where the limits can hold.
-    func problem(at point: [Double]) throws(Problem) -> Problem? {
+    /// The problem to answer with, or nil where the limits can hold, or where rounding leaves that open.
+    /// - Parameter isKnown: whether something else has proven that they cannot.
+    func problem(at point: [Double], isKnown: Bool = false) throws(Problem) -> Problem? {
         guard !set.convex.isEmpty else { return nil }
         let all = try excess(of: set, at: point)
-        guard all.excess > 1e-9 else { return nil }
+        guard isKnown || (all.isProven && all.excess > 1e-9) else { return nil }
         // Deletion filter over the limits; of the rest, what has a price.
         var kept = set
         for index in set.convex.map(\.index).reversed() where kept.convex.count > 1 {
@@ -40,6 +41,8 @@ struct LimitConflict {
             }
             return Problem.Relaxation(constraint: constraint.name, from: constraint.level, to: to)
         }
+        // Weights that keep every limit contradict whatever the solver says.
+        guard isKnown || !relaxations.isEmpty else { return nil }
         let hint = relaxations.map { "\($0.constraint) from \($0.from) to \($0.to)" }.joined(separator: ", ")
         return Problem(
             .infeasible,
@@ -53,7 +56,7 @@ struct LimitConflict {
 
     private func excess(
         of set: ConstraintSet, at point: [Double]
-    ) throws(Problem) -> (excess: Double, weights: [Double], priced: [String]) {
+    ) throws(Problem) -> (excess: Double, isProven: Bool, weights: [Double], priced: [String]) {
         var built = MeanRiskProgram(model: model, covariance: covariance, set: set, point: point, ratioScale: nil)
         built.addLimits(parameters)
         built.relaxLimits()
@@ -76,6 +79,10 @@ struct LimitConflict {
         for ceiling in built.ceilings where found.multipliers[ceiling.term] > 1e-6 {
             priced.append(set.constraints[ceiling.origin.constraint].name)
         }
-        return (found.v.last ?? 0, Array(found.v.prefix(set.assets.count)), priced)
+        let excess = found.v.last ?? 0
+        // Weights that keep the limits prove that there are some, whatever the solver says.
+        let weights = Array(found.v.prefix(set.assets.count))
+        let isProven = found.status == .optimal && found.relativeGap * max(excess, 1) < 0.1 * excess
+        return (excess, isProven, weights, priced)
     }
 }

@@ -11,7 +11,7 @@ struct BindingConstraints {
     /// By asset, what is left of the objective's gradient after the prices of rows.
     let rest: [Double]
     private let set: ConstraintSet
-    private let weights: [Double]
+    let weights: [Double]
 
     /// - Parameters:
     ///   - prices: by constraint, of rows and limits.

@@ -40,8 +40,12 @@ struct MeanRisk: Sendable {
         var evidence: [(constraint: Int?, evidence: RiskEvidence)]
         /// Slopes of the costs at weights that do not move.
         var costKinks: [Double]
+        /// By asset: slopes of the costs, at weights that move too; nil where those are the costs' own.
+        var costSlopes: [Double]?
         /// By soft constraint.
         var soft: [SoftEvidence] = []
+        /// In place of dual series, where the solution comes from cutting planes.
+        var tangents: TangentEvidence?
         var iterations: Int
         var primalResidual: Double
         var dualResidual: Double
@@ -209,7 +213,7 @@ struct MeanRisk: Sendable {
     }
 
     /// Weights that satisfy the linear constraints and hinges: equal ones, or those of least sum of squares.
-    private func feasiblePoint() throws(Problem) -> [Double] {
+    func feasiblePoint() throws(Problem) -> [Double] {
         let n = constraints.assets.count
         let target = min(max(constraints.budget.max, constraints.budget.min), 1e6)
         let equal = [Double](repeating: target / Double(n), count: n)

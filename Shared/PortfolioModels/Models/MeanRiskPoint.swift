@@ -27,31 +27,35 @@ struct MeanRiskPoint {
         let expectedReturn = Vector.dot(mean, weights)
         var reward = expectedReturn
         var slope = mean
+        // What the slopes of return and of costs are above them at the weights: nothing, but for averages of tangents.
+        var (growthMiss, lostMiss) = (0.0, 0.0)
         // Costs and penalties.
         var (lost, lostSlope) = (0.0, [Double](repeating: 0, count: weights.count))
         let x = scenarios.panel.portfolioReturns(weights)
-        switch model.reward.kelly {
-        case .none: break
-        case .approx:
-            let image = model.covariance.symmetricMultiplied(by: weights)
-            reward -= 0.5 * Vector.dot(image, weights)
-            for i in slope.indices { slope[i] -= image[i] }
-        case .exact:
-            reward = 0
-            var series = x
-            for t in x.indices {
-                reward += scenarios.probabilities[t] * LogarithmicGrowth.of(x[t])
-                series[t] = scenarios.probabilities[t] / (1 + x[t])
-            }
-            slope = scenarios.panel.returns.transposedMultiplied(by: series)
+        let shares = evidence.tangents?.objective ?? []
+        let isTangent = !shares.isEmpty
+        if model.reward.kelly != .none {
+            let own = model.lostReturnTangent(at: weights)
+            reward = -own.value
+            let minorant =
+                isTangent
+                ? Minorant(average: shares) { model.lostReturnTangent(at: $0) } : Minorant(own, at: weights)
+            slope = minorant.slope.map { -$0 }
+            growthMiss = isTangent ? max(own.value - minorant.value(at: weights), 0) : 0
         }
         if let costs = model.reward.costs {
-            let paid = costs.minorant(at: weights, kinks: evidence.costKinks)
             lost += costs.value(at: weights)
-            for i in slope.indices { lostSlope[i] += paid.slope[i] }
+            if let slopes = evidence.costSlopes {
+                let paid = costs.minorant(slopes: slopes)
+                Vector.axpy(1, paid.slope, &lostSlope)
+                lostMiss += max(lost - paid.value(at: weights), 0)
+            } else {
+                Vector.axpy(1, costs.minorant(at: weights, kinks: evidence.costKinks).slope, &lostSlope)
+            }
         }
         let penalty = SoftPenalty(model, evidence: evidence, weights: weights)
         lost += penalty.value
+        lostMiss += penalty.miss
         reward -= lost
         for i in slope.indices {
             lostSlope[i] += penalty.slope[i]
@@ -59,19 +63,30 @@ struct MeanRiskPoint {
         }
         let isMV = type(of: model.measure).code == .mv
         let risk: Double
+        // Below the risk; below the variance of MV in a utility.
         let minorant: Minorant
+        let counted: Double
+        let isVariance = isMV && name == .utility
         if isMV {
-            let image = model.covariance.symmetricMultiplied(by: weights)
-            let deviation = max(Vector.dot(image, weights), 0).squareRoot()
-            risk = deviation
-            minorant = Minorant(slope: image.map { deviation > 0 ? $0 / deviation : 0 }, constant: 0)
+            let own = model.riskTangent(at: weights)
+            risk = own.value
+            counted = isVariance ? risk * risk : risk
+            minorant =
+                isTangent
+                ? Minorant(average: shares) { model.riskTangent(at: $0, isVariance: isVariance) }
+                : isVariance
+                    ? Minorant(slope: own.slope.map { 2 * risk * $0 }, constant: -counted)
+                    : Minorant(slope: own.slope, constant: 0)
         } else {
             risk = model.measure.value(of: x)
+            counted = risk
             minorant =
-                evidence.objective?.minorant(at: weights, scenarios)
-                ?? Minorant(slope: weights.map { _ in 0 }, constant: 0)
+                isTangent
+                ? Minorant(average: shares) { model.riskTangent(at: $0) }
+                : evidence.objective?.minorant(at: weights, scenarios)
+                    ?? Minorant(slope: weights.map { _ in 0 }, constant: 0)
         }
-        let miss = max(risk - minorant.value(at: weights), 0)
+        let miss = isVariance && !isTangent ? 0 : max(counted - minorant.value(at: weights), 0)
         self.expectedReturn = expectedReturn
         self.reward = reward
         self.risk = risk
@@ -79,22 +94,21 @@ struct MeanRiskPoint {
         case .minimumRisk:
             objective = risk + lost
             direction = zip(minorant.slope, lostSlope).map { -$0 - $1 }
-            slack = miss + penalty.miss
+            slack = miss + lostMiss
         case .utility:
-            // The variance is linearised at w: 2 sigma d sigma.
-            let factor = riskAversion * (isMV ? 2 * risk : 1)
-            objective = reward - riskAversion * (isMV ? risk * risk : risk)
-            direction = zip(slope, minorant.slope).map { $0 - factor * $1 }
-            slack = (isMV ? 0 : riskAversion * miss) + penalty.miss
+            // The variance is linearised as such.
+            objective = reward - riskAversion * counted
+            direction = zip(slope, minorant.slope).map { $0 - riskAversion * $1 }
+            slack = riskAversion * miss + growthMiss + lostMiss
         case .maximumReturn:
             objective = reward
             direction = slope
-            slack = penalty.miss
+            slack = growthMiss + lostMiss
         case .sharpe:
             let ratio = risk > 0 ? (reward - rate) / risk : 0
             objective = ratio
             direction = zip(slope, minorant.slope).map { risk > 0 ? ($0 - ratio * $1) / risk : 0 }
-            slack = risk > 0 ? (ratio * miss + penalty.miss) / risk : 0
+            slack = risk > 0 ? (ratio * miss + growthMiss + lostMiss) / risk : 0
         }
     }
 }

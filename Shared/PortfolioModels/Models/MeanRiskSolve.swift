@@ -27,7 +27,7 @@ struct MeanRiskSolve {
         var prices: [OptimizeResponse.Binding]
         var contributions: [Double]
         var evidence: SolutionEvidence
-        fileprivate var meanVariance: MeanVariance?
+        var meanVariance: MeanVariance?
         var meanRisk: MeanRisk
         /// The most that any other portfolio could gain.
         var gain = 0.0
@@ -116,15 +116,25 @@ struct MeanRiskSolve {
 
     /// The answer of a convex problem that is not a quadratic program.
     func convex(_ model: MeanRisk) throws(Problem) -> Solved {
-        let solved: Solved
+        var solved: Solved
+        var nearest: [Double]?
         do throws(Problem) {
-            solved = hasOrder ? try ordered(model) : try composite(model)
+            solved = hasOrder ? try ordered(model, nearest: &nearest) : try composite(model, nearest: &nearest)
         } catch {
-            // Curvature is lost where there is no risk: what is best there is a linear question.
             guard error.isOfRounding else { throw error }
+            // Curvature is lost where there is no risk: what is best there is a linear question.
             if let found = try riskless(model) { return found }
-            guard let found = try unranked(model) else { throw error }
-            return found
+            if let found = try unranked(model) {
+                solved = found
+            } else {
+                guard let found = try byCuttingPlanes(model, near: nearest), found.isProven else { throw error }
+                solved = found
+            }
+        }
+        if !solved.isFullyProven, solved.solution.method != Self.cuttingPlanes,
+            let found = try byCuttingPlanes(model, near: solved.weights), found.error < solved.error
+        {
+            solved = found
         }
         // A risk close to nothing may be nothing: then the portfolio without any is the answer, not one a little beside it.
         let unit = type(of: model.measure).degree == 2 ? model.model.unit * model.model.unit : model.model.unit
@@ -135,8 +145,10 @@ struct MeanRiskSolve {
         }
         // What beats the rate at a risk of nothing, or less, has no largest ratio.
         if request.objective == .sharpe, !(solved.solution.risk > 0) { throw MeanVariance.unlimitedRatio }
-        return solved
+        return solved.pointedOut
     }
+
+    static let cuttingPlanes = "cutting_planes"
 
     /// The answer of ordered averages by formulations without ranks, which ties of all scenarios do not trouble; nil where there are none, or
     /// where rounding stops these too.
@@ -150,7 +162,8 @@ struct MeanRiskSolve {
         plain.model = ScenarioModel(panel: panel, mean: moments.mean, probabilities: even)
         plain.measure = plain.model.weighted(model.measure, parameters)
         do throws(Problem) {
-            return try composite(plain)
+            var nearest: [Double]?
+            return try composite(plain, nearest: &nearest)
         } catch {
             guard error.isOfRounding else { throw error }
             return nil
@@ -169,7 +182,7 @@ struct MeanRiskSolve {
     }
 
     /// Rounds of ever narrower windows: a rough solve finds the neighbourhood, all levels the solution. The bound says when it is found.
-    private func ordered(_ model: MeanRisk) throws(Problem) -> Solved {
+    private func ordered(_ model: MeanRisk, nearest: inout [Double]?) throws(Problem) -> Solved {
         var best: Solved?
         var failure: Problem?
         var hopeful = model
@@ -185,10 +198,11 @@ struct MeanRiskSolve {
             }
             if let best, best.error <= 1e-9 { return best }
         }
+        nearest = best?.weights
         if best?.solution.dualityGap ?? .infinity > 1e-9, request.objective == .sharpe, try isRiskless(model) {
             throw MeanVariance.unlimitedRatio
         }
-        if let best, best.isProven { return best.pointedOut }
+        if let best, best.isProven { return best }
         if best == nil, let failure { throw failure }
         throw Problem(.notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
     }
@@ -285,7 +299,7 @@ struct MeanRiskSolve {
     }
 
     /// Solves until the bound proves the solution: rounding that spoils one path to the last digits spares another.
-    private func composite(_ model: MeanRisk) throws(Problem) -> Solved {
+    private func composite(_ model: MeanRisk, nearest: inout [Double]?) throws(Problem) -> Solved {
         var best: Solved?
         var failure: Problem?
         for (regularisation, cap) in zip(ModelDispatch.regularisations, [1.0, 5, 0.2, 25]) {
@@ -302,13 +316,14 @@ struct MeanRiskSolve {
             }
             if let best, best.error <= 1e-9 { return best }
         }
+        nearest = best?.weights
         if request.objective == .sharpe {
             let excess = try netExcess(model)
             guard excess > 0 else { throw MeanVariance.noExcess(excess: excess, rate: riskFreeRate) }
             if try isRiskless(model) { throw MeanVariance.unlimitedRatio }
         }
         // What verification would refuse is said here, as what it is: a solve that did not get there.
-        if let best, best.isProven { return best.pointedOut }
+        if let best, best.isProven { return best }
         throw failure
             ?? Problem(
                 .notConverged,
@@ -349,91 +364,6 @@ struct MeanRiskSolve {
             try model.solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion), model,
             box: (model.constraints.lower, model.constraints.upper))
     }
-
-    /// What a solve found, with the bound that its prices prove.
-    /// - Parameters:
-    ///   - box: bounds of each asset in place of the constraints', where the solve was about a part of the portfolios.
-    ///   - cuts: rows of the model's set that hold for that part.
-    func certified(
-        _ found: MeanRisk.Solution, _ model: MeanRisk, box: (lower: [Double], upper: [Double])? = nil,
-        cuts: [RequestRules.Rule] = []
-    ) throws(Problem) -> Solved {
-        let constraints = model.constraints
-        let evidence = SolutionEvidence(found, constraints)
-        let point = MeanRiskPoint(
-            objective: request.objective, model: model, weights: found.weights, riskFreeRate: riskFreeRate,
-            riskAversion: request.riskAversion, evidence: evidence)
-        // Limits take their share of the direction before the bounds are priced.
-        let limits = LimitMinorants(set: constraints, evidence: evidence, model: model, weights: found.weights)
-        var best: (bound: OptimalityBound, binding: BindingConstraints)?
-        for isRefined in [false, true] {
-            // The solver's own prices may prove all there is to prove.
-            if let best, best.bound.relativeGap <= 1e-12 { break }
-            let prices =
-                isRefined
-                ? PriceRefinement(set: constraints, limits: limits, weights: found.weights)
-                    .refine(found.prices, direction: point.direction) : found.prices
-            let binding = BindingConstraints(
-                prices: prices, weights: found.weights, gradient: limits.reduced(point.direction, prices),
-                set: constraints)
-            let bound = OptimalityBound(
-                request, panel: observed ?? panel, moments: isSample ? nil : moments, weights: found.weights,
-                point: point,
-                prices: named(binding.prices, constraints), limits: limits,
-                periodsPerYear: PortfolioOptimization.periodsPerYear(request, panel),
-                exposures: exposures, box: box, cuts: cuts)
-            if bound.relativeGap < best?.bound.relativeGap ?? .infinity { best = (bound, binding) }
-        }
-        guard let (bound, binding) = best else {
-            throw Problem(.notConverged, "No certified solution after \(found.iterations) iterations.")
-        }
-        return Solved(
-            weights: found.weights,
-            solution: OptimizeResponse.Solution(
-                status: "optimal", objectiveValue: point.objective, expectedReturn: point.expectedReturn,
-                risk: point.risk, primalResidual: constraints.residual(at: found.weights),
-                dualResidual: found.dualResidual, dualityGap: max(bound.relativeGap, 0), iterations: found.iterations,
-                method: "structured_interior_point", binding: binding.binding + softBinding(evidence, point)),
-            prices: named(binding.prices, constraints), contributions: contributions(found.weights, model),
-            evidence: evidence, meanVariance: nil, meanRisk: model, gain: max(bound.gain, 0),
-            promise: binding.rest, warnings: softWarnings(found.weights))
-    }
-
-    /// Soft constraints that pay a price, in the objective's units.
-    private func softBinding(_ evidence: SolutionEvidence, _ point: MeanRiskPoint) -> [OptimizeResponse.Binding] {
-        let unit = request.objective == .sharpe && point.risk > 0 ? 1 / point.risk : 1
-        return zip(constraints.soft, evidence.soft).compactMap { soft, found in
-            guard found.share > 1e-9 else { return nil }
-            return .init(constraint: soft.constraint.name, dual: unit * soft.weight * found.share)
-        }
-    }
-
-    /// How far the answer is beyond soft constraints, and what that costs.
-    private func softWarnings(_ weights: [Double]) -> [PortfolioWarning] {
-        constraints.soft.compactMap { soft in
-            let excess = soft.excess(at: weights)
-            // Less is what a solve leaves of a constraint that is kept.
-            guard excess > 1e-7 * max(1e-3, abs(soft.constraint.level)) else { return nil }
-            return PortfolioWarning(
-                code: "soft_limit_exceeded", pointer: soft.constraint.pointer,
-                detail:
-                    "The portfolio is beyond the soft constraint \(soft.constraint.name) by \(excess), which costs the objective \(soft.weight * excess)."
-            )
-        }
-    }
-
-    private func named(_ prices: [Double], _ set: ConstraintSet) -> [OptimizeResponse.Binding] {
-        zip(set.constraints, prices).filter { $1 != 0 }.map { .init(constraint: $0.name, dual: $1) }
-    }
-
-    private func contributions(_ weights: [Double], _ model: MeanRisk) -> [Double] {
-        // A deviation under other moments is not that of the panel's series.
-        if request.riskMeasure == .mv, !isSample { return moments.riskContributions(weights) }
-        // What a target adds belongs to the weights as such, and is shared out by them: contributions add up to the risk.
-        let total = weights.reduce(0, +)
-        let target = total != 0 ? model.measure.targetShare(at: panel.portfolioReturns(weights)) / total : 0
-        return zip(weights, model.measure.contributions(weights: weights, panel: panel)).map { $1 + target * $0 }
-    }
 }
 
 extension MeanRiskSolve.Solved {
@@ -442,8 +372,15 @@ extension MeanRiskSolve.Solved {
 
     /// Whether gap and residual are what verification demands of an answer.
     fileprivate var isProven: Bool {
-        solution.dualityGap <= Verification.largestGap && solution.primalResidual <= Verification.fullProof
+        solution.dualityGap <= Verification.largestGap && solution.primalResidual <= Self.rowTolerance
     }
+
+    fileprivate var isFullyProven: Bool {
+        solution.dualityGap <= Verification.fullProof && solution.primalResidual <= Self.rowTolerance
+    }
+
+    /// A part of what verification lets rows be broken by.
+    private static var rowTolerance: Double { 3e-10 }
 
     /// With a warning where the proof is short of the last digits.
     fileprivate var pointedOut: Self {

@@ -9,6 +9,8 @@ struct PriceRefinement {
     let set: ConstraintSet
     let limits: LimitMinorants
     let weights: [Double]
+    /// Linear costs of moving, whose kinks are prices of their own.
+    var costs: Reward.Costs?
 
     /// The corrected prices, or those given where there is nothing to correct by.
     /// - Parameters:
@@ -45,7 +47,8 @@ struct PriceRefinement {
     }
 
     private func isOnKink(_ asset: Int) -> Bool {
-        set.constraints.contains { constraint in
+        if let costs, costs.linear[asset] > 0, weights[asset] == costs.reference[asset] { return true }
+        return set.constraints.contains { constraint in
             if case .hinge(let hinge) = constraint.kind { weights[asset] == hinge.reference[asset] } else { false }
         }
     }

@@ -17,7 +17,8 @@ struct SoftPenalty {
         for (item, found) in zip(soft, evidence.soft) {
             let constraint = item.constraint
             let beyond = -constraint.slack(at: w) / constraint.perLevel
-            let price = item.weight * Self.settled(found.share)
+            let size = max(1e-3, abs(constraint.level) / constraint.perLevel)
+            let price = item.weight * Self.settled(found.share, beyond: beyond / size)
             value += item.weight * max(beyond, 0)
             miss += item.weight * max(beyond, 0) - price * beyond
             let gradient: [Double]
@@ -34,14 +35,18 @@ struct SoftPenalty {
                     return hinge.linear - hinge.weight * share
                 }
             case .convex(let limit):
-                let minorant = LimitMinorants.minorant(
-                    limit, evidence.limits.first { $0.name == constraint.name }?.evidence, model, w)
+                let minorant = LimitMinorants.minorant(limit, named: constraint.name, evidence, model, w)
                 miss += price * max(limit.value(w) - minorant.value(at: w), 0) / constraint.perLevel
                 gradient = minorant.slope.map { $0 / constraint.perLevel }
             case .equal, .bounds: continue  // never: `SoftConstraint.parts`
             }
             Vector.axpy(price, gradient, &slope)
         }
+    }
+
+    /// Well within its level a constraint has no price, well beyond it all of the penalty; on it what was found, however little that is.
+    private static func settled(_ share: Double, beyond: Double) -> Double {
+        beyond < -1e-6 ? 0 : beyond > 1e-6 ? 1 : min(max(share, 0), 1)
     }
 
     /// A share that differs from all or nothing by less than what a solve leaves is that.

@@ -160,7 +160,7 @@ struct WeightedRiskTests {
 
     @Test(
         "A limit of a risk counts the same probabilities",
-        arguments: [RiskMeasureCode.cvar, .mad, .gmd, .tailGini, .rlvar, .cdar])
+        arguments: [RiskMeasureCode.cvar, .mad, .gmd, .tailGini, .rlvar, .cdar, .slpm])
     func limited(code: RiskMeasureCode) throws {
         let panel = try randomPanel(assets: 4, observations: 80, seed: 22)
         var request = OptimizeRequest(assets: panel.assets)

@@ -6,7 +6,7 @@ import Testing
 struct ImportTests {
     /// Target: the targets of this package that it may import.
     static let allowed: [String: Set<String>] = [
-        "COpenBLAS": [], "CLibPQ": [], "CLibCurlSystem": [], "CLibCurl": ["CLibCurlSystem"],
+        "COpenBLAS": [], "CLibPQ": [], "CMalloc": [], "CLibCurlSystem": [], "CLibCurl": ["CLibCurlSystem"],
         "WireFormat": [],
         "LinearAlgebra": ["COpenBLAS"],
         "ConvexSolver": ["LinearAlgebra"],
@@ -17,7 +17,7 @@ struct ImportTests {
         "HTTPFetch": ["CLibCurl", "CLibCurlSystem"],
         "PostgresClient": ["CLibPQ"],
         "WebSocketTransport": [],
-        "ServiceKit": ["WireFormat", "PostgresClient"],
+        "ServiceKit": ["CMalloc", "WireFormat", "PostgresClient"],
         "ETL": ["MarketData", "HTTPFetch", "PostgresClient", "WireFormat", "ServiceKit"],
         "StoreNotifier": ["Realtime", "WebSocketTransport", "PostgresClient", "WireFormat", "ServiceKit"],
         "Optimizer": [

@@ -166,14 +166,14 @@ struct SmallPartsTests {
         #expect(none[1] == nil)
     }
 
-    @Test("a wake-up before the wait ends the wait at once; several are one")
+    @Test("a wake-up before the wait ends the wait at once; several are one", .timeLimit(.minutes(10)))
     func signal() async {
         let signal = WakeSignal()
         signal.wake()
         signal.wake()
         let clock = ContinuousClock()
-        let first = await clock.measure { await signal.wait(atMost: .seconds(30)) }
-        #expect(first < .seconds(10))
+        // Longer than the test may take: only the wake-up ends it.
+        await signal.wait(atMost: .seconds(86_400))
         let second = await clock.measure { await signal.wait(atMost: .milliseconds(20)) }
         #expect(second >= .milliseconds(15))
     }

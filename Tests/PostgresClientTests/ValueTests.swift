@@ -125,7 +125,8 @@ import Testing
                 PostgresNumeric("\(Bool.random(using: &generator) ? "-" : "")\(whole)e\(exponent)"))
             var bytes: [UInt8] = []
             value.encode(into: &bytes)
-            #expect(try Double.decode(bytes.span.bytes, as: PostgresNumeric.postgresType) == Double(value.text), "\(value.text)")
+            let double = try Double.decode(bytes.span.bytes, as: PostgresNumeric.postgresType)
+            #expect(double == Double(value.text), "\(value.text)")
         }
     }
 

@@ -107,6 +107,29 @@ struct AdmissionTests {
         #expect(gate.refusal(tenant: tenant, deadline: soon) == nil)
     }
 
+    @Test("what has passed on arrival counts as waiting until it comes, or for as long as the way takes")
+    func arrivals() async throws {
+        let gate = AdmissionGate(threads: 1, queueLimit: 2)
+        var held: [AdmissionGate.Ticket] = []
+        for _ in 0..<3 { held.append(try await gate.enter(tenant: tenant, cost: 0.01, deadline: soon)) }
+        #expect(gate.refusalOnArrival(tenant: tenant, deadline: soon) == nil)
+        #expect(gate.refusalOnArrival(tenant: tenant, deadline: soon) == nil)
+        #expect(gate.refusal(tenant: tenant, deadline: soon) == nil, "nobody waits yet")
+        // A machine may take longer than the way for these lines, but not for three in a row each time.
+        try await eventually {
+            for _ in 0..<2 { _ = gate.refusalOnArrival(tenant: tenant, deadline: soon) }
+            return gate.refusalOnArrival(tenant: tenant, deadline: soon)?.code == "SYS-101"
+        }
+        try await Task.sleep(for: AdmissionGate.longestWay * 2)  // what did not come is forgotten by then
+        #expect(gate.refusalOnArrival(tenant: tenant, deadline: soon) == nil)
+        let waiting = Task { try await gate.enter(tenant: tenant, cost: 0.01, deadline: soon) }
+        try await until(gate) { $0.waiting == 1 }
+        gate.leave(held.removeFirst(), solverWait: nil)
+        held.append(try await waiting.value)
+        for ticket in held { gate.leave(ticket, solverWait: nil) }
+        #expect(gate.load.running == 0)
+    }
+
     @Test("those who are let in stay within the budget of memory; what would not fit alone is refused")
     func memory() async throws {
         let budget = MemoryBudget(bytes: 100)

@@ -67,6 +67,8 @@ final class AdmissionGate: Sendable {
         var aboveSince: ContinuousClock.Instant?
         var isOverloaded = false
         var lastRefusal: ContinuousClock.Instant?
+        /// When requests were let pass on arrival that have not come to the gate yet.
+        var underWay: [ContinuousClock.Instant] = []
         var nextID = 0
         /// Cancelled before they were queued.
         var cancelled: Set<Int> = []
@@ -89,6 +91,8 @@ final class AdmissionGate: Sendable {
     static let interval = Duration.milliseconds(500)
     static let longestWaitUnderOverload = Duration.seconds(1)
     static let keptAtOverload = 16
+    /// From a request's arrival to the gate.
+    static let longestWay = Duration.milliseconds(50)
 
     private let state: Mutex<State>
     private let queueLimit: Int
@@ -115,8 +119,27 @@ final class AdmissionGate: Sendable {
     }
 
     /// Whether a request might be refused now.
-    var isShedding: Bool {
-        state.withLock { $0.isOverloaded && $0.waiting >= $0.waitingUnderOverload || $0.waiting >= queueLimit }
+    var isShedding: Bool { state.withLock { $0.isOverloaded || $0.waiting >= queueLimit } }
+
+    /// The refusal of a request that has just come; nil for one that may go on to the gate, where it is counted as if it waited there already: under
+    /// overload hundreds come in the time that one takes to get there.
+    func refusalOnArrival(tenant: UUID, deadline: ContinuousClock.Instant) -> Problem? {
+        let now = ContinuousClock.now
+        let problem = state.withLock { state -> Problem? in
+            state.shares.charge(tenant, 0, now)
+            // Not all who pass come to the gate.
+            state.underWay.removeAll { now - $0 > Self.longestWay }
+            let ahead = state.waiting + state.underWay.count
+            if ahead > 0 || !Self.hasRoom(state, tenant, 0, now),
+                let refusal = refusal(&state, tenant, now, deadline, waiting: ahead)
+            {
+                return refusal
+            }
+            state.underWay.append(now)
+            return nil
+        }
+        if let problem { event?.shed(problem.code) }
+        return problem
     }
 
     /// The refusal that a request of the tenant would meet now, so that nothing need be done for it; nil where it would be let in or queued.
@@ -125,7 +148,9 @@ final class AdmissionGate: Sendable {
         let problem = state.withLock { state -> Problem? in
             state.shares.charge(tenant, 0, now)
             if Self.hasRoom(state, tenant, 0, now) { return nil }
-            return refusal(&state, tenant, now, deadline)
+            let problem = refusal(&state, tenant, now, deadline, waiting: state.waiting)
+            if problem != nil, !state.underWay.isEmpty { state.underWay.removeFirst() }
+            return problem
         }
         if let problem { event?.shed(problem.code) }
         return problem
@@ -144,13 +169,16 @@ final class AdmissionGate: Sendable {
             await withCheckedContinuation { continuation in
                 let now = ContinuousClock.now
                 let answer: Result<Ticket, Problem>? = state.withLock { state in
+                    if !state.underWay.isEmpty { state.underWay.removeFirst() }
                     if state.cancelled.remove(id) != nil { return .failure(Self.left) }
                     // Who asks is active, and has a part.
                     state.shares.charge(tenant, 0, now)
                     if Self.hasRoom(state, tenant, bytes, now) {
                         return .success(Self.admit(&state, id, tenant, cost, bytes, now))
                     }
-                    if let refusal = refusal(&state, tenant, now, deadline) { return .failure(refusal) }
+                    if let refusal = refusal(&state, tenant, now, deadline, waiting: state.waiting) {
+                        return .failure(refusal)
+                    }
                     if state.used[tenant] == nil { state.used[tenant] = state.used.values.min() ?? 0 }
                     state.waiting += 1
                     state.queues[tenant, default: []].append(
@@ -243,10 +271,10 @@ final class AdmissionGate: Sendable {
     }
 
     private func refusal(
-        _ state: inout State, _ tenant: UUID, _ now: ContinuousClock.Instant, _ deadline: ContinuousClock.Instant
+        _ state: inout State, _ tenant: UUID, _ now: ContinuousClock.Instant, _ deadline: ContinuousClock.Instant,
+        waiting: Int
     ) -> Problem? {
         Self.endOverload(&state, now)
-        let waiting = state.waiting
         let expected = state.expectedWait(behind: waiting)
         let isFull = waiting >= queueLimit
         let isLate = now + .seconds(expected) > deadline

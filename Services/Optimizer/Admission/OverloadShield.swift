@@ -24,7 +24,7 @@ struct OverloadShield: Sendable {
                 guard let principal = authenticator.remembered(head.headerFields), principal.allows(.optimize),
                     optimizer.replies[ReplyKey(tenant: principal.tenant, body: body, isStrict: false)] == nil
                 else { return nil }
-                return optimizer.gate.refusal(tenant: principal.tenant, deadline: .now + .seconds(30))
+                return optimizer.gate.refusalOnArrival(tenant: principal.tenant, deadline: .now + .seconds(30))
             })
     }
 }

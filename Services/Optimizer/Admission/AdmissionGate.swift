@@ -130,7 +130,8 @@ final class AdmissionGate: Sendable {
             // Not all who pass come to the gate.
             state.underWay.removeAll { now - $0 > Self.longestWay }
             let ahead = state.waiting + state.underWay.count
-            if ahead > 0 || !Self.hasRoom(state, tenant, 0, now),
+            let hasRoom = state.waiting == 0 && state.running + state.underWay.count < state.limit.count
+            if !hasRoom, !Self.isOwed(state, tenant, now),
                 let refusal = refusal(&state, tenant, now, deadline, waiting: ahead)
             {
                 return refusal
@@ -251,9 +252,12 @@ final class AdmissionGate: Sendable {
     ) -> Bool {
         guard state.hasMemory(for: bytes) else { return false }
         if state.running < state.limit.count, state.waiting == 0 { return true }
-        // All places are taken by tenants that have had more than their part: one who has not need not wait for them.
-        guard state.runningOf[tenant] == nil, state.queues[tenant] == nil else { return false }
-        return state.running < 2 * state.limit.count
+        return state.running < 2 * state.limit.count && isOwed(state, tenant, now)
+    }
+
+    /// Whether places are taken by tenants that have had more than their part, and this one has not: then it need not wait for them.
+    private static func isOwed(_ state: State, _ tenant: UUID, _ now: ContinuousClock.Instant) -> Bool {
+        state.runningOf[tenant] == nil && state.queues[tenant] == nil
             && state.runningOf.keys.contains { state.shares.isExcess($0, now) }
             && !state.shares.isExcess(tenant, now)
     }

@@ -3,6 +3,15 @@ import HTTPFetch
 import WireFormat
 
 extension RebalanceCommand {
+    /// What is said to an execution: which, and why.
+    struct PlanOrder: ParsableArguments {
+        @Argument(help: "The plan's id.")
+        var plan: String
+
+        @Option(name: .long, help: "Why, for the record.")
+        var reason: String?
+    }
+
     struct Execute: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "execute",
@@ -102,14 +111,12 @@ extension RebalanceCommand {
         static let configuration = CommandConfiguration(
             commandName: "pause", abstract: "Hold an execution: nothing new is sent, open orders stay and are booked.")
 
-        @Argument(help: "The plan's id.")
-        var plan: String
-
-        @Option(name: .long, help: "Why, for the record.")
-        var reason: String?
+        @OptionGroup var order: PlanOrder
 
         func run() async throws {
-            try await runCommand { try await RebalanceCommand.act("pause", on: plan, reason: reason) }
+            try await runCommand {
+                Terminal.out(ExecutionPage.text(try await RebalanceCommand.act("pause", on: order)))
+            }
         }
     }
 
@@ -117,22 +124,19 @@ extension RebalanceCommand {
         static let configuration = CommandConfiguration(
             commandName: "resume", abstract: "Let a paused execution go on.")
 
-        @Argument(help: "The plan's id.")
-        var plan: String
-
-        @Option(name: .long, help: "Why, for the record.")
-        var reason: String?
+        @OptionGroup var order: PlanOrder
 
         func run() async throws {
-            try await runCommand { try await RebalanceCommand.act("resume", on: plan, reason: reason) }
+            try await runCommand {
+                Terminal.out(ExecutionPage.text(try await RebalanceCommand.act("resume", on: order)))
+            }
         }
     }
 
     /// Calls an action of a plan's execution and prints how far it is.
-    static func act(_ action: String, on plan: String, reason: String?) async throws {
-        let body = JSONValue.object(JSONObject(reason.map { [("reason", .string($0))] } ?? []))
-        let report = try await send(.post, "/api/rebalance/\(escaped(plan))/\(action)", body: body.bytes())
-        Terminal.out(ExecutionPage.text(report))
+    static func act(_ action: String, on order: PlanOrder) async throws -> JSONValue {
+        let body = JSONValue.object(JSONObject(order.reason.map { [("reason", .string($0))] } ?? []))
+        return try await send(.post, "/api/rebalance/\(escaped(order.plan))/\(action)", body: body.bytes())
     }
 
     struct Costs: AsyncParsableCommand {
@@ -167,14 +171,12 @@ extension RebalanceCommand {
             commandName: "cancel",
             abstract: "End an execution: nothing new is sent, open orders are taken back, what is filled stays.")
 
-        @Argument(help: "The plan's id.")
-        var plan: String
-
-        @Option(name: .long, help: "Why, for the record.")
-        var reason: String?
+        @OptionGroup var order: PlanOrder
 
         func run() async throws {
-            try await runCommand { try await RebalanceCommand.act("cancel", on: plan, reason: reason) }
+            try await runCommand {
+                Terminal.out(ExecutionPage.text(try await RebalanceCommand.act("cancel", on: order)))
+            }
         }
     }
 

@@ -96,18 +96,12 @@ struct RebalanceCommand: AsyncParsableCommand {
     struct Reject: AsyncParsableCommand {
         static let configuration = CommandConfiguration(commandName: "reject", abstract: "Reject a plan.")
 
-        @Argument(help: "The plan's id.")
-        var plan: String
-
-        @Option(name: .long, help: "Why, for the record.")
-        var reason: String?
+        @OptionGroup var order: PlanOrder
 
         func run() async throws {
             try await runCommand {
-                let body = JSONValue.object(JSONObject(reason.map { [("reason", .string($0))] } ?? []))
-                let answer = try await RebalanceCommand.send(
-                    .post, "/api/rebalance/\(RebalanceCommand.escaped(plan))/reject", body: body.bytes())
-                Terminal.out("\(answer["plan_id"]?.stringValue ?? plan): \(answer["state"]?.stringValue ?? "")")
+                let answer = try await RebalanceCommand.act("reject", on: order)
+                Terminal.out("\(answer["plan_id"]?.stringValue ?? order.plan): \(answer["state"]?.stringValue ?? "")")
             }
         }
     }

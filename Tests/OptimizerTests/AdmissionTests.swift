@@ -298,12 +298,14 @@ struct SingleFlightTests {
     func leaving() async throws {
         let flights = SingleFlight<String, Int>()
         let flags = Locked<[CancellationFlag]>([])
+        let cancelled = Locked(0)
         let (go, open) = AsyncStream.makeStream(of: Void.self)
         func join() -> Task<Int, any Error> {
             Task {
                 try await flights.value(for: "a") { flag in
                     flags.withLock { $0.append(flag) }
                     for await _ in go { break }
+                    if Task.isCancelled { cancelled.withLock { $0 += 1 } }
                     return 1
                 }.value
             }
@@ -316,12 +318,13 @@ struct SingleFlightTests {
         await #expect(throws: CancellationError.self) { try await first.value }
         #expect(flags.withLock { $0.first?.isCancelled } == false)
         open.yield()
-        #expect(try await second.value == 1)
+        #expect(try await second.value == 1 && cancelled.withLock { $0 } == 0)
         let third = join()
         try await eventually { flags.withLock { $0.count } == 2 }
         third.cancel()
         await #expect(throws: CancellationError.self) { try await third.value }
         #expect(flags.withLock { $0.last?.isCancelled } == true)
+        try await eventually { cancelled.withLock { $0 } == 1 }
         #expect(flights.count == 0)
     }
 
@@ -347,7 +350,9 @@ struct SingleFlightTests {
             }
             #expect(Set(answers.map { $0?["weights"]?.serialized() ?? "" }).count == 1)
             #expect(answers.count(where: { $0?["meta"]?["cached"] == false }) == 1)
-            #expect(await service.registry.text().contains("optimizer_cache_misses_total 1"))
+            let metrics = await service.registry.text()
+            #expect(metrics.contains("optimizer_cache_misses_total 1"))
+            #expect(metrics.contains("optimizer_panel_seconds_count 1\n"), "the prices are read once as well")
         }
     }
 }

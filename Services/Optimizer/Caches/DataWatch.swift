@@ -10,13 +10,10 @@ import PostgresClient
 actor DataWatch {
     /// What can be seen by a tenant at a moment. Equal marks: nothing has changed in between.
     struct Mark: Sendable, Hashable {
-        /// Prices, names and calendars.
-        fileprivate var data: UInt64
+        /// Prices, names and calendars: equal numbers, equal data.
+        fileprivate(set) var data: UInt64
         /// The tenant's portfolios.
         fileprivate var portfolios: UInt64
-
-        /// Whether no price, name or calendar has changed in between.
-        func hasSameData(as other: Mark) -> Bool { data == other.data }
     }
 
     private let pool: PostgresPool

@@ -26,23 +26,35 @@ final class PanelCache: Sendable {
 
     private struct Entry: Sendable {
         var panel: Carried<LoadedPanel>
-        var mark: DataWatch.Mark
+        var data: UInt64
+    }
+
+    /// A panel of the data that a caller has seen.
+    private struct Wanted: Hashable, Sendable {
+        var key: Key
+        var data: UInt64
     }
 
     private let entries: ResultCache<Key, Entry>
+    private let flights = SingleFlight<Wanted, Carried<LoadedPanel>>()
 
     /// - Parameter bytes: most that all panels may take.
     init(bytes: Int) { entries = ResultCache(bytes: bytes) { $0.panel.value.estimatedBytes } }
 
-    /// The panel of a request, if nothing it was made from has changed since.
-    func panel(of request: OptimizeRequest, at mark: DataWatch.Mark) -> LoadedPanel? {
-        guard let entry = entries[Key(request)], entry.mark.hasSameData(as: mark) else { return nil }
-        return entry.panel.value
-    }
-
-    /// Keeps a panel that was read after the mark was taken.
-    func keep(_ panel: LoadedPanel, of request: OptimizeRequest, at mark: DataWatch.Mark) {
-        entries[Key(request)] = Entry(panel: Carried(panel), mark: mark)
+    /// The panel of a request: one that was read before, if nothing it was made from has changed since; one that is being read for another who has seen
+    /// the same data; else one that is read now. The reading is cancelled when the last who waits for it has left.
+    /// - Parameter mark: what the caller has seen, of before this call.
+    func panel(
+        of request: OptimizeRequest, at mark: DataWatch.Mark, read: @escaping @Sendable () async throws -> LoadedPanel
+    ) async throws -> LoadedPanel {
+        let wanted = Wanted(key: Key(request), data: mark.data)
+        if let entry = entries[wanted.key], entry.data == wanted.data { return entry.panel.value }
+        let entries = entries
+        return try await flights.value(for: wanted) { _ in
+            let panel = Carried(try await read())
+            entries[wanted.key] = Entry(panel: panel, data: wanted.data)
+            return panel
+        }.value.value
     }
 
     /// How full it is.

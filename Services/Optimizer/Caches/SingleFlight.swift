@@ -8,6 +8,7 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Flight {
         var id: Int
         var flag: CancellationFlag
+        var task: Task<Void, Never>?
         var waiters: [Int: CheckedContinuation<Result<Value, any Error>?, Never>] = [:]
     }
 
@@ -21,6 +22,7 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private let state = Mutex(State())
 
     /// The value, from work that is going on already or else from `work`, which is told by a flag when nobody waits any more.
+    /// Its task is cancelled then too.
     /// - Returns: the value, and whether another's work brought it.
     func value(
         for key: Key, _ work: @escaping @Sendable (CancellationFlag) async throws -> Value
@@ -54,11 +56,18 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
                 }
                 guard isWaiting else { return continuation.resume(returning: nil) }
                 if isFirst {
-                    Task {
+                    let task = Task {
                         let result: Result<Value, any Error>
                         do { result = .success(try await work(flight.flag)) } catch { result = .failure(error) }
                         self.land(key, flight.id, result)
                     }
+                    let isWanted = state.withLock { state in
+                        guard state.flights[key]?.id == flight.id else { return false }
+                        state.flights[key]?.task = task
+                        return true
+                    }
+                    // Everybody has left already, or it has landed.
+                    if !isWanted { task.cancel() }
                 }
             }
         } onCancel: {
@@ -87,6 +96,7 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             if state.flights[key]?.waiters.isEmpty == true {
                 // Who comes now begins afresh: this work is stopping.
                 state.flights[key]?.flag.cancel()
+                state.flights[key]?.task?.cancel()
                 state.flights[key] = nil
             }
             return left

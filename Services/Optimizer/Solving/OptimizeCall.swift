@@ -92,18 +92,18 @@ extension Optimizer {
         if let inline = request.panel { return try PanelLoader.inline(inline, of: request) }
         let seen: DataWatch.Mark
         if let mark { seen = mark } else { seen = try await watch.mark(for: principal.tenant) }
-        if let known = panels.panel(of: request, at: seen) { return known }
-        let prices = prices
+        let (prices, pool, event) = (prices, pool, event)
         var options = TransactionOptions.app(principal.tenant)
         options.isolation = .repeatableRead
         options.readOnly = true
-        let start = ContinuousClock.now
-        let loaded = try await pool.transaction(options) { connection in
-            try await PanelLoader.stored(request, prices: prices, on: connection)
+        return try await panels.panel(of: request, at: seen) { [options] in
+            let start = ContinuousClock.now
+            let loaded = try await pool.transaction(options) { connection in
+                try await PanelLoader.stored(request, prices: prices, on: connection)
+            }
+            event.panelLoaded(seconds: (ContinuousClock.now - start) / .seconds(1))
+            return loaded
         }
-        event.panelLoaded(seconds: (ContinuousClock.now - start) / .seconds(1))
-        panels.keep(loaded, of: request, at: seen)
-        return loaded
     }
 
     /// The answer of an earlier call with the same request and the same data, of one that runs at the moment, else a new one.

@@ -39,6 +39,8 @@ enum PriceStore {
             """)
         var histories: [String: PriceCache.History] = [:]
         for row in rows {
+            // Thousands of days each: who asked may have left.
+            try Task.checkCancellation()
             let prices = try row.decode([Double].self, at: 2)
             guard prices.allSatisfy({ $0 > 0 && $0 < .infinity }) else {
                 throw Problem(.invalidPrice, "A stored price is beyond the range of numbers that can be computed with.")

@@ -268,6 +268,8 @@ def cpu_ticks():
 
 def abandoned(stack):
     times = []
+    # Before it has seen one, the service thinks that these outlast any patience, and makes them jobs.
+    stack.optimize({"assets": stack.names[:300], "objective": "MinRisk", "risk_measure": "CVaR", "store": False})
     for _ in range(5):
         sockets = []
         for n in range(20):
@@ -281,6 +283,14 @@ def abandoned(stack):
         busy = cpu_ticks()
         time.sleep(0.2)
         worked = cpu_ticks() - busy
+        for one in sockets:
+            one.setblocking(False)
+            try:
+                status = one.recv(12)[9:]
+            except BlockingIOError:
+                continue
+            if status != b"200":
+                raise RuntimeError(f"one was answered {status}")
         start = time.perf_counter()
         for one in sockets:
             one.close()  # RST

@@ -36,11 +36,11 @@ struct CellBound {
         }
     }
 
-    private let setting: Setting
-    private let cell: TaxCell
-    private let rows: [TradeModel.Row]
-    private let scales: [Double]
-    private var penalties: [Double]
+    let setting: Setting
+    let cell: TaxCell
+    let rows: [TradeModel.Row]
+    let scales: [Double]
+    private(set) var penalties: [Double]
     private(set) var value = -Double.infinity
     private(set) var multipliers: [Double]
     /// Mean steps in the relaxation, not whole in general.
@@ -51,17 +51,17 @@ struct CellBound {
     private(set) var isDone = false
     private(set) var rounds = 0
     /// Prices of the rows at which the next choices are made.
-    private var prices: [Double]
-    private var center: [Double]
-    private var tangentAt: [Double]
-    private var kept: [[Choice]]
-    private var near: [[Double]]
+    var prices: [Double]
+    var center: [Double]
+    var tangentAt: [Double]
+    var kept: [[Choice]]
+    var near: [[Double]]
     /// Exposures, deviations and effective rates of the tax that made the best bound.
     private var bestExposures: [Double] = []
     private var bestTangentAt: [Double] = []
     private var bestRates = (short: 0.0, long: 0.0)
 
-    private var model: TradeModel { setting.model }
+    var model: TradeModel { setting.model }
 
     init(_ setting: Setting, _ cell: TaxCell, multipliers warm: [Double]) {
         self.setting = setting
@@ -102,12 +102,13 @@ struct CellBound {
             limits: zip(rows, scales).map { $0.limit * $1 }, penalties: penalties,
             multipliers: zip(prices, scales).map { $0 / $1 }, center: center,
             barrier: (isFirst ? 1 : 0.05) * size / Double(max(1, columns.k.count)))
-        master.solve(tolerance: size * (isFirst ? 3e-3 : 3e-5))
+        let constant = setting.constant + cell.constant + ownConstant + restConstant(rest)
+        master.solve(tolerance: rounds == 1 ? 3e-3 : 3e-5, size: size, constant: constant)
         for q in penalties.indices where master.multipliers[q] > 0.9 * penalties[q] { penalties[q] *= 8 }
         prices = zip(master.multipliers, scales).map { $0 * $1 }
         center = master.means
         let (bound, found) = price(master.y, rest)
-        let relaxed = master.objective + setting.constant + cell.constant + ownConstant + restConstant(rest)
+        let relaxed = master.objective + constant
         let before = value
         if bound > value {
             value = bound
@@ -119,9 +120,10 @@ struct CellBound {
             start = rounded(columns, master.x, center)
         }
         let deviations = zip(model.assets, center).map { $0.deviation + $0.stepWeight * $1 }
-        let moved = zip(deviations, tangentAt).reduce(0) { max($0, ($1.0 - $1.1).magnitude) }
+        let moved = zip(deviations, tangentAt).map { $0 - $1 }
+        let bend = 0.5 * model.kappa * Vector.dot(moved, setting.split.rest(model.covariance, moved))
         isDone =
-            (relaxed - bound <= 1e-4 * max(1, value.magnitude) && moved < 1e-4)
+            relaxed + bend - value <= 1e-4 * max(1, value.magnitude)
             || (rounds > 2 && value - before < 5e-5 * max(1, value.magnitude)
                 && relaxed - value < 5e-4 * value.magnitude)
         tangentAt = deviations
@@ -158,69 +160,8 @@ struct CellBound {
         return (bound, found)
     }
 
-    /// Whole steps from relaxations in which ever more assets may trade on one side only, or not at all: those first whose choices
-    /// agree most on a side.
-    func dive() -> [Double] {
-        let n = model.count
-        var fixed = self
-        var sides = [Double?](repeating: nil, count: n)
-        let rest = setting.split.rest(model.covariance, tangentAt).map { $0 * model.kappa }
-        let size = max(1, value.magnitude)
-        var master: HullMaster?
-        for threshold in [0.75, 0, 0] {
-            for i in 0..<n {
-                guard let side = sides[i] else { continue }
-                fixed.kept[i].removeAll { $0.k * side < 0 || ($0.k == 0) != (side == 0) }
-                fixed.near[i].removeAll { $0 * side < 0 || ($0 == 0) != (side == 0) }
-                let mean = fixed.center[i]
-                if side != 0, mean * side > 0 {
-                    let width = max(mean.magnitude, 8)
-                    let around = [0, 1 / width, -1 / width, 0.03, -0.03, 0.2, -0.2].map {
-                        (mean + $0 * width).rounded()
-                    }
-                    fixed.near[i] += around.filter { $0 * side > 0 && model.assets[i].allows($0) }
-                }
-                if fixed.kept[i].isEmpty, fixed.near[i].isEmpty {
-                    let least = side * max(1, model.assets[i].leastTrade)
-                    fixed.near[i] = [model.assets[i].allows(least) ? least : start[i]]
-                }
-            }
-            let columns = fixed.makeColumns(orders(fixed.prices), rest: rest, isFirst: false, sides: sides)
-            var solved = HullMaster(
-                columns, loadings: setting.loadings, factors: setting.split.factors, exposure: setting.exposure,
-                limits: zip(rows, scales).map { $0.limit * $1 }, penalties: penalties,
-                multipliers: zip(fixed.prices, scales).map { $0 / $1 }, center: fixed.center,
-                barrier: 0.05 * size / Double(max(1, columns.k.count)))
-            solved.solve(tolerance: size * 3e-4)
-            fixed.center = solved.means
-            fixed.prices = zip(solved.multipliers, scales).map { $0 * $1 }
-            for i in 0..<n where sides[i] == nil {
-                var weights = (sold: 0.0, none: 0.0, bought: 0.0)
-                for j in columns.starts[i]..<columns.starts[i + 1] {
-                    let k = columns.k[j]
-                    if k < 0 {
-                        weights.sold += solved.x[j]
-                    } else if k > 0 {
-                        weights.bought += solved.x[j]
-                    } else {
-                        weights.none += solved.x[j]
-                    }
-                }
-                let most = max(weights.sold, weights.none, weights.bought)
-                guard most > threshold else { continue }
-                sides[i] = most == weights.none ? 0 : (most == weights.sold ? -1 : 1)
-            }
-            master = solved
-        }
-        guard let master else { return start }
-        return zip(master.means, model.assets).map { mean, one in
-            let whole = mean.rounded()
-            return one.allows(whole) ? whole : (mean > 0 ? one.leastTrade : -one.leastTrade)
-        }
-    }
-
     /// A choice with the gains of the lots that it was made with.
-    private struct Choice: Hashable {
+    struct Choice: Hashable {
         var k: Double
         var short: Double
         var long: Double
@@ -242,14 +183,8 @@ struct CellBound {
         return sum
     }
 
-    /// Steps within which the first choices lie; pricing finds those beyond.
-    private func window(_ one: OneAsset) -> Double {
-        let width = 2 * (one.deviation.magnitude / one.stepWeight + max(0, -one.lowest)) + 2 * one.leastTrade + 24
-        return width.isFinite ? width.rounded() : one.highest
-    }
-
     /// What a gain costs at the margin under prices of the rows.
-    private func rates(_ prices: [Double]) -> (short: Double, long: Double) {
+    func rates(_ prices: [Double]) -> (short: Double, long: Double) {
         var (short, long) = (cell.short, cell.long)
         for (row, nu) in zip(rows, prices) {
             short += nu * row.short
@@ -258,7 +193,7 @@ struct CellBound {
         return (short, long)
     }
 
-    private func orders(_ prices: [Double]) -> [LotOrder] {
+    func orders(_ prices: [Double]) -> [LotOrder] {
         let (short, long) = rates(prices)
         return model.assets.map { $0.order(short: short, long: long) }
     }
@@ -287,10 +222,10 @@ struct CellBound {
                 }
             }
         }
-        guard let found else { return }
+        // Where no prices of these rows make the other's rates, the rows are free: a weaker bound, and a beginning.
         var trial = self
         trial.prices = rows.indices.map { $0 < model.rows.count ? other.multipliers[$0] : 0 }
-        for (place, nu) in found { trial.prices[place] = nu }
+        for (place, nu) in found ?? [] { trial.prices[place] = nu }
         trial.tangentAt = other.bestTangentAt
         trial.center = other.means
         let rest = setting.split.rest(model.covariance, trial.tangentAt).map { $0 * model.kappa }
@@ -310,87 +245,5 @@ struct CellBound {
 
     private func choicePrices(_ multipliers: [Double], asset: Int) -> ChoicePrices {
         ChoicePrices(multipliers, of: rows, in: cell, asset: asset)
-    }
-
-    private func makeColumns(
-        _ orders: [LotOrder], rest: [Double], isFirst: Bool, sides: [Double?] = []
-    ) -> HullMaster.Columns {
-        var columns = HullMaster.Columns()
-        var plain = ChoicePrices()
-        plain.short = cell.short
-        plain.long = cell.long
-        var samples: [Double] = []
-        for (i, one) in model.assets.enumerated() {
-            samples.removeAll(keepingCapacity: true)
-            if isFirst {
-                let reach = window(one)
-                Relaxation.sample(
-                    one, orders[i], low: max(one.lowest, -reach), high: min(one.highest, reach), around: center[i],
-                    &samples)
-            } else {
-                samples += near[i]
-                let middle = center[i].rounded()
-                for k in [0, one.leastTrade, -one.leastTrade, middle, middle - 1, middle + 1]
-                where (sides.isEmpty || sides[i] == nil) && one.allows(k) {
-                    samples.append(k)
-                }
-                samples.sort()
-                var last = -Double.infinity
-                samples.removeAll { k in
-                    defer { last = k }
-                    return k == last
-                }
-            }
-            let own = model.kappa * setting.split.own[i]
-            let slope = one.stepWeight * (own * one.deviation + rest[i])
-            let curvature = own * one.stepWeight * one.stepWeight
-            var seen = Set(kept[i])
-            var choices = kept[i]
-            for k in samples {
-                let gains = k < 0 ? orders[i].gains(-k) : (0, 0)
-                let choice = Choice(k: k, short: gains.0, long: gains.1)
-                if seen.insert(choice).inserted { choices.append(choice) }
-            }
-            for choice in choices {
-                let k = choice.k
-                let gains = (choice.short, choice.long)
-                let cost = one.cost(k)
-                columns.k.append(k)
-                columns.short.append(choice.short)
-                columns.long.append(choice.long)
-                columns.cost.append(
-                    cost + (k == 0 ? 0 : one.ticket) + plain.short * choice.short + plain.long * choice.long
-                        + k * (one.drift + slope + 0.5 * curvature * k))
-                for (row, scale) in zip(rows, scales) {
-                    var part =
-                        row.cost * cost + row.absolute * one.stepValue * k.magnitude + row.short * gains.0
-                        + row.long * gains.1 + (k == 0 ? 0 : row.count)
-                    if !row.value.isEmpty { part += row.value[i] * one.stepValue * k }
-                    columns.rows.append(part * scale)
-                }
-            }
-            columns.starts.append(columns.k.count)
-        }
-        return columns
-    }
-
-    /// The choices of each asset that cost least at the prices of a solved master.
-    private func cheapest(_ columns: HullMaster.Columns, _ master: HullMaster) -> [[Choice]] {
-        let costs = master.reducedCosts
-        return (0..<model.count).map { i in
-            (columns.starts[i]..<columns.starts[i + 1]).sorted { costs[$0] < costs[$1] }
-                .prefix(10).map { Choice(k: columns.k[$0], short: columns.short[$0], long: columns.long[$0]) }
-        }
-    }
-
-    /// Whole steps near the relaxation: the mean of each asset's choices where all are trades of one side, else the heaviest.
-    private func rounded(_ columns: HullMaster.Columns, _ x: [Double], _ means: [Double]) -> [Double] {
-        (0..<model.count).map { i in
-            let range = columns.starts[i]..<columns.starts[i + 1]
-            let held = range.filter { x[$0] > 1e-3 }.map { columns.k[$0] }
-            let mean = means[i].rounded()
-            if held.allSatisfy({ $0 > 0 }) || held.allSatisfy({ $0 < 0 }), model.assets[i].allows(mean) { return mean }
-            return range.max { x[$0] < x[$1] }.map { columns.k[$0] } ?? 0
-        }
     }
 }

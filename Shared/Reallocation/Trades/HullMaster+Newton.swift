@@ -20,15 +20,17 @@ extension HullMaster {
         var excess: [Double]
     }
 
-    /// Solves to a gap of at most `tolerance`; false where the numbers gave out before.
+    /// Solves to a gap of at most `tolerance` of the objective, to which `constant` belongs too, or of `size`, where that is greater;
+    /// false where the numbers gave out before.
     @discardableResult
-    mutating func solve(tolerance: Double, iterations: Int = 40) -> Bool {
+    mutating func solve(tolerance: Double, size: Double, constant: Double, iterations: Int = 40) -> Bool {
         let pairs = Double(x.count + 2 * m)
         var isSolved = false
         for _ in 0..<iterations {
             let gap = complementarity
             missing = residuals()
-            isSolved = gap <= tolerance && missing.size <= tolerance
+            let enough = tolerance * max(size, (objective + constant).magnitude)
+            isSolved = gap <= enough && missing.size <= enough
             guard !isSolved, let reduced = reduce() else { return isSolved }
             let mu = gap / pairs
             let affine = direction(reduced, target: 0, correction: nil)

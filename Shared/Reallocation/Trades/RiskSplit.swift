@@ -40,10 +40,28 @@ struct RiskSplit {
             if Self.isSemidefinite(sigma, less: candidate, scale) {
                 own = candidate
                 factorise(sigma, most: most)
-                return
+                break
             }
             share -= 0.3
         }
+        condense(scale)
+    }
+
+    /// Keeps the principal directions of the factors, in units of the own variances, and leaves the others to the rest: they are so small
+    /// beside what the assets have by themselves that the tangents to their risk settle in a step or two, and each factor costs in every step.
+    private mutating func condense(_ scale: Double) {
+        let n = own.count
+        guard factors > 4 else { return }
+        let roots = own.map { 1 / max($0, 1e-6 * scale).squareRoot() }
+        var scaled = Matrix(rows: n, columns: factors)
+        for f in 0..<factors { for i in 0..<n { scaled[i, f] = loadings[i * factors + f] * roots[i] } }
+        guard let directions = try? SymmetricEigen(scaled.gram()) else { return }
+        let kept = directions.values.indices.filter { directions.values[$0] > 0.1 }
+        guard kept.count < factors else { return }
+        var columns = Matrix(rows: factors, columns: n, columnMajor: loadings)
+        columns = directions.vectors.selecting(columns: kept).transposed() * columns
+        factors = kept.count
+        loadings = (0..<n).flatMap { columns.column($0) }
     }
 
     private static func isSemidefinite(_ sigma: Matrix, less own: [Double], _ scale: Double) -> Bool {

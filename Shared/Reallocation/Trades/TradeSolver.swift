@@ -155,6 +155,9 @@ struct BranchAndBound {
         let guide = Array(bound.multipliers.prefix(model.rows.count))
         offer(bound.start, guide: guide, pairs: 16, enumerates: false)
         offer(bound.dive(), guide: guide, pairs: 16, enumerates: false)
+        guard let incumbent, incumbent.objective - bound.value > 2e-4 * incumbent.objective.magnitude else { return }
+        // Exchanges among many more assets pay only from where everything else is in place.
+        offer(incumbent.k, guide: guide, pairs: 80, enumerates: false)
     }
     private var isOverTime: Bool { effort.deadline.interruption != nil }
 

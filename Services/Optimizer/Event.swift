@@ -71,7 +71,7 @@ struct Event: Sendable {
         let why =
             code == ProblemCode.rateLimited.rawValue
             ? "tenant_queue" : code == ProblemCode.overloaded.rawValue ? "load" : "left"
-        registry.makeCounter(label: RateLimitMiddleware.shed, dimensions: [("why", why)]).increment(by: 1)
+        registry.makeCounter(label: RateLimiter.shed, dimensions: [("why", why)]).increment(by: 1)
     }
 
     /// An attempt to deliver a webhook ended.

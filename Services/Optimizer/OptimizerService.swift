@@ -38,12 +38,12 @@ enum OptimizerService {
         let access = Routes.Access(
             authenticator: authenticator, origins: try configuration.value(Options.corsOrigins),
             keyQuota: RateQuota(requests: try configuration.value(Options.keyRateLimit)),
-            tenantQuota: RateQuota(requests: try configuration.value(Options.tenantRateLimit)))
+            tenantQuota: RateQuota(requests: try configuration.value(Options.tenantRateLimit)), registry: registry)
         let router = Routes.router(optimizer, access: access, registry: registry, drain: readiness.drain)
         let host = try configuration.value(Options.host)
         let port = try configuration.value(Options.optimizerPort)
         var guards = ServerGuards.standard
-        guards.earlyRefusal = OverloadShield(optimizer: optimizer, authenticator: authenticator).refusal
+        guards.early = OptimizeOnArrival(optimizer, access: access, registry: registry, drain: readiness.drain).answer
         let server = HTTPService.application(router: router, host: host, port: port, guards: guards, logger: logger) {
             port in
             logger.info("Listening", metadata: ["host": "\(host)", "port": "\(port)"])

@@ -56,8 +56,18 @@ enum Routes {
     struct Access: Sendable {
         var authenticator: Authenticator
         var origins = CORSOrigins.none
-        var keyQuota = RateQuota(requests: 1_200_000)
-        var tenantQuota = RateQuota(requests: 1_200_000)
+        var limiter: RateLimiter
+
+        init(
+            authenticator: Authenticator, origins: CORSOrigins = .none, keyQuota: RateQuota = standardQuota,
+            tenantQuota: RateQuota = standardQuota, registry: PrometheusRegistry? = nil
+        ) {
+            self.authenticator = authenticator
+            self.origins = origins
+            limiter = RateLimiter(key: keyQuota, tenant: tenantQuota, registry: registry)
+        }
+
+        static let standardQuota = RateQuota(requests: 1_200_000)
     }
 
     /// The router of the public port. Each path under `/api/` is served under `/api/v1/` as well.
@@ -69,10 +79,7 @@ enum Routes {
             // Cheapest first: who is it, is it too much, was it answered already.
             let closed = router.group()
                 .add(middleware: AuthenticationMiddleware(access.authenticator))
-                .add(
-                    middleware: RateLimitMiddleware(
-                        key: access.keyQuota, tenant: access.tenantQuota, registry: registry)
-                )
+                .add(middleware: RateLimitMiddleware(access.limiter))
                 .add(
                     middleware: IdempotencyMiddleware(
                         IdempotencyStore(optimizer.pool),

@@ -135,8 +135,9 @@ struct AccessTests {
     func limits() async throws {
         let small: @Sendable (Routes.Access) -> Routes.Access = { access in
             var access = access
-            access.keyQuota = RateQuota(requests: 3)
-            access.tenantQuota = RateQuota(requests: 5)
+            access.limiter = RateLimiter(
+                key: RateQuota(requests: 3), tenant: RateQuota(requests: 5),
+                registry: access.limiter.registry)
             return access
         }
         try await ServiceUnderTest.with(access: small) { service in

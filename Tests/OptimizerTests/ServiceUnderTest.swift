@@ -35,7 +35,9 @@ struct ServiceUnderTest: Sendable {
         .reveal()
         client = RouterClient(
             Routes.router(
-                optimizer, access: access(Routes.Access(authenticator: Authenticator(keys: keys, tokens: nil))),
+                optimizer,
+                access: access(
+                    Routes.Access(authenticator: Authenticator(keys: keys, tokens: nil), registry: registry)),
                 registry: registry))
     }
 

@@ -4,10 +4,11 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOPosix
-import ServiceKit
 import ServiceLifecycle
 import Testing
 import WireFormat
+
+@testable import ServiceKit
 
 /// A server on a port of its own, for what only sockets show.
 private struct LiveServer {
@@ -55,6 +56,14 @@ private struct LiveServer {
             return String(decoding: received, as: UTF8.self)
         }
     }
+
+    /// Sends bytes and leaves.
+    func abandon(_ text: String) async throws {
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: port).get()
+        try await channel.writeAndFlush(ByteBuffer(string: text))
+        try await channel.close()
+    }
 }
 
 @Suite("Server guards")
@@ -76,14 +85,13 @@ struct ServerTests {
     @Test("what is refused early is answered in its turn, and everything else passes whole")
     func earlyRefusal() async throws {
         var guards = ServerGuards.standard
-        guards.earlyRefusal = EarlyRefusal(
+        guards.early = EarlyAnswer(
             concerns: { $0.path == "/echo" },
-            problem: { _, body in
-                body.contains(UInt8(ascii: "!")) ? Problem(.overloaded, "Too much.", retryAfter: 7) : nil
+            decide: { arrival in
+                arrival.body.contains(UInt8(ascii: "!"))
+                    ? .refuse(Problem(.overloaded, "Too much.", retryAfter: 7)) : .pass
             })
-        func post(_ body: String, _ more: String = "") -> String {
-            "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\(more)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
-        }
+        func post(_ body: String, _ more: String = "") -> String { Self.post(body, more) }
         // Longer than what is held: it passes although it would be refused.
         let long = "[\"!" + String(repeating: "x", count: 100_000) + "\"]"
         let refusals =
@@ -107,10 +115,71 @@ struct ServerTests {
         #expect(parts[parts.startIndex + 4].hasSuffix(long))
     }
 
+    private static func post(_ body: String, _ more: String = "") -> String {
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\(more)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+
+    /// Replies to bodies with an `r` at once, to those with an `l` a moment later from another thread, and changes its mind about those with a `p`.
+    private static let readyReplies = EarlyAnswer(
+        concerns: { $0.path == "/echo" },
+        decide: { arrival in
+            let text = String(decoding: arrival.body, as: UTF8.self)
+            let reply = EarlyAnswer.Reply(fields: [.contentType: "text/plain"], body: Array("early \(text)".utf8))
+            if text.contains("r") { return .reply(reply) }
+            guard text.contains("l") || text.contains("p") else { return .pass }
+            return .replyLater(
+                ask: { isGood in
+                    Task {
+                        // Long enough for what follows to come meanwhile.
+                        try await Task.sleep(for: .milliseconds(20))
+                        isGood(text.contains("l"))
+                    }
+                }, make: { reply })
+        })
+
+    @Test("replies that are ready come in their turn, with those that are waited for and those that pass")
+    func earlyReplies() async throws {
+        var guards = ServerGuards.standard
+        guards.early = Self.readyReplies
+        let order = ["r1", "l2", "p3", "4", "l5", "r6", "p7", "l8"]
+        let sent =
+            order.map { Self.post("[\"\($0)\"]", "X-Request-ID: request-\($0)\r\n") }.joined()
+            + "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        let answer = try await LiveServer.with(guards: guards, register: Self.register) { try await $0.exchange(sent) }
+        let parts = Array(answer.components(separatedBy: "HTTP/1.1 ").dropFirst())
+        #expect(parts.count == order.count + 1)
+        for (name, part) in zip(order, parts) {
+            #expect(part.hasPrefix("200") && part.contains("[\"\(name)\"]"))
+            #expect(part.lowercased().contains("x-request-id: request-\(name)"))
+            #expect(part.lowercased().contains("traceparent: 00-") && part.lowercased().contains("date: "))
+        }
+        #expect(parts[0].hasSuffix("early [\"r1\"]") && parts[2].hasSuffix("[\"p3\"]") && !parts[2].contains("early"))
+    }
+
+    @Test("a client that leaves while its reply is waited for harms nobody")
+    func leavesBeforeReply() async throws {
+        var guards = ServerGuards.standard
+        guards.early = Self.readyReplies
+        let answers = try await LiveServer.with(guards: guards, register: Self.register) { server in
+            for _ in 0..<20 { try await server.abandon(Self.post("[\"l\"]")) }
+            // Longer than the replies take that nobody waits for.
+            try await Task.sleep(for: .milliseconds(60))
+            return try await server.exchange(Self.post("[\"l\"]", "Connection: close\r\n"))
+        }
+        #expect(answers.hasSuffix("early [\"l\"]"))
+    }
+
+    @Test("the date is that of RFC 9110")
+    func date() {
+        #expect(HTTPDate.text(784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT")
+        #expect(HTTPDate.text(1_795_863_779) == "Sat, 28 Nov 2026 11:02:59 GMT")
+        #expect(HTTPDate.text(0) == "Thu, 01 Jan 1970 00:00:00 GMT")
+    }
+
     @Test("a body that breaks off while it is held is answered as without the refusal")
     func brokenWhileHeld() async throws {
         var guards = ServerGuards.standard
-        guards.earlyRefusal = EarlyRefusal(concerns: { _ in true }, problem: { _, _ in Problem(.overloaded, "No.") })
+        guards.early = EarlyAnswer(concerns: { _ in true }, decide: { _ in .refuse(Problem(.overloaded, "No.")) })
         let answer = try await LiveServer.with(guards: guards, register: Self.register) {
             try await $0.exchange(
                 "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"

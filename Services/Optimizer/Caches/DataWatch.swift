@@ -44,12 +44,25 @@ actor DataWatch {
 
     /// What the tenant sees now, or a little later than now.
     func mark(for tenant: UUID) async throws -> Mark {
+        try await beOfNow()
+        return seen(by: tenant)
+    }
+
+    /// What each of the tenants sees now, or a little later than now, for one question.
+    func marks(for tenants: Set<UUID>) async throws -> [UUID: Mark] {
+        try await beOfNow()
+        return Dictionary(uniqueKeysWithValues: tenants.map { ($0, seen(by: $0)) })
+    }
+
+    private func seen(by tenant: UUID) -> Mark {
+        Mark(data: data, portfolios: max(portfolios[tenant] ?? 0, everybody))
+    }
+
+    private func beOfNow() async throws {
         if seen != nil {
             let standing = try await standing()
             // Of now: another caller's question may have been answered meanwhile.
-            if let seen, standing.snapshot == seen.snapshot.text, seen.world.hasPrefix(standing.server + "/") {
-                return Mark(data: data, portfolios: max(portfolios[tenant] ?? 0, everybody))
-            }
+            if let seen, standing.snapshot == seen.snapshot.text, seen.world.hasPrefix(standing.server + "/") { return }
         }
         if let next {
             try await next.value
@@ -63,7 +76,6 @@ actor DataWatch {
             next = task
             try await task.value
         }
-        return Mark(data: data, portfolios: max(portfolios[tenant] ?? 0, everybody))
     }
 
     /// More tenants than this with changes, and all count as changed.

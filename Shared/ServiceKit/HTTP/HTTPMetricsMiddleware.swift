@@ -1,4 +1,4 @@
-import CoreMetrics
+public import CoreMetrics
 import HTTPTypes
 public import Hummingbird
 import Synchronization
@@ -62,9 +62,16 @@ public struct HTTPMetricsMiddleware: RouterMiddleware {
     }
 
     private func timer(_ method: String, _ key: TimerTable.Key) -> any TimerHandler {
+        Self.timer(registry, method: method, route: key.route, status: key.status)
+    }
+
+    /// Where the durations of a route's answers go, for those that are answered before they are routed.
+    public static func timer(
+        _ registry: PrometheusRegistry, method: String, route: String?, status: Int
+    ) -> any TimerHandler {
         registry.makeTimer(
-            label: Self.duration,
-            dimensions: [("method", method), ("route", key.route ?? "none"), ("status", String(key.status))])
+            label: duration,
+            dimensions: [("method", method), ("route", route ?? "none"), ("status", String(status))])
     }
 
     private static let known: Set<HTTPRequest.Method> = [.get, .head, .post, .put, .patch, .delete, .options]

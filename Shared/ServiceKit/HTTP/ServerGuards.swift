@@ -24,8 +24,8 @@ public struct ServerGuards: Sendable {
     public var headFields = 100
     /// Most connections at a time; more wait in the backlog.
     public var connections = 4096
-    /// What is refused before it is routed; nil for nothing.
-    public var earlyRefusal: EarlyRefusal?
+    /// What is answered before it is routed; nil for nothing.
+    public var early: EarlyAnswer?
 
     public init() {}
 
@@ -51,7 +51,7 @@ public struct ServerGuards: Sendable {
 extension ServerGuards {
     private var handlers: [any RemovableChannelHandler] {
         let deadlines = RequestDeadlines(self)
-        return earlyRefusal.map { [deadlines, EarlyRefusals($0)] } ?? [deadlines]
+        return early.map { [deadlines, EarlyAnswers($0)] } ?? [deadlines]
     }
 }
 

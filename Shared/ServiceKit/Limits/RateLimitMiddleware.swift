@@ -1,7 +1,7 @@
 import CoreMetrics
 public import HTTPTypes
 public import Hummingbird
-import WireFormat
+public import WireFormat
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -9,17 +9,15 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Holds each credential and each tenant to its quota, and tells both in the IETF's headers on every answer.
+/// Holds each credential and each tenant to its quota.
 ///
-/// `RateLimit-Policy: "key";q=600;w=60, "tenant";q=6000;w=60` and `RateLimit: "key";r=599;t=1, "tenant";r=5999;t=1`.
-/// Source: draft-ietf-httpapi-ratelimit-headers-11. Over either quota: 429 with Retry-After. The count is of this process; replicas
-/// count for themselves. Runs behind authentication.
-public struct RateLimitMiddleware: RouterMiddleware {
-    public typealias Context = BallastRequestContext
+/// The count is of this process; replicas count for themselves.
+public final class RateLimiter: Sendable {
     private let buckets = TokenBuckets<Name>()
     private let key: RateQuota
     private let tenant: RateQuota
-    private let registry: PrometheusRegistry?
+    /// Where it counts what it refuses.
+    public let registry: PrometheusRegistry?
     /// The policy of a credential without a limit of its own.
     private let policy: String
 
@@ -42,19 +40,18 @@ public struct RateLimitMiddleware: RouterMiddleware {
         registry?.describe(Self.shed, "Requests that were refused for load, by why")
     }
 
-    public func handle(
-        _ request: Request, context: BallastRequestContext,
-        next: (Request, BallastRequestContext) async throws -> Response
-    ) async throws -> Response {
-        guard let principal = context.principal else { return try await next(request, context) }
+    /// Takes a request of both quotas.
+    /// - Parameter set: is told what the answer says of them, in the IETF's headers, whatever it becomes.
+    /// Throws LIM-001 over either quota.
+    public func take(_ principal: Principal, set: (HTTPField.Name, String) -> Void) throws(Problem) {
         let own = principal.requestsPerMinute.map { RateQuota(requests: $0) } ?? key
         let byKey = buckets.take(Name(tenant: principal.tenant, subject: principal.subject), quota: own)
         // A caller over its own quota takes nothing from its tenant's.
         let byTenant = byKey.isAllowed ? buckets.take(Name(tenant: principal.tenant), quota: tenant) : nil
-        context.answerHeaders.set(.rateLimitPolicy, own == key ? policy : Self.policy(own, tenant))
+        set(.rateLimitPolicy, own == key ? policy : Self.policy(own, tenant))
         var left = Self.state("key", byKey)
         if let byTenant { left += ", " + Self.state("tenant", byTenant) }
-        context.answerHeaders.set(.rateLimit, left)
+        set(.rateLimit, left)
         for (name, decision) in [("key", byKey), ("tenant", byTenant)] {
             guard let decision, !decision.isAllowed else { continue }
             registry?.makeCounter(label: Self.shed, dimensions: [("why", "\(name)_rate")]).increment(by: 1)
@@ -64,7 +61,6 @@ public struct RateLimitMiddleware: RouterMiddleware {
                 "More than \(quota.requests) requests in \(Int(quota.window / .seconds(1))) s by this \(name == "key" ? "credential" : "tenant").",
                 retryAfter: decision.retrySeconds)
         }
-        return try await next(request, context)
     }
 
     private static func policy(_ key: RateQuota, _ tenant: RateQuota) -> String {
@@ -75,6 +71,27 @@ public struct RateLimitMiddleware: RouterMiddleware {
 
     private static func state(_ name: String, _ decision: RateDecision) -> String {
         "\"" + name + "\";r=" + String(decision.remaining) + ";t=" + String(decision.resetSeconds)
+    }
+}
+
+/// Holds each credential and each tenant to its quota, and tells both in the IETF's headers on every answer.
+///
+/// `RateLimit-Policy: "key";q=600;w=60, "tenant";q=6000;w=60` and `RateLimit: "key";r=599;t=1, "tenant";r=5999;t=1`.
+/// Source: draft-ietf-httpapi-ratelimit-headers-11. Over either quota: 429 with Retry-After. Runs behind authentication.
+public struct RateLimitMiddleware: RouterMiddleware {
+    public typealias Context = BallastRequestContext
+    private let limiter: RateLimiter
+
+    public init(_ limiter: RateLimiter) { self.limiter = limiter }
+
+    public func handle(
+        _ request: Request, context: BallastRequestContext,
+        next: (Request, BallastRequestContext) async throws -> Response
+    ) async throws -> Response {
+        if let principal = context.principal {
+            try limiter.take(principal) { context.answerHeaders.set($0, $1) }
+        }
+        return try await next(request, context)
     }
 }
 

@@ -1,0 +1,137 @@
+import Foundation
+import HTTPTypes
+import Metrics
+import PostgresClient
+import ServiceKit
+import Synchronization
+import TestSupport
+import Testing
+import WireFormat
+
+@testable import Optimizer
+
+@Suite("Replies before a request is routed", .timeLimit(.minutes(2)))
+struct ArrivalTests {
+    private static let request: JSONValue = ["assets": ["AAA", "BBB"], "objective": "MinRisk", "store": false]
+
+    private struct Arrivals {
+        let service: ServiceUnderTest
+        let early: EarlyAnswer
+
+        init(_ service: ServiceUnderTest, origins: CORSOrigins = .none, drain: DrainState? = nil) {
+            self.service = service
+            let access = Routes.Access(
+                // A loaded machine takes its time, in which keys are not to be forgotten.
+                authenticator: Authenticator(
+                    keys: APIKeys(service.optimizer.pool), tokens: nil, lifetime: .seconds(600)),
+                origins: origins, keyQuota: RateQuota(requests: 5))
+            self.access = access
+            early =
+                OptimizeOnArrival(
+                    service.optimizer, access: access, registry: service.registry, drain: drain
+                ).answer
+        }
+        private let access: Routes.Access
+
+        /// So that the key has been seen.
+        func greet(_ key: String? = nil) async throws {
+            _ = try await access.authenticator.authenticate(bearer: key ?? service.key, apiKey: nil)
+        }
+
+        func head(_ more: HTTPFields = [:], path: String = "/api/portfolio/optimize", key: String? = nil) -> HTTPRequest
+        {
+            var fields: HTTPFields = [
+                .authorization: "Bearer \(key ?? service.key)", .contentType: "application/json",
+            ]
+            for field in more { fields[field.name] = field.value }
+            return HTTPRequest(method: .post, scheme: "http", authority: "x", path: path, headerFields: fields)
+        }
+
+        func reply(_ body: JSONValue, _ head: HTTPRequest? = nil) async -> EarlyAnswer.Reply? {
+            let arrival = EarlyAnswer.Arrival(
+                head: head ?? self.head(), body: body.bytes(), requestID: "request-of-mine", since: .now)
+            switch early.decide(arrival) {
+            case .pass, .refuse: return nil
+            case .reply(let reply): return reply
+            case .replyLater(let ask, let make):
+                let isGood = await withCheckedContinuation { told in ask { told.resume(returning: $0) } }
+                return isGood ? make() : nil
+            }
+        }
+    }
+
+    private func plain(_ bytes: [UInt8]?) throws -> String? {
+        guard let bytes, case .object(var object) = try StrictJSON.parse(bytes),
+            var meta = object["meta"]?.objectValue
+        else { return nil }
+        for member in ["request_id", "total_ms"] { meta[member] = nil }
+        object["meta"] = .object(meta)
+        return JSONValue.object(object).serialized()
+    }
+
+    @Test("what is ready is what the endpoint says, with its fields, until a price changes")
+    func ready() async throws {
+        try await ServiceUnderTest.with { service in
+            try await service.writePrices(["AAA", "BBB"])
+            let arrivals = Arrivals(service)
+            #expect(await arrivals.reply(Self.request) == nil, "whose key nobody has seen")
+            try await arrivals.greet()
+            #expect(await arrivals.reply(Self.request) == nil, "that nobody has answered")
+            _ = try await service.optimize(Self.request)
+            let routed = try await service.call(.post, "/api/portfolio/optimize", Self.request)
+            let early = try #require(await arrivals.reply(Self.request))
+            #expect(try plain(early.body) == plain(Array(routed.text.utf8)))
+            let meta = try StrictJSON.parse(early.body)["meta"]
+            #expect(meta?["request_id"] == "request-of-mine" && meta?["cached"] == true)
+            #expect(early.fields[.cacheControl] == "no-store" && early.fields[.contentType] == "application/json")
+            #expect(early.fields[.rateLimit]?.hasPrefix("\"key\";r=4") == true)
+            _ = try await service.admin.execute(
+                "UPDATE market_data SET price = price * 1.01 WHERE asset_symbol = 'AAA'")
+            #expect(await arrivals.reply(Self.request) == nil)
+            _ = try await service.optimize(Self.request)
+            #expect(await arrivals.reply(Self.request) != nil)
+        }
+    }
+
+    @Test("another tenant, a missing scope, a key over its quota: each goes its way")
+    func others() async throws {
+        try await ServiceUnderTest.with { service in
+            try await service.writePrices(["AAA", "BBB"])
+            let arrivals = Arrivals(service)
+            try await arrivals.greet()
+            _ = try await service.optimize(Self.request)
+            let foreign = try await service.foreignKey()
+            try await arrivals.greet(foreign)
+            #expect(await arrivals.reply(Self.request, arrivals.head(key: foreign)) == nil)
+            let reader = try await APIKeys(service.optimizer.pool).create(name: "reader", scopes: [.dataRead]).reveal()
+            try await arrivals.greet(reader)
+            #expect(await arrivals.reply(Self.request, arrivals.head(key: reader)) == nil)
+            for _ in 0..<5 { #expect(await arrivals.reply(Self.request) != nil) }
+            #expect(await arrivals.reply(Self.request) == nil)
+        }
+    }
+
+    @Test("a head that changes what is answered is none of its business")
+    func heads() async throws {
+        try await ServiceUnderTest.with { service in
+            let origins = try #require(CORSOrigins("https://a.example"))
+            let drain = DrainState()
+            let arrivals = Arrivals(service, origins: origins, drain: drain)
+            let concerns = arrivals.early.concerns
+            #expect(concerns(arrivals.head()) && concerns(arrivals.head(path: "/api/v1/portfolio/optimize")))
+            #expect(!concerns(arrivals.head(path: "/api/portfolio/optimize?async=true")))
+            #expect(!concerns(arrivals.head(path: "/api/portfolio/metrics")))
+            for (name, value) in [
+                (HTTPField.Name.prefer, "respond-async"), (.idempotencyKey, "key-of-mine"),
+                (.origin, "https://a.example"),
+                (.contentType, "text/plain"), (.expect, "100-continue"),
+            ] { #expect(!concerns(arrivals.head([name: value])), "\(name)") }
+            try await service.writePrices(["AAA", "BBB"])
+            try await arrivals.greet()
+            _ = try await service.optimize(Self.request)
+            #expect(await arrivals.reply(Self.request)?.fields[.vary] == "Origin")
+            drain.begin()
+            #expect(!concerns(arrivals.head()), "the answer has to ask for the connection to be closed")
+        }
+    }
+}

@@ -46,6 +46,25 @@ struct PriceCacheTests {
         }
     }
 
+    @Test("prices stored in any order become a history by day, the latest of each day")
+    func anyOrder() async throws {
+        try await ServiceUnderTest.with { service in
+            for (instant, price) in [
+                ("2018-01-04 00:00Z", 4), ("2018-01-02 15:00Z", 22), ("2018-01-03 00:00Z", 3), ("2018-01-02 00:00Z", 2),
+                ("2018-01-02 09:00Z", 21), ("2018-01-01 23:59Z", 1),
+            ] {
+                _ = try await service.admin.execute(
+                    "INSERT INTO public.market_data (asset_symbol, timestamp, price) VALUES ('AAPL', \(instant)::text::timestamptz, \(price)::int4)"
+                )
+            }
+            let history = try await service.optimizer.pool.transaction(options()) { connection in
+                try await PriceStore.histories(of: ["AAPL"], on: connection)["AAPL"]
+            }
+            #expect(history?.prices == [1, 22, 3, 4])
+            #expect(history.map { zip($0.days, $0.days.dropFirst()).allSatisfy { $1 == $0 + 1 } } == true)
+        }
+    }
+
     @Test("a transaction with an older snapshot does not see what a later one has put into the cache")
     func olderSnapshot() async throws {
         try await ServiceUnderTest.with { service in

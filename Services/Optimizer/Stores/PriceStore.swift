@@ -20,7 +20,8 @@ enum PriceStore {
 
     /// The whole histories of some symbols; absent where a symbol has no daily price. Where a day has several rows the latest counts.
     ///
-    /// Prices travel as the decimals that they are: turning them into doubles costs the server as much as reading them, and us a tenth of it.
+    /// Prices travel as the decimals that they are: turning them into doubles costs the server as much as reading them, and us a tenth of it. They come as
+    /// they are stored, which is nearly always in their order: sorting them costs the server a fifth of its time.
     /// - Throws: `DAT-004` for a price beyond the range of a double.
     static func histories(
         of symbols: [String], on connection: PostgresConnection
@@ -32,7 +33,7 @@ enum PriceStore {
                 SELECT array_agg(d."timestamp") AS at, array_agg(d.price) AS price
                 FROM (
                     SELECT "timestamp", price FROM public.market_data
-                    WHERE asset_symbol = w.symbol AND "interval" = '1d' ORDER BY "timestamp"
+                    WHERE asset_symbol = w.symbol AND "interval" = '1d'
                 ) d
             ) s
             WHERE s.at IS NOT NULL
@@ -45,8 +46,8 @@ enum PriceStore {
             guard prices.allSatisfy({ $0 > 0 && $0 < .infinity }) else {
                 throw Problem(.invalidPrice, "A stored price is beyond the range of numbers that can be computed with.")
             }
-            histories[try row.decode(String.self, at: 0)] = daily(
-                try row.decode([PostgresTimestamp].self, at: 1), prices)
+            let instants = try row.decode([PostgresTimestamp].self, at: 1).map { $0.microsecondsSinceEpoch }
+            histories[try row.decode(String.self, at: 0)] = daily(instants, prices)
         }
         return histories
     }
@@ -73,17 +74,22 @@ enum PriceStore {
     }
 
     /// One price a day: the latest of each.
-    private static func daily(_ instants: [PostgresTimestamp], _ prices: [Double]) -> PriceCache.History {
+    private static func daily(_ instants: [Int64], _ prices: [Double]) -> PriceCache.History {
+        var (instants, prices) = (instants, prices)
+        if zip(instants, instants.dropFirst()).contains(where: { $0 > $1 }) {
+            let order = instants.indices.sorted { instants[$0] < instants[$1] }
+            (instants, prices) = (order.map { instants[$0] }, order.map { prices[$0] })
+        }
         var history = PriceCache.History()
         history.days.reserveCapacity(instants.count)
         history.prices.reserveCapacity(instants.count)
-        for index in 0..<min(instants.count, prices.count) {
-            let day = UTCTimestamp(microsecondsSinceEpoch: instants[index].microsecondsSinceEpoch).date.daysSinceEpoch
+        for (instant, price) in zip(instants, prices) {
+            let day = UTCTimestamp(microsecondsSinceEpoch: instant).date.daysSinceEpoch
             if history.days.last == day {
-                history.prices[history.prices.count - 1] = prices[index]
+                history.prices[history.prices.count - 1] = price
             } else {
                 history.days.append(day)
-                history.prices.append(prices[index])
+                history.prices.append(price)
             }
         }
         return history

@@ -146,6 +146,8 @@ extension PostgresConfiguration {
         for option in options where option.name != "options" { result[option.name] = option.value }
         var session = options.filter { $0.name == "options" }.map(\.value)
         session.append("-c TimeZone=UTC")
+        // Our queries run for milliseconds; compiling one takes more than ten.
+        session.insert("-c jit=off", at: 0)
         if let idleInTransactionTimeout {
             session.append("-c idle_in_transaction_session_timeout=\(idleInTransactionTimeout.milliseconds)")
         }

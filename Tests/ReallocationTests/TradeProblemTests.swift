@@ -1,8 +1,9 @@
 import LinearAlgebra
-import Reallocation
 import TestSupport
 import Testing
 import WireFormat
+
+@testable import Reallocation
 
 @Suite("Trade problem")
 struct TradeProblemTests {
@@ -76,6 +77,28 @@ struct TradeProblemTests {
             worst = max(worst, found.gap)
         }
         #expect(worst <= 1e-6)
+    }
+
+    @Test("the method for many names: its bound is below every plan, and its plan one of them", arguments: 0..<4)
+    func columns(block: Int) throws {
+        var found = 0
+        for index in 0..<75 {
+            var random = RandomTrades(seed: UInt64(5_000 + block * 75 + index))
+            let problem = try random.small()
+            guard let best = try Enumeration(problem).best() else { continue }
+            var effort = TradeSolver.Effort()
+            effort.mostExact = 0
+            guard let solution = try TradeSolver.solve(problem, effort: effort) else { continue }
+            found += 1
+            let tolerance = 1e-7 * max(1, best.magnitude)
+            #expect(
+                solution.lowerBound <= best + tolerance,
+                "problem \(block * 75 + index): bound \(solution.lowerBound) above \(best)")
+            #expect(
+                solution.objective >= best - tolerance,
+                "problem \(block * 75 + index): \(solution.objective) below \(best)")
+        }
+        #expect(found >= 50)
     }
 
     @Test("a hundred names with four lots each: near the bound, and better than doing nothing", arguments: 0..<4)

@@ -4,7 +4,7 @@ import WireFormat
 
 /// Solves the trade problem: relaxation for the bound, local search for the trades, branch and bound where it is small.
 public enum TradeSolver {
-    /// Most assets that branch and bound is for; beyond, the relaxation over columns of choices bounds the search.
+    /// Fewer assets than these are searched pair by pair, and by branch and bound.
     static let mostExact = 60
 
     /// How much work may be done.
@@ -14,6 +14,8 @@ public enum TradeSolver {
         public var deadline: SolverDeadline
         /// Relative distance from the bound at which the search is content.
         public var gap: Double
+        /// Most assets that branch and bound is for; beyond, the relaxation over columns of choices bounds the search.
+        var mostExact = TradeSolver.mostExact
 
         public init(nodes: Int? = nil, deadline: SolverDeadline = .none, gap: Double = 1e-9) {
             self.nodes = nodes ?? -1
@@ -166,7 +168,7 @@ struct BranchAndBound {
         // Tiny steps (tokens) make no difference that is worth a node.
         let isFine = model.assets.contains { $0.highest - $0.lowest > 1e6 }
         let limit = min(effort.nodes(assets: n), isFine ? 100 : .max)
-        if n > TradeSolver.mostExact {
+        if n > effort.mostExact {
             runLarge()
             return
         }

@@ -3,7 +3,7 @@
     python models_check.py path/to/SolverBench [--problems 100] [--seed 1] [section ...]
 
 Sections: estimators, hierarchical, parity, relaxed, ordered, black_litterman, factors, factor_views, entropy, opinions, worst, nested, backtests,
-metrics, naive, four, edges. Prints every difference beyond the tolerance of its section (1e-8 relative for closed
+metrics, naive, four, sets, near, resampled, idzorek, conventions, factor_parity, schur, edges. Prints every difference beyond the tolerance of its section (1e-8 relative for closed
 forms; for optimised ones how much worse the answer is by the peer's own risk functions), and ends with 1 if there is one.
 """
 import argparse
@@ -16,6 +16,7 @@ import riskfolio as rp
 from riskfolio.src import ParamsEstimation as estimation
 
 import models_check_edges
+import models_check_rest as rest
 import models_check_views as views
 from models_check_base import RISK, Check, quiet, relative
 from solver_bench import SolverBench
@@ -223,7 +224,9 @@ def main():
         "estimators": estimators, "hierarchical": hierarchical, "parity": parity, "relaxed": relaxed, "ordered": ordered,
         "black_litterman": views.black_litterman, "factors": views.factors, "factor_views": views.factor_views, "entropy": views.entropy,
         "opinions": views.opinions, "worst": views.worst, "nested": views.nested, "backtests": views.backtests, "metrics": views.metrics,
-        "naive": views.naive, "four": views.moments_of_four, "edges": models_check_edges.edges}
+        "naive": views.naive, "four": views.moments_of_four,
+        "sets": rest.sets, "near": rest.near, "resampled": rest.resampled, "idzorek": rest.idzorek, "conventions": rest.conventions,
+        "factor_parity": rest.factor_parity, "schur": rest.schur, "edges": models_check_edges.edges}
     faults = 0
     bench = SolverBench(wanted.bench, threads=1)
     with tempfile.TemporaryDirectory() as folder:

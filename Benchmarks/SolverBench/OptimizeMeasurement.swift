@@ -47,6 +47,7 @@ enum OptimizeMeasurement {
             ("gap", JSONValue(solution.dualityGap)), ("iterations", JSONValue(solution.iterations)),
             ("method", .string(solution.method)),
             ("frontier_points", JSONValue(result.frontier?.count)),
+            ("figures", .object(JSONObject(result.modelFigures.map { ($0.name, JSONValue($0.value)) }))),
         ])
     }
 }

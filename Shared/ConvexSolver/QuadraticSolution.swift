@@ -48,6 +48,8 @@ public struct QuadraticSolution: Sendable {
     public var iterations: Int
     /// Whether the answer is the exact solution on its active set.
     public var isPolished: Bool
+    /// Whether it was found by guesses at its active set alone, which `iterations` then counts.
+    public var isPivoted = false
     /// The proof of infeasibility or unboundedness, where the status says so.
     public var certificate: Certificate?
 }

@@ -135,9 +135,6 @@ public struct Matrix: Sendable, Equatable {
         return result
     }
 
-    /// Whether every element is a finite number.
-    public var isFinite: Bool { storage.allSatisfy { $0.isFinite } }
-
     /// The largest absolute element; zero for an empty matrix, NaN elements are ignored.
     public var maximumMagnitude: Double {
         columnMagnitudes.max() ?? 0

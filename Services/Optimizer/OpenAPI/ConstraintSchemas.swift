@@ -94,7 +94,7 @@ enum ConstraintSchemas {
                         graph, codependence,
                         ("min", Schema.number("Least.", Interval(lower: -1e9, upper: 1e9))),
                         ("max", Schema.number("Most.", Interval(lower: -1e9, upper: 1e9))),
-                    ])
+                    ] + ModelSchemas.codependenceParameters)
             ),
             (
                 "network",
@@ -108,7 +108,7 @@ enum ConstraintSchemas {
                                 "Edges to the farthest neighbour.", 1...OptimizeRequest.mostAssets, standard: 1)
                         ),
                         ("max", Schema.integer("Most.", 1...OptimizeRequest.mostAssets, standard: 1)),
-                    ])
+                    ] + ModelSchemas.codependenceParameters)
             ),
             (
                 "clusters",

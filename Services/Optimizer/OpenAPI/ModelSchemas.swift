@@ -221,19 +221,22 @@ enum ModelSchemas {
                     "method_k",
                     words(ClusteringRequest.CountMethod.self, "How their number is chosen.", standard: "twodiff")
                 ),
-                (
-                    "bins",
-                    Schema.any(
-                        of: [
-                            words(ClusteringRequest.Bins.Rule.self, "A rule."),
-                            Schema.integer("A number.", 2...10_000),
-                        ], "Of mutual_info.")
-                ),
-                ("alpha_tail", Schema.number("Of tail.", .openUnit, standard: 0.05)),
-                ("threshold", Schema.number("Of Gerber.", .nonnegative, standard: 0.5)),
                 ("matrix", matrix),
-            ] + (ofModel ? ofAllocation : []))
+            ] + codependenceParameters + (ofModel ? ofAllocation : []))
     }
+
+    /// Parameters of single codependences.
+    static let codependenceParameters: [(String, JSONValue)] = [
+        (
+            "bins",
+            Schema.any(
+                of: [
+                    words(ClusteringRequest.Bins.Rule.self, "A rule."), Schema.integer("A number.", 2...10_000),
+                ], "Of mutual_info.")
+        ),
+        ("alpha_tail", Schema.number("Of tail.", .openUnit, standard: 0.05)),
+        ("threshold", Schema.number("Of Gerber.", .nonnegative, standard: 0.5)),
+    ]
 
     private static let owaWeights = Schema.any(
         of: [

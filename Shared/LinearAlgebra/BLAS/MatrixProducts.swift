@@ -31,6 +31,14 @@ extension Matrix {
             Int32(rows), x, 1, beta, &result, 1)
     }
 
+    /// A += scale x y'.
+    public mutating func addOuter(_ x: [Double], _ y: [Double], scale alpha: Double) {
+        precondition(x.count == rows && y.count == columns, "addOuter: the vectors do not fit the matrix")
+        guard rows > 0, columns > 0 else { return }
+        OpenBLASKernel.prepare()
+        cblas_dger(CblasColMajor, Int32(rows), Int32(columns), alpha, x, 1, y, 1, &storage, Int32(rows))
+    }
+
     /// A x.
     public func multiplied(by x: [Double]) -> [Double] {
         var result = [Double](repeating: 0, count: rows)

@@ -2,6 +2,20 @@
 extension Matrix {
     private typealias Lanes = SIMD8<Double>
 
+    /// Whether every element is a finite number.
+    public var isFinite: Bool {
+        storage.withUnsafeBufferPointer { values in
+            // Zero times what is not finite is not a number.
+            var (lanes, rest, t) = (Lanes(), 0.0, 0)
+            while t + 8 <= values.count {
+                lanes += Self.lanes(values, t) * 0
+                t += 8
+            }
+            for i in t..<values.count { rest += values[i] * 0 }
+            return lanes.sum() + rest == 0
+        }
+    }
+
     /// The mean of each column, refined once; a constant column has exactly its own value. Zeros where there are no rows.
     public var columnMeans: [Double] {
         guard rows > 0 else { return [Double](repeating: 0, count: columns) }
@@ -55,21 +69,35 @@ extension Matrix {
     /// Each column less a number of its own.
     public func subtracting(fromColumns levels: [Double]) -> Matrix {
         precondition(levels.count == columns)
-        var result = self
-        var values = result.storage.mutableSpan
-        for j in 0..<columns {
-            let level = levels[j]
-            for i in (j * rows)..<((j + 1) * rows) { values[i] -= level }
-        }
-        return result
+        return mapped(levels, { $0 - $1 }) { $0 - $1 }
     }
 
     /// Each element times a number.
     public func scaled(by factor: Double) -> Matrix {
-        var result = self
-        var values = result.storage.mutableSpan
-        for i in values.indices { values[i] *= factor }
-        return result
+        mapped([Double](repeating: factor, count: columns), { $0 * $1 }) { $0 * $1 }
+    }
+
+    /// Each element with its column's number, eight at a time and one at a time.
+    @inline(__always)
+    private func mapped(
+        _ numbers: [Double], _ wide: (Lanes, Lanes) -> Lanes, _ narrow: (Double, Double) -> Double
+    ) -> Matrix {
+        let values = [Double](unsafeUninitializedCapacity: storage.count) { result, count in
+            storage.withUnsafeBufferPointer { values in
+                for j in 0..<columns {
+                    let (number, end) = (Lanes(repeating: numbers[j]), (j + 1) * rows)
+                    var t = j * rows
+                    while t + 8 <= end {
+                        UnsafeMutableRawPointer(result.baseAddress.unsafelyUnwrapped + t)
+                            .storeBytes(of: wide(Self.lanes(values, t), number), as: Lanes.self)
+                        t += 8
+                    }
+                    for i in t..<max(end, t) { result[i] = narrow(values[i], numbers[j]) }
+                }
+            }
+            count = storage.count
+        }
+        return Matrix(rows: rows, columns: columns, columnMajor: values)
     }
 
     private static func sum(_ column: UnsafeBufferPointer<Double>, less level: Double) -> Double {

@@ -489,6 +489,13 @@ struct MeanRiskProgram {
     }
 
     var program: CompositeProgram { risk.program }
+
+    /// The point itself, where the program's start is a little inside the bounds.
+    var edgeStart: [Double] {
+        var start = risk.program.start
+        for i in 0..<n { start[i] = point[i] * (ratioScale ?? 1) }
+        return start
+    }
 }
 
 /// How the return counts in an objective.

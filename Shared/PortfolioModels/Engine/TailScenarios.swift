@@ -56,24 +56,27 @@ struct TailScenarios {
 
     /// Ascending: the worst scenarios of some portfolios.
     func likely(at portfolios: [[Double]]) -> [Int] {
-        portfolios.reduce(into: Set<Int>()) { $0.formUnion(extremes(of: $1, times: likelyTimes)) }.sorted()
-    }
-
-    /// Where scenarios of the tails were left out: they, and those that come next.
-    func missing(at weights: [Double], kept: [Int]) -> [Int] {
-        let known = Set(kept)
-        guard !known.isSuperset(of: extremes(of: weights, times: 1)) else { return [] }
-        return extremes(of: weights, times: 2).subtracting(known).sorted()
-    }
-
-    /// The scenarios of tails so many times as large.
-    private func extremes(of weights: [Double], times: Int) -> Set<Int> {
-        let x = whole.returns.multiplied(by: weights)
-        var places = Set(OrderStatistics.smallestPlaces(tails.losses * times, of: x))
-        if tails.gains > 0 {
-            places.formUnion(OrderStatistics.smallestPlaces(tails.gains * times, of: x.map { -$0 }))
+        var isKept = [Bool](repeating: false, count: whole.count)
+        for weights in portfolios {
+            for t in extremes(of: weights, times: likelyTimes) { isKept[t] = true }
         }
-        return places
+        return isKept.indices.filter { isKept[$0] }
+    }
+
+    /// Where scenarios of the tails were left out: they, and those that come next; ascending.
+    func missing(at weights: [Double], kept: [Int]) -> [Int] {
+        var isKnown = [Bool](repeating: false, count: whole.count)
+        for t in kept { isKnown[t] = true }
+        guard !extremes(of: weights, times: 1).allSatisfy({ isKnown[$0] }) else { return [] }
+        return Set(extremes(of: weights, times: 2).filter { !isKnown[$0] }).sorted()
+    }
+
+    /// The scenarios of tails so many times as large; one of both tails may come twice.
+    private func extremes(of weights: [Double], times: Int) -> [Int] {
+        let x = whole.returns.multiplied(by: weights)
+        let places = OrderStatistics.lowPlaces(tails.losses * times, of: x)
+        guard tails.gains > 0 else { return places }
+        return places + OrderStatistics.lowPlaces(tails.gains * times, of: x.map { -$0 })
     }
 }
 

@@ -219,6 +219,26 @@ extension AssetNetwork {
     }
 }
 
+extension Codependence.Options {
+    /// What a member of the constraints asks for.
+    init(_ wanted: NetworkCodependence) {
+        self.init(
+            measure: Codependence.Measure(rawValue: wanted.measure.rawValue) ?? .pearson,
+            binning: HistogramBinning(wanted.bins), tailProbability: wanted.tailAlpha,
+            gerberThreshold: wanted.threshold)
+    }
+}
+
+extension HistogramBinning {
+    /// What the member `bins` asks for.
+    init(_ wanted: ClusteringRequest.Bins) {
+        switch wanted {
+        case .count(let bins): self = .count(bins)
+        case .rule(let rule): self = HistogramBinning(code: rule.rawValue) ?? .knuth
+        }
+    }
+}
+
 /// Limits of the average centrality `C'w` of a portfolio: linear rows, whose coefficients are those of the panel's network.
 ///
 /// Limits on neighbours (no two of a neighbourhood, no two of a cluster) decide over whole numbers: `HeldTogether`.
@@ -234,9 +254,8 @@ struct CentralityLimits {
             throw Problem(
                 .tooLargeProblem, "Communicability takes N^4 steps: at most \(most) assets, not \(panel.assets.count).")
         }
-        var options = Codependence.Options()
-        options.measure = Codependence.Measure(rawValue: wanted.codependence.rawValue) ?? .pearson
-        return try AssetNetwork(panel, graph: wanted.graph, codependence: options).centrality(wanted.measure)
+        return try AssetNetwork(panel, graph: wanted.graph, codependence: .init(wanted.codependence))
+            .centrality(wanted.measure)
     }
 
     func named() throws(Problem) -> [NamedConstraint] {

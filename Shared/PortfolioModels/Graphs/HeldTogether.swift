@@ -14,9 +14,7 @@ enum HeldTogether {
     /// The neighbourhoods that no other one contains, by index, ascending.
     /// - Throws: as `AssetNetwork`.
     static func neighbourhoods(_ wanted: NeighbourhoodRequest, _ panel: ReturnPanel) throws(Problem) -> [[Int]] {
-        var options = Codependence.Options()
-        options.measure = Codependence.Measure(rawValue: wanted.codependence.rawValue) ?? .pearson
-        let network = try AssetNetwork(panel, graph: wanted.graph, codependence: options)
+        let network = try AssetNetwork(panel, graph: wanted.graph, codependence: .init(wanted.codependence))
         let connections = network.connections(within: wanted.walkSize)
         let sets = (0..<network.order).map { centre in
             (0..<network.order).filter { $0 == centre || connections[$0, centre] != 0 }

@@ -15,8 +15,8 @@ public struct PortfolioMetrics: Sendable {
         .evar, .rlvar, .evarRange, .rlvarRange, .edar, .rldar, .relativeEDaR, .relativeRLDaR,
     ]
 
-    /// What is evaluated besides the annual metrics.
-    public enum Scope: Sendable { case none, plain, all }
+    /// What is evaluated: the annual return and volatility alone, all annual metrics, and measures besides.
+    public enum Scope: Sendable { case moments, none, plain, all }
 
     /// Evaluates a series.
     /// - Parameters:
@@ -48,6 +48,11 @@ public struct PortfolioMetrics: Sendable {
         atRate.target = riskFreeRate / periodsPerYear
         let expected = expectedReturn ?? periodsPerYear * SeriesMath.mean(x)
         let volatility = root * measured(.mv)
+        guard scope != .moments else {
+            metrics = [.init("expected_return", expected), .init("volatility", volatility)]
+            (risk, self.warnings) = ([], [])
+            return
+        }
         let semi = ConventionalRisk(.msv, parameters, convention: convention)?.value(of: series) ?? .nan
         let downside = root * (convention == .riskfolio ? measured(.slpm, atRate) : semi)
         let isLost = x.contains { $0 <= -1 }

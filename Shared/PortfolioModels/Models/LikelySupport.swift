@@ -60,12 +60,17 @@ struct LikelySupport {
                 weights[asset] = value
                 for i in 0..<n { gradient[i] += value * sigma.storage[i + asset * n] }
             }
-            let held = Set(support)
             let kept = support.indices.filter { y[$0] > 0 }.map { support[$0] }
             let scale = target.reduce(0) { max($0, abs($1)) }
-            let entering = gradient.indices.filter { !held.contains($0) && gradient[$0] < -1e-10 * scale }
-                .sorted { gradient[$0] / deviation[$0] < gradient[$1] / deviation[$1] }.prefix(
-                    max(10, support.count / 2))
+            var isHeld = [Bool](repeating: false, count: n)
+            for asset in support { isHeld[asset] = true }
+            let rising = (0..<n).filter { !isHeld[$0] && gradient[$0] < -1e-10 * scale }
+            let room = max(10, support.count / 2)
+            let entering =
+                rising.count <= room
+                ? rising
+                : Array(
+                    rising.sorted { gradient[$0] / deviation[$0] < gradient[$1] / deviation[$1] }.prefix(room))
             if kept.count == support.count, entering.isEmpty { break }
             support = (kept + entering).sorted()
         }

@@ -46,6 +46,8 @@ struct MeanRisk: Sendable {
         var soft: [SoftEvidence] = []
         /// In place of dual series, where the solution comes from cutting planes.
         var tangents: TangentEvidence?
+        /// Whether it is a vertex, or the exact solution of guesses at what is tight.
+        var isActiveSet = false
         var iterations: Int
         var primalResidual: Double
         var dualResidual: Double
@@ -234,8 +236,16 @@ struct MeanRisk: Sendable {
     private func finish(
         _ built: MeanRiskProgram, factor: Double? = nil, ratioLevel: Double? = nil
     ) throws(Problem) -> Solution? {
-        let found = try built.program.solved(
-            regularisation: regularisation, deadline: deadline, accuracy: isRough ? 1e-6 : 1e-12)
+        // Where a vertex proved nothing the interior point has its turn.
+        let isFirst = regularisation == ModelDispatch.regularisations.first
+        let vertex = isFirst ? VertexMethod.solve(built.program, from: built.edgeStart, deadline: deadline) : nil
+        let found: CompositeSolution
+        if let vertex {
+            found = vertex
+        } else {
+            found = try built.program.solved(
+                regularisation: regularisation, deadline: deadline, accuracy: isRough ? 1e-6 : 1e-12)
+        }
         if built.isCapped(found) { return nil }
         let scale = try built.scale(of: found)
         guard found.relativeGap < 1e-3, found.primalResidual < 1e-3 else {
@@ -263,7 +273,7 @@ struct MeanRisk: Sendable {
         return Solution(
             weights: weights, prices: built.prices(found, size: size), evidence: built.evidence(found),
             costKinks: built.kinks(found, unit: model.unit), soft: built.softEvidence(found),
-            iterations: found.iterations,
+            isActiveSet: vertex != nil, iterations: found.iterations,
             primalResidual: found.primalResidual, dualResidual: found.dualResidual)
     }
 

@@ -55,7 +55,8 @@ extension MeanRiskSolve {
                 status: "optimal", objectiveValue: point.objective, expectedReturn: point.expectedReturn,
                 risk: point.risk, primalResidual: constraints.residual(at: found.weights),
                 dualResidual: found.dualResidual, dualityGap: max(bound.relativeGap, 0), iterations: found.iterations,
-                method: found.tangents == nil ? "structured_interior_point" : Self.cuttingPlanes,
+                method: found.isActiveSet
+                    ? Self.activeSet : found.tangents == nil ? "structured_interior_point" : Self.cuttingPlanes,
                 binding: binding.binding + softBinding(proven, point)),
             prices: named(binding.prices, constraints), contributions: contributions(found.weights, model),
             evidence: proven, meanVariance: nil, meanRisk: model, gain: max(bound.gain, 0),

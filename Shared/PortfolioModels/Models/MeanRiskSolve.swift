@@ -149,6 +149,7 @@ struct MeanRiskSolve {
     }
 
     static let cuttingPlanes = "cutting_planes"
+    static let activeSet = "active_set"
 
     /// The answer of ordered averages by formulations without ranks, which ties of all scenarios do not trouble; nil where there are none, or
     /// where rounding stops these too.
@@ -251,7 +252,7 @@ struct MeanRiskSolve {
         if let found = try reduction(of: model).solve() {
             var solved = try certified(found, model)
             if solved.solution.dualityGap <= 1e-9 {
-                solved.solution.method = "interior_point"
+                if !found.isActiveSet { solved.solution.method = "interior_point" }
                 solved.meanVariance = plain
                 return solved
             }
@@ -269,7 +270,7 @@ struct MeanRiskSolve {
                 status: "optimal", objectiveValue: point.objective, expectedReturn: point.expectedReturn,
                 risk: point.risk, primalResidual: found.solver.primalResidual, dualResidual: found.solver.dualResidual,
                 dualityGap: found.solver.relativeGap, iterations: found.solver.iterations,
-                method: found.solver.isPolished ? "interior_point+active_set" : "interior_point",
+                method: found.solver.method,
                 binding: binding.binding),
             prices: named(binding.prices, constraints), contributions: contributions(found.weights, model),
             evidence: SolutionEvidence(), meanVariance: plain, meanRisk: model)
@@ -294,7 +295,8 @@ struct MeanRiskSolve {
         ).solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
         return MeanRisk.Solution(
             weights: found.weights, prices: found.prices, evidence: [], costKinks: found.weights.map { _ in 0 },
-            iterations: found.solver.iterations, primalResidual: found.solver.primalResidual,
+            isActiveSet: found.solver.isPivoted, iterations: found.solver.iterations,
+            primalResidual: found.solver.primalResidual,
             dualResidual: found.solver.dualResidual)
     }
 

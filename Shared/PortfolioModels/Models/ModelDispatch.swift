@@ -114,7 +114,7 @@ struct ModelDispatch {
     private func program(_ solved: ModelSolution) -> Allocation {
         Allocation(
             weights: solved.weights,
-            method: solved.solver.isPolished ? "interior_point+active_set" : "interior_point", solver: solved.solver)
+            method: solved.solver.method, solver: solved.solver)
     }
 
     // MARK: Constraints
@@ -217,10 +217,7 @@ extension HierarchicalClustering.Options {
         codependence.measure =
             wanted.codependence == .custom
             ? .custom : Codependence.Measure(rawValue: wanted.codependence.rawValue) ?? .pearson
-        switch wanted.bins {
-        case .count(let bins): codependence.binning = .count(bins)
-        case .rule(let rule): codependence.binning = HistogramBinning(code: rule.rawValue) ?? .knuth
-        }
+        codependence.binning = HistogramBinning(wanted.bins)
         codependence.tailProbability = wanted.tailAlpha
         codependence.gerberThreshold = wanted.threshold
         if let matrix = wanted.matrix {

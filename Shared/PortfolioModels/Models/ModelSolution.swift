@@ -14,3 +14,10 @@ struct ModelSolution: Sendable {
     /// Whether its risk cannot be told from zero.
     func isRiskless(_ model: MeanVariance) -> Bool { model.deviation(weights) <= 1e-6 * model.unit }
 }
+
+extension QuadraticSolution {
+    /// How it was found, as answers say it.
+    var method: String {
+        isPivoted ? MeanRiskSolve.activeSet : isPolished ? "interior_point+active_set" : "interior_point"
+    }
+}

@@ -11,30 +11,63 @@ struct OrderStatistics {
 
     /// The `count` smallest values, ascending: what the value of a tail measure needs, in far less time than a whole sort.
     static func smallest(_ count: Int, of x: [Double]) -> [Double] {
-        guard count < x.count / 8 else { return Array(x.sorted().prefix(count)) }
+        guard count < x.count / 2 else { return Array(x.sorted().prefix(count)) }
         guard count > 0 else { return [] }
-        // What is below the tail's present end is gathered; the tail is cut anew when as many again have come, whatever their order.
-        var kept: [Double] = []
-        kept.reserveCapacity(4 * count)
-        var end = Double.infinity
-        for value in x where value < end {
-            kept.append(value)
-            guard kept.count == 4 * count else { continue }
-            kept.sort()
-            kept.removeLast(3 * count)
-            end = kept[count - 1]
-        }
-        // Infinite values are not below the end; they belong to a tail that has nothing else.
-        let missing = max(0, count - kept.count)
-        return Array(kept.sorted().prefix(count)) + [Double](repeating: .infinity, count: missing)
+        var kept = x
+        partition(&kept, at: count - 1)
+        kept.removeLast(kept.count - count)
+        kept.sort()
+        return kept
     }
 
     /// The places of the `count` smallest values, ascending; ties keep their order in time.
     static func smallestPlaces(_ count: Int, of x: [Double]) -> [Int] {
-        guard let end = smallest(count, of: x).last else { return [] }
-        var found = x.indices.filter { x[$0] < end }
-        for t in x.indices where x[t] == end && found.count < count { found.append(t) }
-        return found.sorted { x[$0] != x[$1] ? x[$0] < x[$1] : $0 < $1 }
+        lowPlaces(count, of: x).sorted { x[$0] != x[$1] ? x[$0] < x[$1] : $0 < $1 }
+    }
+
+    /// The same places in the order of time; of equal values the first.
+    static func lowPlaces(_ count: Int, of x: [Double]) -> [Int] {
+        guard count < x.count else { return Array(x.indices) }
+        guard count > 0 else { return [] }
+        var values = x
+        partition(&values, at: count - 1)
+        let end = values[count - 1]
+        var room = count
+        for value in x where value < end { room -= 1 }
+        var found: [Int] = []
+        found.reserveCapacity(count)
+        for (t, value) in x.enumerated() where value <= end {
+            if value == end {
+                guard room > 0 else { continue }
+                room -= 1
+            }
+            found.append(t)
+        }
+        return found
+    }
+
+    /// Moves values until the one at a place is the one that sorting would put there, no larger one before it and no smaller one after.
+    ///
+    /// Source: C. A. R. Hoare (1961), Algorithm 65: Find, Communications of the ACM 4.
+    private static func partition(_ array: inout [Double], at place: Int) {
+        var values = array.mutableSpan
+        var (first, last) = (0, values.count - 1)
+        while first < last {
+            let pivot = values[(first + last) / 2]
+            var (i, j) = (first, last)
+            while i <= j {
+                while values[i] < pivot { i += 1 }
+                while pivot < values[j] { j -= 1 }
+                guard i <= j else { break }
+                let kept = values[i]
+                values[i] = values[j]
+                values[j] = kept
+                i += 1
+                j -= 1
+            }
+            if j < place { first = i }
+            if place < i { last = j }
+        }
     }
 
     /// `sum_i coefficients[i] x_(i)`, from the worst on.

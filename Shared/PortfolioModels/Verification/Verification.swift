@@ -48,8 +48,9 @@ public enum Verification {
         }
         let limits = limits(request, scenarios, result)
         let penalty = rules.penalty(at: result.weights) + limits.reduce(0) { $0 + $1.penalty }
-        faults += figures(request, panel, scenarios, result, penalty: penalty)
-        faults += contributions(request, scenarios, result)
+        let series = PlainSeries(scenarios, result.weights)
+        faults += figures(request, panel, series, result, penalty: penalty)
+        faults += contributions(request, series, result)
         faults += limits.compactMap { $0.fault }
         faults += holdings(request, panel, result)
         if let proof = result.proof {
@@ -242,11 +243,9 @@ public enum Verification {
             if held > most { faults.append("\(held) assets of \(what) are held, at most \(most) may be") }
         }
         if let limit = wanted.network {
-            var options = Codependence.Options()
-            options.measure = Codependence.Measure(rawValue: limit.codependence.rawValue) ?? .pearson
-            guard let network = try? AssetNetwork(panel, graph: limit.graph, codependence: options) else {
-                return ["the network cannot be made"]
-            }
+            guard
+                let network = try? AssetNetwork(panel, graph: limit.graph, codependence: .init(limit.codependence))
+            else { return ["the network cannot be made"] }
             for centre in panel.assets.indices {
                 var near: Set<Int> = [centre]
                 for _ in 0..<min(limit.walkSize, panel.assets.count) {
@@ -266,10 +265,9 @@ public enum Verification {
 
     /// Return, risk and objective from the return series, by their definitions.
     private static func figures(
-        _ request: OptimizeRequest, _ panel: ReturnPanel, _ scenarios: ReturnPanel, _ result: OptimizationResult,
+        _ request: OptimizeRequest, _ panel: ReturnPanel, _ series: PlainSeries, _ result: OptimizationResult,
         penalty: Double
     ) -> [String] {
-        let series = PlainSeries(scenarios, result.weights)
         let seen = result.moments?.scenarios == nil ? series : PlainSeries(panel, result.weights)
         let rate = request.riskFreeRate / result.periodsPerYear
         let isMV = request.riskMeasure == .mv
@@ -391,12 +389,11 @@ public enum Verification {
     }
 
     private static func contributions(
-        _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
+        _ request: OptimizeRequest, _ series: PlainSeries, _ result: OptimizationResult
     ) -> [String] {
         // Weights times slopes add up to the risk where it grows with the weights: a compounded drawdown does not.
         let measure = RiskMeasures.all.first { $0.code == request.riskMeasure }
         guard measure.map({ $0.degree != nil }) ?? true else { return [] }
-        let series = PlainSeries(panel, result.weights)
         let rounding = 1e-10 * series.largest
         let floor = noise(series, result)
         let sum = result.riskContributions.reduce(0, +)

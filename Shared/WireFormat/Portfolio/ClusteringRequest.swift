@@ -82,13 +82,7 @@ extension ClusteringRequest {
         read.count = reader.int("k", in: 1...max(1, assets.count))
         read.mostClusters = reader.int("max_k", in: 1...OptimizeRequest.mostAssets) ?? read.mostClusters
         read.countMethod = reader.choice("method_k", of: CountMethod.self) ?? read.countMethod
-        if let value = reader.value("bins") {
-            if value.stringValue != nil {
-                if let rule = reader.choice("bins", of: Bins.Rule.self) { read.bins = .rule(rule) }
-            } else if let number = reader.int("bins", in: 2...10_000) {
-                read.bins = .count(number)
-            }
-        }
+        read.bins = Bins.read(reader) ?? read.bins
         read.tailAlpha = reader.double("alpha_tail", in: .openUnit) ?? read.tailAlpha
         read.threshold = reader.double("threshold", in: .nonnegative) ?? read.threshold
         read.objective = reader.choice("objective", of: InnerObjective.self)
@@ -109,16 +103,30 @@ extension ClusteringRequest {
         if let count { object["k"] = JSONValue(count) }
         object["max_k"] = JSONValue(mostClusters)
         object["method_k"] = .string(countMethod.rawValue)
-        switch bins {
-        case .rule(.knuth): break
-        case .rule(let rule): object["bins"] = .string(rule.rawValue)
-        case .count(let number): object["bins"] = JSONValue(number)
-        }
+        if let bins = bins.json { object["bins"] = bins }
         if tailAlpha != 0.05 { object["alpha_tail"] = JSONValue(tailAlpha) }
         if threshold != 0.5 { object["threshold"] = JSONValue(threshold) }
         if let objective { object["objective"] = .string(objective.rawValue) }
         if gamma != 0.5 { object["gamma"] = JSONValue(gamma) }
         if let matrix { object["matrix"] = matrix.json }
         return .object(object)
+    }
+}
+
+extension ClusteringRequest.Bins {
+    /// The member `bins`: a rule's name or a number.
+    static func read(_ reader: MemberReader) -> ClusteringRequest.Bins? {
+        guard let value = reader.value("bins") else { return nil }
+        if value.stringValue != nil { return reader.choice("bins", of: Rule.self).map { .rule($0) } }
+        return reader.int("bins", in: 2...10_000).map { .count($0) }
+    }
+
+    /// Nil for the default.
+    var json: JSONValue? {
+        switch self {
+        case .rule(.knuth): nil
+        case .rule(let rule): .string(rule.rawValue)
+        case .count(let number): JSONValue(number)
+        }
     }
 }

@@ -1,7 +1,7 @@
 /// The member `constraints.network`: of an asset and its neighbours in a network of the assets at most `max` are held.
 public struct NeighbourhoodRequest: Sendable, Equatable {
     public var graph = NetworkGraph.minimumSpanningTree
-    public var codependence = CentralityRequest.Codependence.pearson
+    public var codependence = NetworkCodependence()
     /// Edges from an asset to the farthest of its neighbours.
     public var walkSize = 1
     public var most = 1
@@ -14,19 +14,18 @@ public struct NeighbourhoodRequest: Sendable, Equatable {
         defer { reader.finish() }
         var read = NeighbourhoodRequest()
         read.graph = reader.choice("graph", of: NetworkGraph.self) ?? read.graph
-        read.codependence =
-            reader.choice("codependence", of: CentralityRequest.Codependence.self) ?? read.codependence
+        read.codependence = .read(reader)
         read.walkSize = reader.int("walk_size", in: 1...OptimizeRequest.mostAssets) ?? read.walkSize
         read.most = reader.int("max", in: 1...OptimizeRequest.mostAssets) ?? read.most
         return read
     }
 
     var json: JSONValue {
-        .object(
-            JSONObject([
-                ("graph", .string(graph.rawValue)), ("codependence", .string(codependence.rawValue)),
-                ("walk_size", JSONValue(walkSize)), ("max", JSONValue(most)),
-            ]))
+        var object = JSONObject([("graph", .string(graph.rawValue))])
+        codependence.write(to: &object)
+        object["walk_size"] = JSONValue(walkSize)
+        object["max"] = JSONValue(most)
+        return .object(object)
     }
 }
 

@@ -14,12 +14,15 @@ protocol ConvexRiskMeasure: RiskMeasure {
     func mergesLevels(count: Int) -> Bool
     /// How many of the largest losses and gains the measure is about, all scenarios counting the same; nil where it is about all.
     func tails(count: Int) -> (losses: Int, gains: Int)?
+    /// How many of the largest drawdowns the measure is about; nil where it is about all, or about none.
+    func drawdownRanks(count: Int) -> Int?
 }
 
 extension ConvexRiskMeasure {
     static var needsOrdering: Bool { false }
     func mergesLevels(count: Int) -> Bool { false }
     func tails(count: Int) -> (losses: Int, gains: Int)? { nil }
+    func drawdownRanks(count: Int) -> Int? { nil }
 }
 
 /// A measure as linear terms and parts of a composite program.
@@ -138,7 +141,8 @@ struct RiskProgram: Sendable {
             scale = nil
         }
         self.start = model.returns.multiplied(by: start)
-        centredStart = model.centred.multiplied(by: start)
+        let level = Vector.dot(model.centre, start)
+        centredStart = self.start.map { $0 - level }
     }
 
     /// The least scale of a root, in units: below it a sum of squares counts as a square, which has the same least point and no corner.
@@ -231,7 +235,7 @@ struct TailBall: Sendable {
                     sum += multiplicity[t] * found.value
                     slope -= multiplicity[t] * found.slope / z
                 }
-                if abs(sum - 1) < 1e-4 { break }
+                if abs(sum - 1) < 1e-2 { break }
                 if sum > 1 { low = last } else { high = last }
                 let newton = last - (sum - 1) / slope
                 last = newton > low && newton < high ? newton : (low + high) / 2
@@ -239,7 +243,8 @@ struct TailBall: Sendable {
             return last
         }
         var (low, high) = (spread * 1e-3, spread * 1e2)
-        for _ in 0..<12 {
+        // Within a tenth: the solve moves it anyway.
+        for _ in 0..<6 {
             let z = (low * high).squareRoot()
             let zeta = quantile(z)
             var sum = 0.0

@@ -11,22 +11,38 @@ struct OrderStatistics {
 
     /// The `count` smallest values, ascending: what the value of a tail measure needs, in far less time than a whole sort.
     static func smallest(_ count: Int, of x: [Double]) -> [Double] {
-        guard count < x.count / 8 else { return Array(x.sorted().prefix(count)) }
         guard count > 0 else { return [] }
-        // What is below the tail's present end is gathered; the tail is cut anew when as many again have come, whatever their order.
-        var kept: [Double] = []
-        kept.reserveCapacity(4 * count)
-        var end = Double.infinity
-        for value in x where value < end {
-            kept.append(value)
-            guard kept.count == 4 * count else { continue }
-            kept.sort()
-            kept.removeLast(3 * count)
-            end = kept[count - 1]
+        guard count < x.count else { return x.sorted() }
+        var values = x
+        gather(count, &values)
+        return values.prefix(count).sorted()
+    }
+
+    /// Moves the `count` smallest values to the front, in any order.
+    ///
+    /// Source: C. Hoare (1961), Algorithm 65: Find, Communications of the ACM 4(7).
+    private static func gather(_ count: Int, _ values: inout [Double]) {
+        var (low, high, rounds) = (0, values.count - 1, 0)
+        while low < high {
+            rounds += 1
+            // Twice what halving takes: the order is one that the pivots do not suit.
+            guard rounds <= 64 else { return values.sort() }
+            var span = values.mutableSpan
+            let (a, b, c) = (span[low], span[(low + high) / 2], span[high])
+            let pivot = max(min(a, b), min(max(a, b), c))
+            var (i, j) = (low, high)
+            while i <= j {
+                while span[i] < pivot { i += 1 }
+                while span[j] > pivot { j -= 1 }
+                guard i <= j else { break }
+                let held = span[i]
+                span[i] = span[j]
+                span[j] = held
+                i += 1
+                j -= 1
+            }
+            if count - 1 <= j { high = j } else if count - 1 >= i { low = i } else { return }
         }
-        // Infinite values are not below the end; they belong to a tail that has nothing else.
-        let missing = max(0, count - kept.count)
-        return Array(kept.sorted().prefix(count)) + [Double](repeating: .infinity, count: missing)
     }
 
     /// The places of the `count` smallest values, ascending; ties keep their order in time.

@@ -75,8 +75,7 @@ final class CompositeLoop {
             if worst < reached {
                 reached = worst
                 sinceBest = 0
-                // Nobody wants an early point: keeping it would copy every series.
-                if worst < Self.worthKeeping { best = solution(.numericalFailure, iteration, merit) }
+                best = solution(.numericalFailure, iteration, merit)
             } else {
                 sinceBest += 1
             }
@@ -102,9 +101,6 @@ final class CompositeLoop {
             isGood ? .optimal : (iteration >= settings.maximumIterations ? .iterationLimit : .numericalFailure)
         return result
     }
-
-    /// From here on a point may be the answer, should none better follow.
-    private static let worthKeeping = 1e-2
 
     private func start() {
         for (i, index) in lowerIndex.enumerated() { lower.slack[i] = v[index] - program.lower[index] }

@@ -224,6 +224,9 @@ struct TailBall: Sendable {
     func start(_ y: [Double]) -> (price: Double, quantile: Double) {
         guard let most = y.max(), let least = y.min(), most > least else { return (1e-3, y.max() ?? 0) }
         let spread = most - least
+        // Over many periods a start within a tenth will do, and more would take as long as the solve; over few it is what a solve without
+        // room under its limits hangs on.
+        let (accuracy, rounds) = y.count < 500 ? (1e-4, 12) : (1e-2, 6)
         // sum q falls in the quantile: Newton's method inside a bracket, from the last one found.
         var last = most
         func quantile(_ z: Double) -> Double {
@@ -235,7 +238,7 @@ struct TailBall: Sendable {
                     sum += multiplicity[t] * found.value
                     slope -= multiplicity[t] * found.slope / z
                 }
-                if abs(sum - 1) < 1e-2 { break }
+                if abs(sum - 1) < accuracy { break }
                 if sum > 1 { low = last } else { high = last }
                 let newton = last - (sum - 1) / slope
                 last = newton > low && newton < high ? newton : (low + high) / 2
@@ -243,8 +246,7 @@ struct TailBall: Sendable {
             return last
         }
         var (low, high) = (spread * 1e-3, spread * 1e2)
-        // Within a tenth: the solve moves it anyway.
-        for _ in 0..<6 {
+        for _ in 0..<rounds {
             let z = (low * high).squareRoot()
             let zeta = quantile(z)
             var sum = 0.0

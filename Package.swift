@@ -169,7 +169,7 @@ let package = Package(
 
         // What benchmarks and cross-checks drive: solves requests from standard input.
         .executableTarget(
-            name: "SolverBench", dependencies: ["PortfolioModels", "LinearAlgebra", "WireFormat"],
+            name: "SolverBench", dependencies: ["PortfolioModels", "LinearAlgebra", "WireFormat", "CMalloc"],
             path: "Benchmarks/SolverBench", swiftSettings: house),
         // A bare Hummingbird, for the service's rate to be held against.
         .executableTarget(

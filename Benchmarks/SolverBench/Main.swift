@@ -1,3 +1,6 @@
+#if canImport(Glibc)
+import CMalloc
+#endif
 import Foundation
 import PortfolioModels
 import WireFormat
@@ -16,6 +19,11 @@ import WireFormat
 @main
 struct SolverBench {
     static func main() {
+        #if canImport(Glibc)
+        // As the service does (`LargeBlocks`).
+        _ = mallopt(M_MMAP_THRESHOLD, 8 << 20)
+        _ = mallopt(M_TRIM_THRESHOLD, 32 << 20)
+        #endif
         var panels = PanelFiles()
         while let line = readLine() {
             guard !line.isEmpty else { continue }

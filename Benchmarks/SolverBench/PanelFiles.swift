@@ -13,17 +13,20 @@ struct PanelFiles {
         let changed = try FileManager.default.attributesOfItem(atPath: path)[.modificationDate] as? Date
         let key = "\(path) \(changed?.timeIntervalSinceReferenceDate ?? 0) \(observations) \(assets)"
         if let last, last.key == key { return last.panel }
-        let data = try Data(contentsOf: URL(fileURLWithPath: path))
-        guard observations > 0, assets > 0, data.count == 8 * observations * assets else {
-            throw Problem(.invalidPrice, "\(path) has \(data.count) bytes, not 8 x \(observations) x \(assets).")
+        let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
+        guard observations > 0, assets > 0, size == 8 * observations * assets else {
+            throw Problem(.invalidPrice, "\(path) has \(size) bytes, not 8 x \(observations) x \(assets).")
         }
-        let bytes = [UInt8](data)
+        // A row at a time: the memory of a solve is measured beside its panel, not beside copies of the file.
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        defer { try? file.close() }
         var returns = Matrix(rows: observations, columns: assets)
         for t in 0..<observations {
+            let bytes = [UInt8](try file.read(upToCount: 8 * assets) ?? Data())
+            guard bytes.count == 8 * assets else { throw Problem(.invalidPrice, "\(path) ends in row \(t).") }
             for i in 0..<assets {
                 var word: UInt64 = 0
-                let start = 8 * (t * assets + i)
-                for k in 0..<8 { word |= UInt64(bytes[start + k]) << (8 * UInt64(k)) }
+                for k in 0..<8 { word |= UInt64(bytes[8 * i + k]) << (8 * UInt64(k)) }
                 returns[t, i] = Double(bitPattern: word)
             }
         }

@@ -45,4 +45,24 @@ struct ColumnKernelTests {
         matrix.storage[11] = -.infinity
         #expect(matrix.maximumMagnitude == .infinity)
     }
+
+    @Test("sums of neighbouring rows, and squares beside a level")
+    func neighbours() {
+        let matrix = panel(19)
+        let summed = matrix.summed(upTo: [0, 4, 17])
+        let weights: [Double] = (0..<19).map { Double($0 % 3) }
+        let levels: [Double] = [2, 5, -1]
+        let own = matrix.columnSquares(weights: weights, less: levels)
+        for j in 0..<3 {
+            let column = matrix.column(j)
+            let plain: [Double] = [column[0], column[1...4].reduce(0, +), column[5...17].reduce(0, +)]
+            for k in 0..<3 { #expect(abs(summed[k, j] - plain[k]) <= 1e-14) }
+            var squares = 0.0
+            for t in 0..<19 {
+                let distance: Double = column[t] - levels[j]
+                squares += weights[t] * distance * distance
+            }
+            #expect(abs(own[j] - squares) <= 1e-12 * squares)
+        }
+    }
 }

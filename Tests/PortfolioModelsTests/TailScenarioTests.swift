@@ -95,4 +95,24 @@ struct TailScenarioTests {
             budgets: panel.assets.map { _ in 1 / 8 }, deadline: .none)
         for (a, b) in zip(found.weights, try wide.solve().weights) { #expect(abs(a - b) < 1e-8) }
     }
+
+    @Test("the smallest values are those of a whole sort, ties and orders that pivots do not suit included")
+    func smallest() {
+        var numbers = RepeatableNumbers(seed: 14)
+        for trial in 0..<200 {
+            let count = 1 + trial
+            let x: [Double] = (0..<count).map { i in
+                switch trial % 5 {
+                case 0: numbers.normal()
+                case 1: (numbers.normal() * 2).rounded()
+                case 2: Double(i)
+                case 3: Double(min(i, count - i))
+                default: i % 7 == 0 ? .infinity : -numbers.normal()
+                }
+            }
+            for wanted in [0, 1, count / 3, count - 1, count] {
+                #expect(OrderStatistics.smallest(wanted, of: x) == Array(x.sorted().prefix(wanted)))
+            }
+        }
+    }
 }

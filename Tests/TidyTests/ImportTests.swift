@@ -32,7 +32,8 @@ struct ImportTests {
         "WireFormat", "LinearAlgebra", "ConvexSolver", "PortfolioModels", "Reallocation", "MarketData", "Realtime",
     ]
     static let pureMayImport: Set<String> = [
-        "Foundation", "FoundationEssentials", "Synchronization", "RealModule", "Numerics", "OrderedCollections",
+        "Foundation", "FoundationEssentials", "Dispatch", "Synchronization", "RealModule", "Numerics",
+        "OrderedCollections",
         "DequeModule",
         "HeapModule", "Algorithms", "Glibc", "Musl", "Darwin",
     ]

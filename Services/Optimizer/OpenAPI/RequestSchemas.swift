@@ -121,6 +121,12 @@ enum RequestSchemas {
                                 Schema.oneOf(FrontierAxis.allCases.map { $0.rawValue }, "The axis with even steps.")
                             ),
                             ("weights", Schema.flag("Whether each point carries its weights.")),
+                            (
+                                "turning_points",
+                                Schema.flag(
+                                    "Of mean-variance under linear constraints: the portfolios between which all others lie on straight lines, in place of a grid; without points and by."
+                                )
+                            ),
                         ]),
                 ], "Whether to trace the efficient frontier, and how.")
         ),

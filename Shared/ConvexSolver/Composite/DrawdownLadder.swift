@@ -35,6 +35,11 @@ final class DrawdownLadder: Block {
     private var drop: [Double]
     private var current: [Double]
     private var dropPerMultiplier: [Double]
+    // Of the tail's columns, and what a sweep reads.
+    private var shares: [Double]
+    private var leftover: [Double]
+    private var source: [Double]
+    private var into: [Double]
     private var columns: [RowMap.Border] = []
     private var rows = Matrix(rows: 0, columns: 0)
     private var product = Matrix(rows: 0, columns: 0)
@@ -50,6 +55,7 @@ final class DrawdownLadder: Block {
         let zeros = [Double](repeating: 0, count: count)
         (rungResidual, stationarity, x, argument, rungRight, floorRight) = (zeros, zeros, zeros, zeros, zeros, zeros)
         (voltage, inflow, drop, current, dropPerMultiplier) = (zeros, zeros, zeros, zeros, zeros)
+        (shares, leftover, source, into) = (zeros, zeros, zeros, zeros)
         ladder = ResistorLadder(count: count)
     }
 
@@ -109,7 +115,7 @@ final class DrawdownLadder: Block {
     }
 
     func addGradient(to gradient: inout [Double], multiplier: Double) {
-        map.addAdjoint(rungs.dual.map { -$0 }, to: &gradient)
+        map.addAdjoint(rungs.dual, times: -1, to: &gradient)
         let total = tail.force.reduce(0, +)
         for shift in shifts { gradient[shift.index] += shift.coefficient * total }
         if let scale = tail.scale { gradient[scale.index] += multiplier * scale.slope }
@@ -124,12 +130,7 @@ final class DrawdownLadder: Block {
                 RowMap.Border(index: $0.index, values: [Double](repeating: -$0.coefficient, count: count))
             } + tail.columns
         ladder.set(rungs, floor, weights)
-        var shares = [Double](repeating: 0, count: count)
-        var leftover = shares
-        for t in 0..<count {
-            shares[t] = weights[t] / ladder.ground[t]
-            leftover[t] = floor.dual[t] / floor.slack[t] * shares[t]
-        }
+        Self.split(weights, ladder.ground, floor.dual, floor.slack, &shares, &leftover)
         let width = map.columns.count + map.borders.count + columns.count
         if rows.columns != width { rows = Matrix(rows: count, columns: width) }
         if product.rows != width { product = Matrix(rows: width, columns: width) }
@@ -140,14 +141,8 @@ final class DrawdownLadder: Block {
             place += count
         }
         for column in columns {
-            var difference = [Double](repeating: 0, count: count)
-            var previous = 0.0
-            for t in 0..<count {
-                let value = shares[t] * column.values[t]
-                difference[t] = value - previous
-                previous = value
-            }
-            Self.recur(difference, ladder, into: &rows.storage, at: place)
+            Self.difference(shares, column.values, &source)
+            Self.recur(source, ladder, into: &rows.storage, at: place)
             place += count
         }
         product.syrk(rows, transposed: true)
@@ -204,7 +199,7 @@ final class DrawdownLadder: Block {
         var flow = [Double](repeating: 0, count: count)
         let sources = flow
         ladder.sweep(sources, force.map { -$0 }, &dropPerMultiplier, &flow)
-        map.addAdjoint(flow.map { -$0 }, to: &column)
+        map.addAdjoint(flow, times: -1, to: &column)
         addTail(dropPerMultiplier, force, to: &column)
         if let scale = tail.scale { column[scale.index] += scale.slope + scale.perMultiplier }
         return tail.multiplierTerms.corner - Vector.dot(force, dropPerMultiplier)
@@ -228,7 +223,7 @@ final class DrawdownLadder: Block {
         Self.voltages(rungResidual, rungRight, rungs.dual, &voltage)
         Self.inflows(floorRight, floor.slack, constant, stationarity, &inflow)
         ladder.sweep(voltage, inflow, &drop, &current)
-        map.addAdjoint(current.map { -$0 }, to: &rest)
+        map.addAdjoint(current, times: -1, to: &rest)
         addTail(drop, constant, to: &rest)
         if let scale = tail.scale { rest[scale.index] += scale.constant }
         return tail.multiplierTerms.constant + Vector.dot(tail.forcePerMultiplier, drop)
@@ -236,21 +231,21 @@ final class DrawdownLadder: Block {
 
     func recover(_ dv: [Double], multiplierStep: Double, multiplier: Double) {
         map.direction(dv, into: &x)
-        var source = voltage
-        var into = inflow
-        Vector.axpy(1, x, &source)
+        Self.sum(voltage, x, &source)
+        Self.sum(inflow, nil, &into)
         if multiplierStep != 0 { Vector.axpy(-multiplierStep, tail.forcePerMultiplier, &into) }
         let weights = tail.weights
         for column in columns where dv[column.index] != 0 {
             Self.addProduct(weights, column.values, dv[column.index], to: &into)
         }
         ladder.sweep(source, into, &drop, &current)
-        rungs.dualStep = current
+        // Swapped, not copied: the next sweep writes over what is left here.
+        swap(&rungs.dualStep, &current)
         Self.rungSteps(x, drop, rungResidual, &rungs.slackStep)
-        floor.slackStep = drop
         Self.floorSteps(floorRight, floor.dual, floor.slack, drop, &floor.dualStep)
         let offset = shifts.reduce(0) { $0 + $1.coefficient * dv[$1.index] }
-        source = drop.map { $0 + offset }
+        Self.shifted(drop, offset, &source)
+        swap(&floor.slackStep, &drop)
         tail.recover(source, dv, multiplierStep: multiplierStep, multiplier: multiplier)
     }
 
@@ -274,60 +269,5 @@ final class DrawdownLadder: Block {
         rungs.rescale(factor)
         floor.rescale(factor)
         tail.rescale(factor)
-    }
-
-    // MARK: Kernels
-
-    /// The rungs' voltage sources at rest.
-    private static func voltages(
-        _ residual: [Double], _ right: [Double], _ dual: [Double], _ voltage: inout [Double]
-    ) {
-        let residual = residual.span
-        let right = right.span
-        let dual = dual.span
-        var out = voltage.mutableSpan
-        for t in 0..<residual.count { out[t] = -residual[t] - right[t] / dual[t] }
-    }
-
-    /// The currents into the nodes at rest.
-    private static func inflows(
-        _ right: [Double], _ slack: [Double], _ constant: [Double], _ stationarity: [Double], _ inflow: inout [Double]
-    ) {
-        let right = right.span
-        let slack = slack.span
-        let constant = constant.span
-        let stationarity = stationarity.span
-        var out = inflow.mutableSpan
-        for t in 0..<right.count { out[t] = right[t] / slack[t] - constant[t] - stationarity[t] }
-    }
-
-    private static func addProduct(_ a: [Double], _ b: [Double], _ factor: Double, to sum: inout [Double]) {
-        let a = a.span
-        let b = b.span
-        var out = sum.mutableSpan
-        for t in 0..<a.count { out[t] += a[t] * b[t] * factor }
-    }
-
-    private static func rungSteps(_ x: [Double], _ drop: [Double], _ residual: [Double], _ steps: inout [Double]) {
-        let x = x.span
-        let drop = drop.span
-        let residual = residual.span
-        var out = steps.mutableSpan
-        var previous = 0.0
-        for t in 0..<x.count {
-            out[t] = x[t] + drop[t] - previous - residual[t]
-            previous = drop[t]
-        }
-    }
-
-    private static func floorSteps(
-        _ right: [Double], _ dual: [Double], _ slack: [Double], _ drop: [Double], _ steps: inout [Double]
-    ) {
-        let right = right.span
-        let dual = dual.span
-        let slack = slack.span
-        let drop = drop.span
-        var out = steps.mutableSpan
-        for t in 0..<right.count { out[t] = (right[t] - dual[t] * drop[t]) / slack[t] }
     }
 }

@@ -58,11 +58,11 @@ public struct RowMap: Sendable {
         for border in borders { Vector.axpy(v[border.index], border.values, &a) }
     }
 
-    /// core += map' force.
-    func addAdjoint(_ force: [Double], to core: inout [Double]) {
+    /// core += factor map' force.
+    func addAdjoint(_ force: [Double], times factor: Double = 1, to core: inout [Double]) {
         var part = [Double](repeating: 0, count: columns.count)
-        matrix.gemv(force, transposed: true, scale: sign, into: &part)
+        matrix.gemv(force, transposed: true, scale: factor * sign, into: &part)
         for (j, index) in columns.enumerated() { core[index] += part[j] }
-        for border in borders { core[border.index] += Vector.dot(border.values, force) }
+        for border in borders { core[border.index] += factor * Vector.dot(border.values, force) }
     }
 }

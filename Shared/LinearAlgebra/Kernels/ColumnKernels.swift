@@ -30,22 +30,48 @@ extension Matrix {
 
     /// `sum_t weight_t x_t^2` of each column.
     public func columnSquares(weights: [Double]) -> [Double] {
-        precondition(weights.count == rows)
+        columnSquares(weights: weights, less: [Double](repeating: 0, count: columns))
+    }
+
+    /// `sum_t weight_t (x_t - level)^2` of each column, with a level a column.
+    public func columnSquares(weights: [Double], less levels: [Double]) -> [Double] {
+        precondition(weights.count == rows && levels.count == columns)
         return storage.withUnsafeBufferPointer { values in
             weights.withUnsafeBufferPointer { weight in
                 (0..<columns).map { j in
-                    let start = j * rows
+                    let (start, level) = (j * rows, levels[j])
                     var (lanes, rest, t) = (Lanes(), 0.0, 0)
                     while t + 8 <= rows {
-                        let x = Self.lanes(values, start + t)
+                        let x = Self.lanes(values, start + t) - level
                         lanes += Self.lanes(weight, t) * x * x
                         t += 8
                     }
-                    for i in t..<rows { rest += weight[i] * values[start + i] * values[start + i] }
+                    for i in t..<rows { rest += weight[i] * (values[start + i] - level) * (values[start + i] - level) }
                     return lanes.sum() + rest
                 }
             }
         }
+    }
+
+    /// The sums of neighbouring rows: up to and with the first end, from there to the second, and so on.
+    /// - Parameter ends: row numbers, ascending.
+    public func summed(upTo ends: [Int]) -> Matrix {
+        precondition(ends.allSatisfy { $0 >= 0 && $0 < rows } && zip(ends, ends.dropFirst()).allSatisfy { $0 < $1 })
+        var result = Matrix(rows: ends.count, columns: columns)
+        let values = storage.span
+        var sums = result.storage.mutableSpan
+        for j in 0..<columns {
+            var t = j * rows
+            for (place, end) in ends.enumerated() {
+                var sum = 0.0
+                while t <= j * rows + end {
+                    sum += values[t]
+                    t += 1
+                }
+                sums[j * ends.count + place] = sum
+            }
+        }
+        return result
     }
 
     /// The largest absolute element of each column; NaN elements are ignored.

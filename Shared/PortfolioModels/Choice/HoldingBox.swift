@@ -109,7 +109,13 @@ struct HoldingBox: Sendable {
     /// A rule that weights break, as the ways to mend it: one of the boxes holds every portfolio of this one that keeps the rule.
     /// Nil where the weights keep all rules.
     func branches(_ weights: [Double], _ rules: HoldingRules) -> [HoldingBox]? {
-        func isHeld(_ i: Int) -> Bool { state[i] == .held || abs(weights[i]) > 1e-9 }
+        // The weights may be those of a box around this one, where this one's were not found: what is decided goes before them.
+        func isHeld(_ i: Int) -> Bool { state[i] == .held || (state[i] == .free && abs(weights[i]) > 1e-9) }
+        func isJoined(_ i: Int) -> Bool {
+            guard state[i] != .out else { return false }
+            let least = rules.leastHeld
+            return lower[i] >= least || upper[i] <= -least || abs(weights[i]) >= least * (1 - 1e-9)
+        }
         func out(_ members: [Int]) -> HoldingBox? {
             var child = self
             for i in members where child.state[i] != .out { if !child.leaveOut(i) { return nil } }
@@ -143,9 +149,9 @@ struct HoldingBox: Sendable {
         }
         for pair in rules.joins
         where pair.first.contains(where: { isHeld($0) })
-            && !pair.second.contains(where: { abs(weights[$0]) >= rules.leastHeld * (1 - 1e-9) })
+            && !pair.second.contains(where: { isJoined($0) })
         {
-            return pair.second.filter { state[$0] == .free }.flatMap { sides($0, least: rules.leastHeld) }
+            return pair.second.filter { state[$0] != .out }.flatMap { sides($0, least: rules.leastHeld) }
                 + [out(pair.first)].compactMap { $0 }
         }
         return nil

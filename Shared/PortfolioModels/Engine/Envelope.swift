@@ -60,9 +60,11 @@ enum Envelope: Sendable {
             return min(1, 1 / max(size.squareRoot(), 1e-300))
         case .ball(let divergence, let multiplicity, let radius):
             let sum = y.reduce(0, +)
+            let order = y.indices.filter { multiplicity[$0] > 0 }
+                .map { (depth: y[$0] / multiplicity[$0], t: $0) }.sorted { $0.depth < $1.depth }.map { $0.t }
             // The member of least divergence above y: max(y, m c), c being what makes it add up to one.
             func fits(_ scale: Double) -> Bool {
-                guard let level = Self.waterLevel(y.map { scale * $0 }, multiplicity) else { return false }
+                guard let level = Self.waterLevel(y, times: scale, sum: sum, multiplicity, order) else { return false }
                 var total = 0.0
                 for t in y.indices where multiplicity[t] > 0 {
                     total += multiplicity[t] * divergence.value(max(scale * y[t] / multiplicity[t], level))
@@ -82,7 +84,8 @@ enum Envelope: Sendable {
                 high = 1 - step
                 step *= 4
             }
-            for _ in 0..<40 {
+            // What scaling costs the bound is in proportion to the loss: a hundredth of it will do, and any below rounding.
+            while 1 - low > 1e-13, high - low > 0.01 * (1 - low) {
                 let middle = (low + high) / 2
                 if fits(start * middle) { low = middle } else { high = middle }
             }
@@ -106,20 +109,20 @@ enum Envelope: Sendable {
         return lifted.map { $0 + share * (whole / count - $0) }
     }
 
-    /// c with `sum max(y, m c) = 1`; nil where y alone exceeds one.
-    private static func waterLevel(_ y: [Double], _ multiplicity: [Double]) -> Double? {
-        let order = y.indices.filter { multiplicity[$0] > 0 }.sorted {
-            y[$0] / multiplicity[$0] < y[$1] / multiplicity[$1]
-        }
-        var above = y.reduce(0, +)
+    /// c with `sum max(scale y, m c) = 1`; nil where scale y alone exceeds one.
+    /// - Parameter order: where m > 0, ascending in y / m.
+    private static func waterLevel(
+        _ y: [Double], times scale: Double, sum: Double, _ multiplicity: [Double], _ order: [Int]
+    ) -> Double? {
+        var above = scale * sum
         guard above <= 1 else { return nil }
         // One scenario after the other goes under water.
         var under = 0.0
         for (rank, t) in order.enumerated() {
-            above -= y[t]
+            above -= scale * y[t]
             under += multiplicity[t]
             let level = (1 - max(above, 0)) / under
-            let next = rank + 1 < order.count ? y[order[rank + 1]] / multiplicity[order[rank + 1]] : .infinity
+            let next = rank + 1 < order.count ? scale * y[order[rank + 1]] / multiplicity[order[rank + 1]] : .infinity
             if level <= next { return level }
         }
         return nil
@@ -173,7 +176,8 @@ enum Envelope: Sendable {
             low = share
             share *= 8
         }
-        for _ in 0..<30 {
+        // What a share costs the bound is in proportion to it: a hundredth of it will do, and any below rounding.
+        while high > 1e-13, high - low > 0.01 * high {
             let middle = (low + high) / 2
             if fits(mixed(middle)) { high = middle } else { low = middle }
         }

@@ -14,12 +14,15 @@ protocol ConvexRiskMeasure: RiskMeasure {
     func mergesLevels(count: Int) -> Bool
     /// How many of the largest losses and gains the measure is about, all scenarios counting the same; nil where it is about all.
     func tails(count: Int) -> (losses: Int, gains: Int)?
+    /// How many of the largest drawdowns the measure is about; nil where it is about all, or about none.
+    func drawdownRanks(count: Int) -> Int?
 }
 
 extension ConvexRiskMeasure {
     static var needsOrdering: Bool { false }
     func mergesLevels(count: Int) -> Bool { false }
     func tails(count: Int) -> (losses: Int, gains: Int)? { nil }
+    func drawdownRanks(count: Int) -> Int? { nil }
 }
 
 /// A measure as linear terms and parts of a composite program.
@@ -138,7 +141,8 @@ struct RiskProgram: Sendable {
             scale = nil
         }
         self.start = model.returns.multiplied(by: start)
-        centredStart = model.centred.multiplied(by: start)
+        let level = Vector.dot(model.centre, start)
+        centredStart = self.start.map { $0 - level }
     }
 
     /// The least scale of a root, in units: below it a sum of squares counts as a square, which has the same least point and no corner.
@@ -220,6 +224,9 @@ struct TailBall: Sendable {
     func start(_ y: [Double]) -> (price: Double, quantile: Double) {
         guard let most = y.max(), let least = y.min(), most > least else { return (1e-3, y.max() ?? 0) }
         let spread = most - least
+        // Over many periods a start within a tenth will do, and more would take as long as the solve; over few it is what a solve without
+        // room under its limits hangs on.
+        let (accuracy, rounds) = y.count < 500 ? (1e-4, 12) : (1e-2, 6)
         // sum q falls in the quantile: Newton's method inside a bracket, from the last one found.
         var last = most
         func quantile(_ z: Double) -> Double {
@@ -231,7 +238,7 @@ struct TailBall: Sendable {
                     sum += multiplicity[t] * found.value
                     slope -= multiplicity[t] * found.slope / z
                 }
-                if abs(sum - 1) < 1e-4 { break }
+                if abs(sum - 1) < accuracy { break }
                 if sum > 1 { low = last } else { high = last }
                 let newton = last - (sum - 1) / slope
                 last = newton > low && newton < high ? newton : (low + high) / 2
@@ -239,7 +246,7 @@ struct TailBall: Sendable {
             return last
         }
         var (low, high) = (spread * 1e-3, spread * 1e2)
-        for _ in 0..<12 {
+        for _ in 0..<rounds {
             let z = (low * high).squareRoot()
             let zeta = quantile(z)
             var sum = 0.0

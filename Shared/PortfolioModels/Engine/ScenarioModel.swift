@@ -1,4 +1,5 @@
 import LinearAlgebra
+import Synchronization
 import WireFormat
 
 /// A panel of returns in the units of the solver: divided by the median standard deviation of its assets, each scenario with its
@@ -11,12 +12,16 @@ struct ScenarioModel: Sendable {
     let isWeighted: Bool
     /// One unit of the solver as a return.
     let unit: Double
-    /// T x N, in units.
-    let returns: Matrix
-    /// T x N, less the mean of each column.
-    let centred: Matrix
     /// In units.
     let mean: [Double]
+    /// The sample's means, in units: what `centred` is less.
+    let centre: [Double]
+    private let scaled: ScaledReturns
+
+    /// T x N, in units.
+    var returns: Matrix { scaled.matrix }
+    /// T x N, less the mean of each column; made anew each time.
+    var centred: Matrix { returns.subtracting(fromColumns: centre) }
 
     /// A measure as it is under the model's probabilities.
     func weighted(_ measure: any ConvexRiskMeasure, _ parameters: RiskParameters) -> any ConvexRiskMeasure {
@@ -26,8 +31,8 @@ struct ScenarioModel: Sendable {
         return measure.weighted(risk)
     }
 
-    var count: Int { returns.rows }
-    var assets: Int { returns.columns }
+    var count: Int { probabilities.count }
+    var assets: Int { mean.count }
     /// What turns a probability into the share of a sum of squares with divisor T - 1.
     var unbiased: Double { Double(count) / Double(max(count - 1, 1)) }
 
@@ -38,8 +43,7 @@ struct ScenarioModel: Sendable {
         let (count, assets) = (panel.returns.rows, panel.returns.columns)
         let weights = probabilities ?? [Double](repeating: 1 / Double(count), count: count)
         let sample = panel.returns.transposedMultiplied(by: weights)
-        let middle = panel.returns.subtracting(fromColumns: sample)
-        let deviations = middle.columnSquares(weights: weights).map { $0.squareRoot() }
+        let deviations = panel.returns.columnSquares(weights: weights, less: sample).map { $0.squareRoot() }
         let median = deviations.sorted()[assets / 2]
         let typical = median > 0 ? median : (deviations.max() ?? 0)
         let largest = panel.returns.maximumMagnitude
@@ -48,34 +52,73 @@ struct ScenarioModel: Sendable {
         self.probabilities = weights
         isWeighted = probabilities != nil
         self.unit = unit
-        returns = panel.returns.scaled(by: 1 / unit)
-        centred = middle.scaled(by: 1 / unit)
+        scaled = ScaledReturns(panel.returns, unit: unit)
+        centre = sample.map { $0 / unit }
         self.mean = (mean ?? sample).map { $0 / unit }
     }
 
     /// The model of some of the assets, in the same unit.
-    func restricted(to kept: [Int]) -> ScenarioModel { ScenarioModel(self, kept) }
-
-    /// The model of some of the scenarios, with their probabilities as they are; the panel and the means stay those of all.
-    func restricted(toScenarios kept: [Int]) -> ScenarioModel { ScenarioModel(self, scenarios: kept) }
-
-    private init(_ whole: ScenarioModel, scenarios kept: [Int]) {
-        panel = whole.panel
-        probabilities = kept.map { whole.probabilities[$0] }
-        isWeighted = whole.isWeighted
-        unit = whole.unit
-        returns = whole.returns.selecting(rows: kept)
-        centred = whole.centred.selecting(rows: kept)
-        mean = whole.mean
+    func restricted(to kept: [Int]) -> ScenarioModel {
+        let panel = panel.restricted(to: kept)
+        return ScenarioModel(
+            self, panel: panel, probabilities: probabilities, scaled: ScaledReturns(panel.returns, unit: unit),
+            mean: kept.map { mean[$0] }, centre: kept.map { centre[$0] })
     }
 
-    private init(_ whole: ScenarioModel, _ kept: [Int]) {
-        panel = whole.panel.restricted(to: kept)
-        probabilities = whole.probabilities
+    /// The model of some of the scenarios, with their probabilities as they are; the panel and the means stay those of all.
+    func restricted(toScenarios kept: [Int]) -> ScenarioModel {
+        ScenarioModel(
+            self, panel: panel, probabilities: kept.map { probabilities[$0] },
+            scaled: ScaledReturns(returns.selecting(rows: kept)), mean: mean, centre: centre)
+    }
+
+    /// The model whose periods end at some of this one's, each with the returns since the one before and its own probability; what comes
+    /// after the last is left out.
+    /// - Parameter ends: ascending.
+    func joined(endingAt ends: [Int]) -> ScenarioModel {
+        ScenarioModel(
+            self, panel: panel, probabilities: ends.map { probabilities[$0] },
+            scaled: ScaledReturns(returns.summed(upTo: ends)), mean: mean, centre: centre)
+    }
+
+    private init(
+        _ whole: ScenarioModel, panel: ReturnPanel, probabilities: [Double], scaled: ScaledReturns, mean: [Double],
+        centre: [Double]
+    ) {
+        self.panel = panel
+        self.probabilities = probabilities
         isWeighted = whole.isWeighted
         unit = whole.unit
-        returns = whole.returns.selecting(columns: kept)
-        centred = whole.centred.selecting(columns: kept)
-        mean = kept.map { whole.mean[$0] }
+        self.scaled = scaled
+        self.mean = mean
+        self.centre = centre
+    }
+}
+
+/// Returns divided by a unit, once somebody asks for them: a quadratic program never does, and they are as large as the panel.
+private final class ScaledReturns: Sendable {
+    private let source: Matrix
+    private let unit: Double
+    private let made: Mutex<Matrix?>
+
+    init(_ source: Matrix, unit: Double) {
+        self.source = source
+        self.unit = unit
+        made = Mutex(nil)
+    }
+
+    init(_ scaled: Matrix) {
+        source = scaled
+        unit = 1
+        made = Mutex(scaled)
+    }
+
+    var matrix: Matrix {
+        made.withLock { made in
+            if let made { return made }
+            let scaled = source.scaled(by: 1 / unit)
+            made = scaled
+            return scaled
+        }
     }
 }

@@ -1,15 +1,18 @@
+import Dispatch
 import LinearAlgebra
+import Synchronization
 import WireFormat
 
 /// What a frontier asks of a model.
-protocol FrontierModel {
+protocol FrontierModel: Sendable {
     /// The unit of return.
     var frontierUnit: Double { get }
     /// Risk by definition; what `price` differentiates is `curve(risk)`.
     func point(_ weights: [Double]) -> EfficientFrontier.Point
     func leastRisk() throws(Problem) -> [Double]
     /// The weights of least risk at a return, and d curve(risk) / d return.
-    func leastRisk(atLeast level: Double) throws(Problem) -> (weights: [Double], price: Double)
+    /// - Parameter near: the weights of a neighbouring point, where there is one.
+    func leastRisk(atLeast level: Double, near: [Double]?) throws(Problem) -> (weights: [Double], price: Double)
     func mostReturn() throws(Problem) -> [Double]
     /// A convex function of the risk: the variance for mean-variance, the risk itself otherwise.
     func curve(_ risk: Double) -> Double
@@ -21,32 +24,12 @@ extension MeanVariance: FrontierModel {
         .init(weights: weights, expectedReturn: Vector.dot(mean, weights), risk: deviation(weights))
     }
     func leastRisk() throws(Problem) -> [Double] { try minimumRisk().weights }
-    func leastRisk(atLeast level: Double) throws(Problem) -> (weights: [Double], price: Double) {
+    func leastRisk(atLeast level: Double, near: [Double]?) throws(Problem) -> (weights: [Double], price: Double) {
         let found = try minimumRisk(atLeast: level)
         return (found.weights, found.returnPrice)
     }
     func mostReturn() throws(Problem) -> [Double] { try maximumReturn().weights }
     func curve(_ risk: Double) -> Double { risk * risk }
-}
-
-extension MeanRisk: FrontierModel {
-    var frontierUnit: Double { model.unit }
-    func point(_ weights: [Double]) -> EfficientFrontier.Point {
-        let x = model.panel.portfolioReturns(weights)
-        return .init(
-            weights: weights, expectedReturn: Vector.dot(model.mean, weights) * model.unit, risk: measure.value(of: x))
-    }
-    func leastRisk() throws(Problem) -> [Double] {
-        try solve(.minimumRisk, riskFreeRate: 0, riskAversion: 1).weights
-    }
-    func leastRisk(atLeast level: Double) throws(Problem) -> (weights: [Double], price: Double) {
-        let found = try minimumRisk(atLeast: level)
-        return (found.solution.weights, found.price)
-    }
-    func mostReturn() throws(Problem) -> [Double] {
-        try solve(.maximumReturn, riskFreeRate: 0, riskAversion: 0).weights
-    }
-    func curve(_ risk: Double) -> Double { risk }
 }
 
 /// The efficient frontier of a model: exact solutions on an even grid of returns or of risks.
@@ -78,7 +61,14 @@ struct EfficientFrontier {
             let place = JSONPointer(["efficient_frontier"])
             warnings.append(PortfolioWarning(code: "frontier_degenerate", pointer: place, detail: text))
         }
-        return points.map { point in
+        return annual(points, wanted, periods: periods, scale: scale)
+    }
+
+    /// Points a year.
+    static func annual(
+        _ points: [Point], _ wanted: OptimizeRequest.Frontier, periods: Double, scale: Double
+    ) -> [OptimizeResponse.FrontierPoint] {
+        points.map { point in
             OptimizeResponse.FrontierPoint(
                 risk: point.risk * scale, expectedReturn: point.expectedReturn * periods,
                 weights: wanted.withWeights ? point.weights : nil)
@@ -91,18 +81,49 @@ struct EfficientFrontier {
         let last = try largestReturn()
         let span = last.expectedReturn - first.expectedReturn
         guard span > 1e-10 * model.frontierUnit, last.risk > first.risk else { return [first] }
-        var result = [first]
-        for index in 1..<(count - 1) {
-            let share = Double(index) / Double(count - 1)
-            switch axis {
-            case .expectedReturn: result.append(try at(first.expectedReturn + share * span).point)
-            case .risk:
-                let risk = first.risk + share * (last.risk - first.risk)
-                result.append(try largestReturn(risk: risk, above: result[result.count - 1], below: last))
+        // Chains of neighbours, each begun from the first point: their number does not depend on the machine, so neither do the answers.
+        let inner = Array(1..<max(count - 1, 1))
+        let length = max((inner.count + Self.chains - 1) / Self.chains, 1)
+        let starts = Array(stride(from: 0, to: inner.count, by: length))
+        let found = Mutex([Int: Result<[Point], Problem>]())
+        DispatchQueue.concurrentPerform(iterations: starts.count) { chain in
+            let part = inner[starts[chain]..<min(starts[chain] + length, inner.count)]
+            let points = Result { () throws(Problem) in
+                try self.chain(part.map { Double($0) / Double(count - 1) }, by: axis, from: first, to: last)
             }
+            found.withLock { $0[chain] = points }
+        }
+        var result = [first]
+        for chain in starts.indices {
+            guard let points = found.withLock({ $0[chain] }) else {
+                throw Problem(.internalError, "A part of the frontier is missing.")
+            }
+            result += try points.get()
         }
         result.append(last)
         return Self.efficient(result, unit: model.frontierUnit)
+    }
+
+    /// How many parts of the frontier may be worked on at once.
+    private static let chains = 4
+
+    /// Points at shares of the way between two ends, each from the one before.
+    private func chain(
+        _ shares: [Double], by axis: FrontierAxis, from first: Point, to last: Point
+    ) throws(Problem) -> [Point] {
+        var points: [Point] = []
+        for share in shares {
+            let before = points.last ?? first
+            switch axis {
+            case .expectedReturn:
+                let level = first.expectedReturn + share * (last.expectedReturn - first.expectedReturn)
+                points.append(try at(level, near: before.weights).point)
+            case .risk:
+                let risk = first.risk + share * (last.risk - first.risk)
+                points.append(try largestReturn(risk: risk, above: before, below: last))
+            }
+        }
+        return points
     }
 
     /// The points without those that a later one beats: of equal risk up to rounding, and a lower return.
@@ -118,8 +139,8 @@ struct EfficientFrontier {
     }
 
     /// The least risk at a return, and d curve / d return there.
-    private func at(_ level: Double) throws(Problem) -> (point: Point, slope: Double) {
-        let found = try model.leastRisk(atLeast: level)
+    private func at(_ level: Double, near: [Double]?) throws(Problem) -> (point: Point, slope: Double) {
+        let found = try model.leastRisk(atLeast: level, near: near)
         return (model.point(found.weights), found.price)
     }
 
@@ -128,7 +149,7 @@ struct EfficientFrontier {
         let best = model.point(try model.mostReturn())
         // Where several portfolios share the largest return, the last digits of slack let the quadratic program choose.
         let level = best.expectedReturn - 1e-12 * model.frontierUnit
-        guard let found = try? model.leastRisk(atLeast: level) else { return best }
+        guard let found = try? model.leastRisk(atLeast: level, near: best.weights) else { return best }
         let calmer = model.point(found.weights)
         return calmer.risk < best.risk * (1 - 1e-9) ? calmer : best
     }
@@ -141,7 +162,7 @@ struct EfficientFrontier {
         var level = low + (high - low) * ((risk - above.risk) / (below.risk - above.risk)).squareRoot()
         var best: Point?
         for _ in 0..<60 {
-            let (point, slope) = try at(level)
+            let (point, slope) = try at(level, near: best?.weights ?? above.weights)
             let miss = model.curve(point.risk) - target
             best = point
             if abs(miss) <= 4e-15 * abs(target) { break }

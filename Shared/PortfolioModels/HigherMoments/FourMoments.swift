@@ -40,10 +40,11 @@ struct FourMoments: Sendable {
         var most = 0.0
         let size = constraints.assets.indices.map { max(abs(constraints.lower[$0]), abs(constraints.upper[$0])) }
         let isLong = constraints.lower.allSatisfy { $0 >= 0 }
+        let centred = model.centred
         for t in 0..<model.count {
             var (largest, total) = (0.0, 0.0)
             for i in size.indices {
-                let value = abs(model.centred[t, i]) * model.unit
+                let value = abs(centred[t, i]) * model.unit
                 largest = max(largest, value)
                 total += size[i] * value
             }

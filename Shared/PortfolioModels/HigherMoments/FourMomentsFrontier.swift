@@ -20,7 +20,7 @@ struct FourMomentsFrontier: FrontierModel {
 
     func curve(_ risk: Double) -> Double { risk }
 
-    func leastRisk(atLeast level: Double) throws(Problem) -> (weights: [Double], price: Double) {
+    func leastRisk(atLeast level: Double, near: [Double]?) throws(Problem) -> (weights: [Double], price: Double) {
         let found = try solved(.minimumRisk, atLeast: level)
         let unit = dispatch.request.constraints.isAnnual ? dispatch.periodsPerYear : 1
         return (found.weights, unit * (found.prices.first { $0.constraint == "min_return" }?.dual ?? 0))

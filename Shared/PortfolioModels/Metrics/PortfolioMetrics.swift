@@ -93,6 +93,11 @@ public struct PortfolioMetrics: Sendable {
         }
         if let warning = Self.missing(convention, among: risks.map { $0.name }) { warnings.append(warning) }
         risk = risks.map { .init($0.name, $0.value.flatMap { $0.isFinite ? $0 : nil }) }
+        let lost = (figures + risks).filter { !($0.value?.isFinite ?? true) }.map { $0.name }
+        if !lost.isEmpty {
+            let text = "Beyond all numbers, so not given: \(lost.joined(separator: ", "))."
+            warnings.append(PortfolioWarning(code: "beyond_numbers", detail: text))
+        }
         self.warnings = warnings
     }
 

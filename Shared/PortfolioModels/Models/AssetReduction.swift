@@ -22,7 +22,7 @@ extension MeanRisk {
             }, parameters: parameters, reward: reward, deadline: deadline)
         part.regularisation = regularisation
         part.ordering = ordering
-        part.isRough = isRough
+        part.accuracy = accuracy
         part.penaltyCap = penaltyCap
         part.nearby = nearby.map { point in kept.map { point[$0] } }
         return part
@@ -86,10 +86,16 @@ struct AssetReduction {
         var kept = Set(likely()).union(needed.indices.filter { needed[$0] })
         if let nearby = whole.nearby { kept.formUnion(nearby.indices.filter { nearby[$0] > 1e-6 }) }
         var iterations = 0
-        for _ in 0..<8 {
+        var latest: [Double]?
+        // Where the scenarios that decide have to be searched for too, both searches are rough until they end.
+        var isRough = whole.deciding.map { type(of: $0).needsSearch } ?? false
+        for _ in 0..<10 {
             guard Double(kept.count) < 0.7 * Double(n) else { return nil }
             let order = kept.sorted()
-            let part = whole.restricted(to: order, lower: set.lower, upper: set.upper)
+            var part = whole.restricted(to: order, lower: set.lower, upper: set.upper)
+            // What decides at the solution of fewer assets is the best guess of what does with more.
+            if let found = latest, whole.deciding != nil { part.nearby = order.map { found[$0] } }
+            if isRough { part.accuracy = MeanRisk.roughly }
             var found: MeanRisk.Solution
             do {
                 found = try solvePart(part).expanded(order, count: n)
@@ -100,8 +106,10 @@ struct AssetReduction {
             }
             iterations += found.iterations
             found.iterations = iterations
-            let entering = improving(found, outside: kept)
-            if entering.isEmpty { return found }
+            let entering = improving(found, outside: kept, beyond: isRough ? 1e-2 : 1e-10)
+            if entering.isEmpty, !isRough { return found }
+            if entering.isEmpty { isRough = false }
+            latest = found.weights
             kept.formUnion(entering.prefix(max(10, order.count / 2)))
         }
         return nil
@@ -123,7 +131,7 @@ struct AssetReduction {
     }
 
     /// Assets left out along which the objective still improves, the most promising first.
-    private func improving(_ found: MeanRisk.Solution, outside kept: Set<Int>) -> [Int] {
+    private func improving(_ found: MeanRisk.Solution, outside kept: Set<Int>, beyond tolerance: Double) -> [Int] {
         let set = whole.constraints
         let evidence = SolutionEvidence(found, set)
         let point = MeanRiskPoint(
@@ -133,6 +141,6 @@ struct AssetReduction {
         let rest = BindingConstraints.reducedGradient(
             limits.reduced(point.direction, found.prices), found.prices, set, found.weights)
         let size = point.direction.reduce(0) { max($0, abs($1)) }
-        return rest.indices.filter { !kept.contains($0) && rest[$0] > 1e-10 * size }.sorted { rest[$0] > rest[$1] }
+        return rest.indices.filter { !kept.contains($0) && rest[$0] > tolerance * size }.sorted { rest[$0] > rest[$1] }
     }
 }

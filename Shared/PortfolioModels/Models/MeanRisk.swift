@@ -24,8 +24,8 @@ struct MeanRisk: Sendable {
     var regularisation = 1e-14
     /// How much of the scenarios' order ordered averages take as known.
     var ordering = OrderingWindow.unknown
-    /// Whether only the neighbourhood of the solution is wanted.
-    var isRough = false
+    /// The relative gap at which a solve ends; by default what rounding allows.
+    var accuracy = 1e-12
     /// What breaking soft constraints costs at most while a solution is looked for.
     var penaltyCap = 1.0
     /// Where to start, if a solution is near.
@@ -52,6 +52,9 @@ struct MeanRisk: Sendable {
         var primalResidual: Double
         var dualResidual: Double
     }
+
+    /// The accuracy where only the neighbourhood of the solution is wanted.
+    static let roughly = 3e-4
 
     private var isVariance: Bool { type(of: measure).code == .mv }
 
@@ -244,7 +247,7 @@ struct MeanRisk: Sendable {
             found = vertex
         } else {
             found = try built.program.solved(
-                regularisation: regularisation, deadline: deadline, accuracy: isRough ? 1e-6 : 1e-12)
+                regularisation: regularisation, deadline: deadline, accuracy: accuracy)
         }
         if built.isCapped(found) { return nil }
         let scale = try built.scale(of: found)

@@ -38,7 +38,7 @@ extension MeanRiskSolve {
                 point: point,
                 prices: named(binding.prices, constraints), limits: limits,
                 periodsPerYear: PortfolioOptimization.periodsPerYear(request, panel),
-                exposures: exposures, box: box, cuts: cuts)
+                exposures: exposures, box: box, cuts: self.cuts + cuts)
             if bound.relativeGap < best?.bound.relativeGap ?? .infinity { best = (bound, binding, point, evidence) }
             if let settled = settled(evidence, binding, point, model) {
                 evidence = settled

@@ -3,7 +3,7 @@ import LinearAlgebra
 import WireFormat
 
 /// One mean-risk problem from the request to the answer's `solution`: the quadratic program where it suffices, else the composite one.
-struct MeanRiskSolve {
+struct MeanRiskSolve: Sendable {
     let request: OptimizeRequest
     /// The scenarios.
     let panel: ReturnPanel
@@ -19,6 +19,8 @@ struct MeanRiskSolve {
     var given: (any ConvexRiskMeasure)?
     /// The assets' own returns, where the scenarios are a model's: what networks and clusters are made of.
     var observed: ReturnPanel?
+    /// Rows of the constraints that the request does not have, such as a frontier's return.
+    var cuts: [RequestRules.Rule] = []
 
     /// The parts of an answer that follow from the weights.
     struct Solved {
@@ -151,157 +153,8 @@ struct MeanRiskSolve {
     static let cuttingPlanes = "cutting_planes"
     static let activeSet = "active_set"
 
-    /// The answer of ordered averages by formulations without ranks, which ties of all scenarios do not trouble; nil where there are none, or
-    /// where rounding stops these too.
-    private func unranked(_ model: MeanRisk) throws(Problem) -> Solved? {
-        guard hasOrder, given == nil,
-            !measures.contains(where: { type(of: $0).code == .gmd })
-                || GiniMeanDifference.canBeWeighted(periods: panel.observations, assets: panel.assets.count)
-        else { return nil }
-        var plain = model
-        let even = [Double](repeating: 1 / Double(panel.observations), count: panel.observations)
-        plain.model = ScenarioModel(panel: panel, mean: moments.mean, probabilities: even)
-        plain.measure = plain.model.weighted(model.measure, parameters)
-        do throws(Problem) {
-            var nearest: [Double]?
-            return try composite(plain, nearest: &nearest)
-        } catch {
-            guard error.isOfRounding else { throw error }
-            return nil
-        }
-    }
-
-    /// Whether an ordered average is in the objective or a limit; under probabilities none goes by rank.
-    var hasOrder: Bool { moments.scenarioWeights == nil && measures.contains { type(of: $0).needsOrdering } }
-
-    /// The measures of the objective and of limits.
-    private var measures: [any ConvexRiskMeasure] {
-        let limits = request.constraints.maxRisk.map { $0.measure }
-        let named = (given == nil ? [request.riskMeasure] : []) + limits
-        return (given.map { [$0] } ?? [])
-            + named.compactMap { RiskMeasures.measure($0, parameters) as? any ConvexRiskMeasure }
-    }
-
-    /// Rounds of ever narrower windows: a rough solve finds the neighbourhood, all levels the solution. The bound says when it is found.
-    private func ordered(_ model: MeanRisk, nearest: inout [Double]?) throws(Problem) -> Solved {
-        var best: Solved?
-        var failure: Problem?
-        var hopeful = model
-        hopeful.ordering = .expected
-        hopeful.nearby = neighbour(of: model)
-        for (start, rounds) in [(hopeful, OrderingWindow.quick), (model, OrderingWindow.careful)] {
-            do throws(Problem) {
-                let found = try narrowed(start, rounds)
-                if found.error < best?.error ?? .infinity { best = found }
-            } catch {
-                guard error.isOfRounding else { throw error }
-                failure = error
-            }
-            if let best, best.error <= 1e-9 { return best }
-        }
-        nearest = best?.weights
-        if best?.solution.dualityGap ?? .infinity > 1e-9, request.objective == .sharpe, try isRiskless(model) {
-            throw MeanVariance.unlimitedRatio
-        }
-        if let best, best.isProven { return best }
-        if best == nil, let failure { throw failure }
-        throw Problem(.notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
-    }
-
-    /// The best of a rough solve and its rounds of windows; the first that is proven ends them.
-    private func narrowed(
-        _ start: MeanRisk, _ rounds: [(width: Double, isRough: Bool)]
-    ) throws(Problem) -> Solved {
-        let mergesLevels = measures.contains { $0.mergesLevels(count: panel.observations) }
-        var attempt = start
-        attempt.isRough = rounds.contains { $0.isRough }
-        var weights = try attempt.solve(
-            request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
-        ).weights
-        var best: Solved?
-        for round in rounds where !round.isRough || mergesLevels {
-            attempt.ordering = .near(
-                returns: panel.portfolioReturns(weights), width: round.width,
-                merged: round.isRough ? OrderingWindow.merged(panel.observations) : 1)
-            attempt.nearby = weights
-            attempt.isRough = round.isRough
-            guard !round.isRough else {
-                weights = try attempt.solve(
-                    request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
-                ).weights
-                continue
-            }
-            let found = try solveOnce(attempt)
-            if found.error < best?.error ?? .infinity { best = found }
-            if let best, best.error <= 1e-9 { return best }
-            weights = found.weights
-        }
-        guard let best else { throw Problem(.notConverged, "No certified solution: no round of windows ended.") }
-        return best
-    }
-
-    /// The mean-variance portfolio of the same objective: close to that of any measure of dispersion. Nil where it has none.
-    private func neighbour(of model: MeanRisk) -> [Double]? {
-        guard constraints.convex.isEmpty, constraints.soft.isEmpty else { return nil }
-        return try? quadraticPart(model).weights
-    }
-
-    func quadratic(_ model: MeanRisk) throws(Problem) -> Solved {
-        let plain = MeanVariance(
-            mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline)
-        if let found = try reduction(of: model).solve() {
-            var solved = try certified(found, model)
-            if solved.solution.dualityGap <= 1e-9 {
-                if !found.isActiveSet { solved.solution.method = "interior_point" }
-                solved.meanVariance = plain
-                return solved
-            }
-        }
-        let found = try plain.solve(
-            request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
-        let point = MeanRiskPoint(
-            objective: request.objective, model: model, weights: found.weights, riskFreeRate: riskFreeRate,
-            riskAversion: request.riskAversion, evidence: SolutionEvidence())
-        let binding = BindingConstraints(
-            prices: found.prices, weights: found.weights, gradient: point.direction, set: constraints)
-        return Solved(
-            weights: found.weights,
-            solution: OptimizeResponse.Solution(
-                status: "optimal", objectiveValue: point.objective, expectedReturn: point.expectedReturn,
-                risk: point.risk, primalResidual: found.solver.primalResidual, dualResidual: found.solver.dualResidual,
-                dualityGap: found.solver.relativeGap, iterations: found.solver.iterations,
-                method: found.solver.method,
-                binding: binding.binding),
-            prices: named(binding.prices, constraints), contributions: contributions(found.weights, model),
-            evidence: SolutionEvidence(), meanVariance: plain, meanRisk: model)
-    }
-
-    private func reduction(of model: MeanRisk) -> AssetReduction {
-        AssetReduction(
-            whole: model, objective: request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
-        ) { (part: MeanRisk) throws(Problem) -> MeanRisk.Solution in try quadraticPart(part) }
-    }
-
-    /// A quadratic problem on the assets that matter, in the form of the others.
-    func reducedQuadratic(_ model: MeanRisk) throws(Problem) -> MeanRisk.Solution {
-        if let found = try reduction(of: model).solve() { return found }
-        return try quadraticPart(model)
-    }
-
-    private func quadraticPart(_ part: MeanRisk) throws(Problem) -> MeanRisk.Solution {
-        let found = try MeanVariance(
-            mean: part.model.mean.map { $0 * part.model.unit }, covariance: part.covariance,
-            constraints: part.constraints, deadline: deadline
-        ).solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
-        return MeanRisk.Solution(
-            weights: found.weights, prices: found.prices, evidence: [], costKinks: found.weights.map { _ in 0 },
-            isActiveSet: found.solver.isPivoted, iterations: found.solver.iterations,
-            primalResidual: found.solver.primalResidual,
-            dualResidual: found.solver.dualResidual)
-    }
-
     /// Solves until the bound proves the solution: rounding that spoils one path to the last digits spares another.
-    private func composite(_ model: MeanRisk, nearest: inout [Double]?) throws(Problem) -> Solved {
+    func composite(_ model: MeanRisk, nearest: inout [Double]?) throws(Problem) -> Solved {
         var best: Solved?
         var failure: Problem?
         for (regularisation, cap) in zip(ModelDispatch.regularisations, [1.0, 5, 0.2, 25]) {
@@ -344,7 +197,7 @@ struct MeanRiskSolve {
     }
 
     /// Whether a portfolio that beats the rate has no risk to speak of: the ratio then has no maximum.
-    private func isRiskless(_ model: MeanRisk) throws(Problem) -> Bool {
+    func isRiskless(_ model: MeanRisk) throws(Problem) -> Bool {
         let best = try MeanVariance(
             mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline
         ).maximumReturn().weights
@@ -361,7 +214,7 @@ struct MeanRiskSolve {
         }
     }
 
-    private func solveOnce(_ model: MeanRisk) throws(Problem) -> Solved {
+    func solveOnce(_ model: MeanRisk) throws(Problem) -> Solved {
         try certified(
             try model.solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion), model,
             box: (model.constraints.lower, model.constraints.upper))
@@ -373,11 +226,11 @@ extension MeanRiskSolve.Solved {
     var error: Double { max(solution.dualityGap, solution.primalResidual) }
 
     /// Whether gap and residual are what verification demands of an answer.
-    fileprivate var isProven: Bool {
+    var isProven: Bool {
         solution.dualityGap <= Verification.largestGap && solution.primalResidual <= Self.rowTolerance
     }
 
-    fileprivate var isFullyProven: Bool {
+    var isFullyProven: Bool {
         solution.dualityGap <= Verification.fullProof && solution.primalResidual <= Self.rowTolerance
     }
 
@@ -403,7 +256,9 @@ extension MeanRiskSolve.Solved {
     ) throws(Problem) -> [OptimizeResponse.FrontierPoint]? {
         guard let wanted = whole.request.frontier else { return nil }
         let points =
-            if choice != nil || !whole.request.constraints.riskContribution.isEmpty {
+            if wanted.turningPoints {
+                try turningPoints(whole)
+            } else if choice != nil || !whole.request.constraints.riskContribution.isEmpty {
                 try ChosenFrontier(whole: whole, periodsPerYear: periods).points(wanted.points, by: wanted.axis)
             } else if let meanVariance {
                 try EfficientFrontier(model: meanVariance).points(wanted.points, by: wanted.axis)
@@ -412,7 +267,23 @@ extension MeanRiskSolve.Solved {
                     wanted.points, by: wanted.axis)
             }
         let isSquare = type(of: meanRisk.measure).degree == 2
+        if wanted.turningPoints {
+            return EfficientFrontier.annual(points, wanted, periods: periods, scale: periods.squareRoot())
+        }
         return EfficientFrontier.answer(
             points, wanted, periods: periods, scale: isSquare ? periods : periods.squareRoot(), &warnings)
+    }
+
+    /// The turning points of mean-variance, ascending in risk.
+    private func turningPoints(_ whole: MeanRiskSolve) throws(Problem) -> [EfficientFrontier.Point] {
+        guard choice == nil, whole.request.constraints.riskContribution.isEmpty, let plain = meanVariance else {
+            throw CriticalLine.refused("This problem is not of that kind.")
+        }
+        let deadline = whole.deadline
+        let line = try CriticalLine(plain) { deadline.interruption != nil }
+        let compiled = CompiledConstraints(plain.constraints)
+        return try line.points(from: try plain.leastRisk()).map {
+            plain.point(WeightCleanup.clean($0, compiled, plain.constraints))
+        }
     }
 }

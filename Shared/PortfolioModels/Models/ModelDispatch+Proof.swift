@@ -30,6 +30,9 @@ extension ModelDispatch {
         of model: any FrontierModel, scale: Double, to result: inout OptimizationResult
     ) throws(Problem) {
         guard let wanted = request.frontier else { return }
+        if wanted.turningPoints {
+            throw CriticalLine.refused("\(request.model.rawValue) has a frontier of its own.")
+        }
         let points = try EfficientFrontier(model: model).points(wanted.points, by: wanted.axis)
         result.frontier = EfficientFrontier.answer(
             points, wanted, periods: periodsPerYear, scale: scale, &result.warnings)

@@ -16,7 +16,7 @@ struct ScenarioReduction {
     /// The solution of the whole problem; nil where it does not reduce.
     /// - Throws: `SYS-201` if the deadline passes.
     func solve() throws(Problem) -> MeanRisk.Solution? {
-        guard let tails = TailScenarios(whole.model, measure: whole.measure), objective != .maximumReturn,
+        guard let tails = whole.deciding, objective != .maximumReturn,
             whole.constraints.convex.isEmpty, whole.constraints.soft.isEmpty, whole.reward.kelly == .none
         else { return nil }
         let starts = if let nearby = whole.nearby { [nearby] } else { try neighbours() }
@@ -25,10 +25,13 @@ struct ScenarioReduction {
         var iterations = 0
         // One portfolio that the constraints allow is nearer than equal weights.
         let nearby = starts.count == 1 && isAllowed(only) ? only : nil
-        let decided = try tails.decide(from: starts, nearby: nearby) {
-            (model, nearby) throws(Problem) -> (found: MeanRisk.Solution, weights: [Double])? in
+        let decided = try tails.decide(
+            from: starts, nearby: nearby, isExact: whole.accuracy < MeanRisk.roughly
+        ) {
+            (model, nearby, isRough) throws(Problem) -> (found: MeanRisk.Solution, weights: [Double])? in
             part.model = model
             part.nearby = nearby
+            part.accuracy = isRough ? MeanRisk.roughly : whole.accuracy
             guard let found = try solvePart(part) else { return nil }
             iterations += found.iterations
             return (found, found.weights)
@@ -37,7 +40,7 @@ struct ScenarioReduction {
         var found = decided.found
         found.iterations = iterations
         found.evidence = found.evidence.map {
-            ($0.constraint, $0.evidence.expanded(scenarios: decided.scenarios, of: whole.model))
+            ($0.constraint, tails.expanded($0.evidence, decided.scenarios))
         }
         return found
     }

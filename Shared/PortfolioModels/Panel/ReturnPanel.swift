@@ -7,7 +7,7 @@ public struct ReturnPanel: Sendable, Equatable {
     public let assets: [String]
     /// T dates, strictly ascending: the ends of the periods.
     public let dates: [CalendarDate]
-    /// T x N.
+    /// T x N; what is below 1e-120 in size is zero.
     public let returns: Matrix
     /// What was done about missing figures.
     public let missing: OptimizeResponse.MissingReport
@@ -30,10 +30,19 @@ public struct ReturnPanel: Sendable, Equatable {
         guard returns.isFinite else { throw Problem(.invalidPrice, "The panel has a return that is not finite.") }
         self.assets = assets
         self.dates = dates
-        self.returns = returns
+        self.returns = Self.withoutTraces(returns)
         self.gapped = gapped
         self.missing =
             missing ?? OptimizeResponse.MissingReport(policy: .drop, droppedDates: 0, missingByAsset: [])
+    }
+
+    /// Returns whose squares have no digits left in a Double are none: a variance of them would be zero beside a mean that is not.
+    private static func withoutTraces(_ returns: Matrix) -> Matrix {
+        let least = 1e-120
+        guard returns.storage.contains(where: { $0 != 0 && abs($0) < least }) else { return returns }
+        var plain = returns
+        for index in plain.storage.indices where abs(plain.storage[index]) < least { plain.storage[index] = 0 }
+        return plain
     }
 
     /// T.

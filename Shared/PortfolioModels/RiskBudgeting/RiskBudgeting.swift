@@ -85,7 +85,7 @@ struct RiskBudgeting: Sendable {
         var part = self
         var iterations = 0
         let decided = try tails.decide(from: [near], nearby: near) {
-            (model, nearby) throws(Problem) -> (found: Solution, weights: [Double])? in
+            (model, nearby, _) throws(Problem) -> (found: Solution, weights: [Double])? in
             part.model = model
             part.nearby = nearby
             let found = try part.onAll()
@@ -95,7 +95,7 @@ struct RiskBudgeting: Sendable {
         guard let decided else { return nil }
         var found = decided.found
         found.iterations = iterations
-        found.evidence = found.evidence.map { $0.expanded(scenarios: decided.scenarios, of: model) }
+        found.evidence = found.evidence.map { tails.expanded($0, decided.scenarios) }
         return found
     }
 

@@ -33,6 +33,9 @@ struct DrawdownSeries {
         self.start = start
     }
 
+    /// The period at whose end a drawdown's peak was; nil where that is the start of all.
+    func peak(of t: Int) -> Int? { start[t] > 0 ? start[t] - 1 : nil }
+
     /// -DD: the series to which the tail measures are applied.
     var asReturns: [Double] { depth.map { -$0 } }
 

@@ -11,13 +11,38 @@ struct OrderStatistics {
 
     /// The `count` smallest values, ascending: what the value of a tail measure needs, in far less time than a whole sort.
     static func smallest(_ count: Int, of x: [Double]) -> [Double] {
-        guard count < x.count / 2 else { return Array(x.sorted().prefix(count)) }
         guard count > 0 else { return [] }
-        var kept = x
-        partition(&kept, at: count - 1)
-        kept.removeLast(kept.count - count)
-        kept.sort()
-        return kept
+        guard count < x.count else { return x.sorted() }
+        var values = x
+        gather(count, &values)
+        return values.prefix(count).sorted()
+    }
+
+    /// Moves the `count` smallest values to the front, in any order.
+    ///
+    /// Source: C. Hoare (1961), Algorithm 65: Find, Communications of the ACM 4(7).
+    private static func gather(_ count: Int, _ values: inout [Double]) {
+        var (low, high, rounds) = (0, values.count - 1, 0)
+        while low < high {
+            rounds += 1
+            // Twice what halving takes: the order is one that the pivots do not suit.
+            guard rounds <= 64 else { return values.sort() }
+            var span = values.mutableSpan
+            let (a, b, c) = (span[low], span[(low + high) / 2], span[high])
+            let pivot = max(min(a, b), min(max(a, b), c))
+            var (i, j) = (low, high)
+            while i <= j {
+                while span[i] < pivot { i += 1 }
+                while span[j] > pivot { j -= 1 }
+                guard i <= j else { break }
+                let held = span[i]
+                span[i] = span[j]
+                span[j] = held
+                i += 1
+                j -= 1
+            }
+            if count - 1 <= j { high = j } else if count - 1 >= i { low = i } else { return }
+        }
     }
 
     /// The places of the `count` smallest values, ascending; ties keep their order in time.
@@ -30,8 +55,8 @@ struct OrderStatistics {
         guard count < x.count else { return Array(x.indices) }
         guard count > 0 else { return [] }
         var values = x
-        partition(&values, at: count - 1)
-        let end = values[count - 1]
+        gather(count, &values)
+        guard let end = values.prefix(count).max() else { return [] }
         var room = count
         for value in x where value < end { room -= 1 }
         var found: [Int] = []
@@ -44,30 +69,6 @@ struct OrderStatistics {
             found.append(t)
         }
         return found
-    }
-
-    /// Moves values until the one at a place is the one that sorting would put there, no larger one before it and no smaller one after.
-    ///
-    /// Source: C. A. R. Hoare (1961), Algorithm 65: Find, Communications of the ACM 4.
-    private static func partition(_ array: inout [Double], at place: Int) {
-        var values = array.mutableSpan
-        var (first, last) = (0, values.count - 1)
-        while first < last {
-            let pivot = values[(first + last) / 2]
-            var (i, j) = (first, last)
-            while i <= j {
-                while values[i] < pivot { i += 1 }
-                while pivot < values[j] { j -= 1 }
-                guard i <= j else { break }
-                let kept = values[i]
-                values[i] = values[j]
-                values[j] = kept
-                i += 1
-                j -= 1
-            }
-            if j < place { first = i }
-            if place < i { last = j }
-        }
     }
 
     /// `sum_i coefficients[i] x_(i)`, from the worst on.

@@ -53,6 +53,10 @@ extension RangeMeasure where Side: TailFormulation {
     }
 }
 
+extension DrawdownTailMeasure where Self: ConvexRiskMeasure, Tail: TailFormulation {
+    func drawdownRanks(count: Int) -> Int? { Self.isCompounded ? nil : tail.ranks(count: count) }
+}
+
 extension DrawdownTailMeasure where Tail: TailFormulation {
     /// The tail over the ladder of drawdowns.
     func formulate(in program: inout RiskProgram) -> RiskFormulation {

@@ -35,6 +35,8 @@ struct OptimalityBound {
         rules.narrow(to: box, cuts)
         var typical = panel.typicalReturn
         if let moments { typical = moments.mean.reduce(typical) { max($0, abs($1)) } }
+        // Where nothing ever moves, gains are what costs and prices say, in units of a weight.
+        if typical == 0 { typical = 1 }
         let named = Dictionary(prices.map { ($0.constraint, $0.dual) }, uniquingKeysWith: { first, _ in first })
         var direction = point.direction
         var total = 0.0

@@ -120,7 +120,9 @@ struct RequestRules {
         }
         for rule in rules {
             let value = rule.value(at: w)
-            let tolerance = 1e-9 * rule.size(at: w)
+            // Weights carry rounding of size one, which coefficients pass on.
+            let largest = rule.coefficients.reduce(0) { max($0, abs($1)) }
+            let tolerance = 1e-9 * rule.size(at: w) + 1e-15 * largest
             if value < rule.low - tolerance || value > rule.high + tolerance {
                 faults.append("\(rule.name) is at \(value), outside [\(rule.low), \(rule.high)]")
             }

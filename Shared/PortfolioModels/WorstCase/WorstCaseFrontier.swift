@@ -27,7 +27,7 @@ struct WorstCaseFrontier: FrontierModel {
     /// The variance where the sets are of mean and covariance.
     func curve(_ risk: Double) -> Double { problem.radius == nil ? risk * risk : risk }
 
-    func leastRisk(atLeast level: Double) throws(Problem) -> (weights: [Double], price: Double) {
+    func leastRisk(atLeast level: Double, near: [Double]?) throws(Problem) -> (weights: [Double], price: Double) {
         var price = 0.0
         var attempt = problem
         let found = try dispatch.firstProven(ModelDispatch.regularisations) { (regularisation) throws(Problem) in

@@ -130,8 +130,13 @@ extension OptimizeRequest {
         let points = inner.int("points", in: range) ?? 20
         let axis = inner.choice("by", of: FrontierAxis.self) ?? .expectedReturn
         let withWeights = inner.bool("weights") ?? false
+        let turningPoints = inner.bool("turning_points") ?? false
+        for name in ["points", "by"] where turningPoints && inner.has(name) {
+            inner.fault(
+                name, .contradiction, "The turning points are as many as there are, and no grid: leave out \(name).")
+        }
         inner.finish()
-        return Frontier(points: points, axis: axis, withWeights: withWeights)
+        return Frontier(points: points, axis: axis, withWeights: withWeights, turningPoints: turningPoints)
     }
 
     private mutating func readStorage(_ reader: MemberReader) {

@@ -27,10 +27,13 @@ extension OptimizeRequest {
         let limits = constraints.json
         if limits.objectValue?.isEmpty == false { object["constraints"] = limits }
         if let frontier {
-            object["efficient_frontier"] = [
-                "points": JSONValue(frontier.points), "by": .string(frontier.axis.rawValue),
-                "weights": .bool(frontier.withWeights),
-            ]
+            object["efficient_frontier"] =
+                frontier.turningPoints
+                ? ["turning_points": true, "weights": .bool(frontier.withWeights)]
+                : [
+                    "points": JSONValue(frontier.points), "by": .string(frontier.axis.rawValue),
+                    "weights": .bool(frontier.withWeights),
+                ]
         }
         if let periodsPerYear { object["periods_per_year"] = JSONValue(periodsPerYear) }
         if let calendar { object["calendar"] = .string(calendar.rawValue) }

@@ -9,11 +9,17 @@ public struct OptimizeRequest: Sendable, Equatable {
         public var axis: FrontierAxis
         /// Whether each point carries its weights.
         public var withWeights: Bool
+        /// Whether the points are the turning points of mean-variance, however many there are, in place of an even grid.
+        public var turningPoints: Bool
 
-        public init(points: Int = 20, axis: FrontierAxis = .expectedReturn, withWeights: Bool = false) {
+        public init(
+            points: Int = 20, axis: FrontierAxis = .expectedReturn, withWeights: Bool = false,
+            turningPoints: Bool = false
+        ) {
             self.points = points
             self.axis = axis
             self.withWeights = withWeights
+            self.turningPoints = turningPoints
         }
     }
 

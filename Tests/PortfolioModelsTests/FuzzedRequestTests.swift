@@ -1,0 +1,81 @@
+import LinearAlgebra
+import TestSupport
+import Testing
+import WireFormat
+
+@testable import PortfolioModels
+
+/// What libFuzzer found on the path from a request to its solution (`Fuzzing/run`), each reduced to its cause.
+@Suite("Requests found by fuzzing")
+struct FuzzedRequestTests {
+    private func answer(
+        _ panel: ReturnPanel, _ apply: (inout OptimizeRequest) -> Void
+    ) throws(Problem) -> OptimizationResult {
+        var request = OptimizeRequest(assets: panel.assets)
+        request.periodsPerYear = 252
+        apply(&request)
+        let found = try PortfolioOptimization.run(request, panel: panel)
+        try Verification.check(request, panel: panel, result: found)
+        return found
+    }
+
+    @Test("a box whose exclusion is decided is no longer branched on for the weights of the box around it")
+    func decidedExclusion() {
+        var rules = HoldingRules()
+        rules.exclusions = [.init(name: "mutually_exclusive.0", first: [0], second: [1])]
+        var box = HoldingBox(lower: [0, 0], upper: [1, 1])
+        #expect(box.branches([0.5, 0.5], rules)?.count == 2)
+        box.leaveOut(0)
+        #expect(box.branches([0.5, 0.5], rules) == nil)
+    }
+
+    @Test("a box whose join is decided is no longer branched on, and one that is held without weight still is")
+    func decidedJoin() {
+        var rules = HoldingRules()
+        rules.joins = [.init(name: "join.0", first: [0], second: [1])]
+        var box = HoldingBox(lower: [0, 0], upper: [1, 1])
+        box.hold(1, least: 0)
+        // Held without a least weight: that has to be decided yet.
+        #expect(box.branches([1, 0], rules)?.count == 2)
+        box.hold(1, least: rules.leastHeld)
+        #expect(box.branches([1, 0], rules) == nil)
+        var without = HoldingBox(lower: [0, 0], upper: [1, 1])
+        without.leaveOut(0)
+        #expect(without.branches([1, 0], rules) == nil)
+    }
+
+    @Test("returns whose squares are no numbers are no returns", arguments: RiskMeasureCode.optimisable)
+    func traces(code: RiskMeasureCode) throws {
+        let plain = try randomPanel(assets: 4, observations: 12, seed: 71)
+        let panel = try madePanel((0..<4).map { i in plain.column(i).map { $0 * 1e-200 } })
+        #expect(panel.returns.storage.allSatisfy { $0 == 0 })
+        let found = try answer(panel) {
+            $0.riskMeasure = code
+            $0.objective = .minimumRisk
+        }
+        #expect(found.solution.risk == 0)
+    }
+
+    @Test("growth beyond all numbers is null with a warning")
+    func growth() throws {
+        let panel = try madePanel([[900, 800, 700, 900], [500, 900, 600, 700]])
+        let found = try answer(panel) {
+            $0.objective = .minimumRisk
+            $0.convention = .pypfopt
+        }
+        #expect(found.metrics.first { $0.name == "expected_return" }?.value == nil)
+        #expect(found.warnings.contains { $0.code == "beyond_numbers" })
+    }
+
+    @Test("a universe that never moves has a largest return under a limit of risk")
+    func still() throws {
+        let panel = try madePanel([[Double]](repeating: [Double](repeating: 0, count: 8), count: 4))
+        let found = try answer(panel) {
+            $0.objective = .maximumReturn
+            $0.riskMeasure = .mad
+            $0.constraints.maxRisk = [.init(measure: .mad, level: 0.1)]
+            $0.constraints.isAnnual = false
+        }
+        #expect(found.solution.objectiveValue == 0)
+    }
+}

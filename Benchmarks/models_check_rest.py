@@ -83,7 +83,7 @@ def resampled(check, problems):
     for _ in range(problems):
         returns, path, frame = narrow(check, 7)
         count, n = returns.shape
-        size, samples = int(check.random.integers(2, n)), 4000
+        size, samples = int(check.random.integers(2, n)), 2000
         request = {"model": "Resampled", "risk_measure": "MV", "objective": "MinRisk",
                    "resampling": {"method": "subset", "size": size, "samples": samples, "seed": int(check.random.integers(1, 1000))}}
         label = f"subsets of {size} of {n} T={count} #{check.number}"
@@ -167,6 +167,9 @@ def factor_parity(check, problems):
     for _ in range(problems):
         returns, path, frame = check.panel()
         factors, factor_frame = factor_panel(check, returns)
+        # Factors that assets mostly load on with their own sign: else the weights add up to less than nothing, which the peer turns over.
+        signs = np.sign([np.cov(factors[:, i], returns.mean(axis=1))[0, 1] for i in range(factors.shape[1])])
+        factors, factor_frame = factors * signs, factor_frame * signs
         names = list(factor_frame.columns)
         shares = check.random.uniform(0.5, 2, len(names))
         shares /= shares.sum()

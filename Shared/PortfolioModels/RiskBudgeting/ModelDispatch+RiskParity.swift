@@ -52,6 +52,7 @@ extension ModelDispatch {
             if gap <= 1e-9 { break }
         }
         guard let best, best.gap <= Verification.fullProof else {
+            if let problem = try model.undefined(near: start) { throw problem }
             throw Problem(.notConverged, "No certified solution: the gap is \(best?.gap ?? .infinity).")
         }
         return best.answer
@@ -60,7 +61,21 @@ extension ModelDispatch {
     private func relaxed(
         _ found: RelaxedRiskParity.Solution, isExact: Bool
     ) throws(Problem) -> OptimizationResult {
-        let proof = RelaxedRiskParityProof(multipliers: found.multipliers)
+        var best: OptimizationResult?
+        for ratios in [nil, found.ratios] where best == nil || ratios != nil {
+            // The answer's own prove all there is to prove but at the edge of what is defined.
+            if let best, best.solution.dualityGap <= 1e-9 { break }
+            let proof = RelaxedRiskParityProof(multipliers: found.multipliers, ratios: ratios)
+            let answer = try relaxed(found, proof, isExact: isExact)
+            if answer.solution.dualityGap < best?.solution.dualityGap ?? .infinity { best = answer }
+        }
+        guard let best else { throw Problem(.unstable, "The relaxed parity's bound is not a number.") }
+        return best
+    }
+
+    private func relaxed(
+        _ found: RelaxedRiskParity.Solution, _ proof: RelaxedRiskParityProof, isExact: Bool
+    ) throws(Problem) -> OptimizationResult {
         let majorant = proof.majorant(request, covariance: moments.covariance, weights: found.weights)
         let limits = LimitMinorants(none: ())
         let refined = PriceRefinement(set: constraints, limits: limits, weights: found.weights)

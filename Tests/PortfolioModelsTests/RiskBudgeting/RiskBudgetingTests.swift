@@ -218,6 +218,58 @@ struct RiskBudgetingTests {
         }
     }
 
+    @Test(
+        "relaxed: an asset that moves against the nearest portfolio of a required return; one that moves against all is said"
+    )
+    func edge() throws {
+        var numbers = RepeatableNumbers(seed: 41)
+        let factor = (0..<150).map { _ in numbers.normal() }
+        let panel = try madePanel(
+            [(1.0, 0.4), (0.9, 0.05), (-0.35, -0.1), (0.6, 0.02)].map { beta, drift in
+                factor.map { 0.01 * (drift + beta * $0 + 0.5 * numbers.normal()) }
+            })
+        let means = panel.assets.indices.map { panel.column($0).reduce(0, +) / Double(panel.observations) }
+        let (mean, most) = (means.reduce(0, +) / 4, try #require(means.max()))
+        let covariance = try MomentEstimation.estimate(request(panel, .mv), panel: panel, periodsPerYear: 252)
+            .covariance
+        for version in OptimizeRequest.Relaxation.Version.allCases {
+            for share in [0.05, 0.1, 0.15] {
+                var request = request(panel, .mv)
+                request.model = .relaxedRiskParity
+                request.relaxation = .init(version: version, lambda: 2)
+                let least = mean + share * (most - mean)
+                request.constraints.minReturn = least
+                let found = try PortfolioOptimization.run(request, panel: panel)
+                #expect(Verification.faults(request, panel: panel, result: found) == [], "\(version) \(share)")
+                let image = covariance.symmetricMultiplied(by: found.weights)
+                #expect(image.allSatisfy { $0 >= -1e-10 * covariance[0, 0] })
+                for _ in 0..<400 {
+                    var w = found.weights.map { max($0 + 0.03 * numbers.next(), 0) }
+                    let total = w.reduce(0, +)
+                    w = w.map { $0 / total }
+                    guard zip(w, means).reduce(0, { $0 + $1.0 * $1.1 }) >= least,
+                        covariance.symmetricMultiplied(by: w).allSatisfy({ $0 >= 0 })
+                    else { continue }
+                    #expect(
+                        value(w, panel, version) >= found.solution.objectiveValue - 1e-9
+                            * covariance[0, 0].squareRoot(),
+                        "\(version) \(share)")
+                }
+            }
+        }
+        var codes: Set<String> = []
+        for version in OptimizeRequest.Relaxation.Version.allCases {
+            for share in [0.2, 0.3, 0.4, 0.5] {
+                var high = request(panel, .mv)
+                high.model = .relaxedRiskParity
+                high.relaxation = .init(version: version, lambda: 2)
+                high.constraints.minReturn = mean + share * (most - mean)
+                codes.insert(problemCode { try PortfolioOptimization.run(high, panel: panel) })
+            }
+        }
+        #expect(codes.isSubset(of: ["no problem", "OPT-203"]) && codes.contains("OPT-203"), "\(codes)")
+    }
+
     private func value(_ w: [Double], _ panel: ReturnPanel, _ version: OptimizeRequest.Relaxation.Version) -> Double {
         let columns = panel.assets.indices.map { panel.column($0) }
         let means = columns.map { $0.reduce(0, +) / Double($0.count) }

@@ -54,6 +54,27 @@ struct VerificationTests {
         }
     }
 
+    @Test("what fails on scales that lie too far apart, or on hardly any periods, is the data's fault and says so")
+    func scales() throws {
+        var small = try randomPanel(assets: 3, observations: 40, seed: 8).returns
+        for t in 0..<small.rows { small[t, 1] *= 1e-9 }
+        for (returns, word) in [(small, "A1"), (small.selecting(rows: [0, 1, 2]), "3 periods")] {
+            let panel = try ReturnPanel(
+                assets: ["A0", "A1", "A2"],
+                dates: Array(randomPanel(assets: 3, observations: returns.rows, seed: 8).dates),
+                returns: returns)
+            let request = OptimizeRequest(assets: panel.assets)
+            guard var wrong = try? PortfolioOptimization.run(request, panel: panel) else { continue }
+            wrong.weights[0] += 0.1
+            do {
+                try Verification.check(request, panel: panel, result: wrong)
+                Issue.record("passed")
+            } catch {
+                #expect(error.code == "OPT-202" && error.detail.contains(word), "\(error.detail)")
+            }
+        }
+    }
+
     @Test("refuses a feasible portfolio that is not optimal, with its own right figures")
     func suboptimal() throws {
         let (request, panel, best) = try example()

@@ -14,12 +14,13 @@ public enum Verification {
     public static let largestGap = 1e-6
 
     /// Throws if anything is off: no answer rather than a wrong one.
-    /// - Throws: `SYS-301` with what was found.
+    /// - Throws: `SYS-301` with what was found; `OPT-202` where the data's own scales are the cause.
     public static func check(
         _ request: OptimizeRequest, panel: ReturnPanel, result: OptimizationResult
     ) throws(Problem) {
         let faults = faults(request, panel: panel, result: result)
         guard faults.isEmpty else {
+            if let problem = UnequalScales.problem(of: panel) { throw problem }
             throw Problem(.unverified, "The answer did not pass verification: \(faults.joined(separator: "; ")).")
         }
     }

@@ -1,3 +1,4 @@
+import LinearAlgebra
 import PortfolioModels
 import Testing
 import WireFormat

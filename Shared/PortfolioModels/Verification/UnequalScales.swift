@@ -1,5 +1,5 @@
 import LinearAlgebra
-public import WireFormat
+import WireFormat
 
 /// Data on which no answer in double precision can be proven, whatever finds it: why an answer that did not pass verification is not to be had.
 enum UnequalScales {

@@ -86,13 +86,25 @@ struct EfficientFrontier {
         let length = max((inner.count + Self.chains - 1) / Self.chains, 1)
         let starts = Array(stride(from: 0, to: inner.count, by: length))
         let found = Mutex([Int: Result<[Point], Problem>]())
-        DispatchQueue.concurrentPerform(iterations: starts.count) { chain in
-            let part = inner[starts[chain]..<min(starts[chain] + length, inner.count)]
-            let points = Result { () throws(Problem) in
-                try self.chain(part.map { Double($0) / Double(count - 1) }, by: axis, from: first, to: last)
+        let next = Mutex(0)
+        let work: @Sendable () -> Void = {
+            while true {
+                let chain = next.withLock { next in
+                    defer { next += 1 }
+                    return next
+                }
+                guard chain < starts.count else { return }
+                let part = inner[starts[chain]..<min(starts[chain] + length, inner.count)]
+                let points = Result { () throws(Problem) in
+                    try self.chain(part.map { Double($0) / Double(count - 1) }, by: axis, from: first, to: last)
+                }
+                found.withLock { $0[chain] = points }
             }
-            found.withLock { $0[chain] = points }
         }
+        let group = DispatchGroup()
+        for _ in starts.dropFirst() { Self.helpers.async(group: group, execute: work) }
+        work()
+        group.wait()
         var result = [first]
         for chain in starts.indices {
             guard let points = found.withLock({ $0[chain] }) else {
@@ -103,6 +115,10 @@ struct EfficientFrontier {
         result.append(last)
         return Self.efficient(result, unit: model.frontierUnit)
     }
+
+    /// Threads beside the caller's, no more than there are processors for all frontiers together. Those of the standard queue are Swift's tasks', which
+    /// would wait for them.
+    private static let helpers = DispatchQueue(label: "frontier", qos: .utility, attributes: .concurrent)
 
     /// How many parts of the frontier may be worked on at once.
     private static let chains = 4

@@ -34,14 +34,8 @@ struct DrawdownPeriodTests {
             let panel = try randomPanel(assets: 4 + 2 * seed, observations: 200 + 90 * seed, seed: UInt64(seed))
             let few = try problem(panel, code, upper: seed % 2 == 0 ? 0.4 : 1)
             for objective in [ObjectiveName.minimumRisk, .utility, .sharpe] {
-                func solve(_ part: MeanRisk) throws(Problem) -> MeanRisk.Solution? {
-                    try part.solveCapped(objective, riskFreeRate: 0, riskAversion: 2)
-                }
-                let reduction = ScenarioReduction(
-                    whole: few, objective: objective, riskFreeRate: 0, riskAversion: 2, solvePart: solve)
-                guard let own = try reduction.solve() else { continue }
+                guard let (own, theirs) = try reducedAndWhole(few, objective) else { continue }
                 reduced += 1
-                let theirs = try #require(try solve(few))
                 func risk(_ weights: [Double]) -> Double { few.measure.value(of: panel.portfolioReturns(weights)) }
                 func value(_ weights: [Double]) -> Double {
                     let mean = Vector.dot(few.model.mean, weights) * few.model.unit

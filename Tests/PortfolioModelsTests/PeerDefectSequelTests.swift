@@ -165,28 +165,46 @@ struct PeerDefectSequelTests {
         }
     }
 
-    /// Riskfolio-Lib divides by the sum of the weights whatever its sign: a portfolio that owes its factors comes out as one that holds them.
-    @Test("factor risk parity whose weights add up to less than nothing is refused, not turned over")
-    func turnedOver() throws {
-        var numbers = RepeatableNumbers(seed: 68)
-        let factors = (0..<2).map { _ in (0..<120).map { _ in 0.01 * numbers.normal() } }
-        let loadings: [[Double]] = [[-1, 0.1], [-0.8, -0.2], [-0.9, 0.2]]
-        let panel = try madePanel(
-            loadings.map { row in
-                (0..<120).map { t in row[0] * factors[0][t] + row[1] * factors[1][t] + 0.002 * numbers.normal() }
-            })
-        var request = plainRequest(panel, .mv, .minimumRisk)
-        request.model = .factorRiskParity
-        var wanted = FactorRequest()
-        wanted.panel = InlinePanel(
-            kind: .returns, dates: panel.dates, assets: ["F", "G"], values: factors.map { $0.map { Optional($0) } })
+    /// Riskfolio-Lib repairs the assets' covariance where the factors' is none, and goes on with the factors' as it is.
+    @Test("9: factors whose covariance is none have their own mended, and the model is made of that")
+    func indefiniteFactors() throws {
+        let loadings: [[Double]] = [[1, 0.2], [0.8, -0.3], [0.3, 1.1]]
+        var (panel, wanted) = try factorsGiven(seed: 12, loadings)
+        wanted.scenarios = .model
+        let third = try randomPanel(assets: 1, observations: panel.observations, seed: 3).returns.column(0)
+        wanted.panel?.assets = panel.assets
+        wanted.panel?.values.append(third.map { Optional($0) })
         wanted.loadings = zip(panel.assets, loadings).map { asset, row in
             (
                 asset: asset,
-                factors: [ConstraintRequest.AssetValue("F", row[0]), ConstraintRequest.AssetValue("G", row[1])]
+                factors: zip(panel.assets, row + [0.5]).map { ConstraintRequest.AssetValue($0, $1) }
             )
         }
+        var request = OptimizeRequest(assets: panel.assets)
+        request.model = .factorModel
         request.factors = wanted
+        request.covarianceEstimator.method = .custom
+        let indefinite = [[1e-4, 9e-5, -9e-5], [9e-5, 1e-4, 9e-5], [-9e-5, 9e-5, 1e-4]]
+        let repair = try #require(try PositiveSemidefinite.repair(Matrix(indefinite)))
+        func moments(_ values: [[Double]]) throws -> Moments {
+            request.covarianceEstimator.matrix = NamedMatrix(assets: panel.assets, values: values)
+            return try MomentEstimation.estimate(request, panel: panel, periodsPerYear: 252)
+        }
+        let mended = try moments(indefinite)
+        let direct = try moments((0..<3).map { repair.matrix.row($0) })
+        #expect(direct.warnings == [])
+        #expect(mended.warnings.map { $0.pointer } == [JSONPointer(["factors"])])
+        for (a, b) in zip(mended.covariance.storage, direct.covariance.storage) { #expect(abs(a - b) <= 1e-18) }
+    }
+
+    /// Riskfolio-Lib divides by the sum of the weights whatever its sign: a portfolio that owes its factors comes out as one that holds them.
+    @Test("factor risk parity whose weights add up to less than nothing is refused, not turned over")
+    func turnedOver() throws {
+        let loadings: [[Double]] = [[-1, 0.1], [-0.8, -0.2], [-0.9, 0.2]]
+        let (panel, factors) = try factorsGiven(seed: 68, loadings)
+        var request = plainRequest(panel, .mv, .minimumRisk)
+        request.model = .factorRiskParity
+        request.factors = factors
         let problem = try #require(caught { try PortfolioOptimization.run(request, panel: panel) })
         #expect(problem.code == "OPT-203" && problem.detail.contains("adds up to -"), "\(problem.detail)")
     }

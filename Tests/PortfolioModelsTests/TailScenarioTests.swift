@@ -33,14 +33,8 @@ struct TailScenarioTests {
             let panel = try randomPanel(assets: 4 + 3 * seed, observations: 130 + 90 * seed, seed: UInt64(seed))
             let few = try problem(panel, upper: seed % 2 == 0 ? 0.4 : 1, alpha: alpha)
             for objective in [ObjectiveName.minimumRisk, .utility, .sharpe] {
-                func solve(_ part: MeanRisk) throws(Problem) -> MeanRisk.Solution? {
-                    try part.solveCapped(objective, riskFreeRate: 0, riskAversion: 2)
-                }
-                let reduction = ScenarioReduction(
-                    whole: few, objective: objective, riskFreeRate: 0, riskAversion: 2, solvePart: solve)
-                guard let own = try reduction.solve() else { continue }
+                guard let (own, theirs) = try reducedAndWhole(few, objective) else { continue }
                 reduced += 1
-                let theirs = try #require(try solve(few))
                 for (a, b) in zip(own.weights, theirs.weights) { #expect(abs(a - b) < 1e-6, "\(seed) \(objective)") }
                 let evidence = try #require(own.evidence.first?.evidence)
                 #expect(evidence.duals[0].count == panel.observations)

@@ -78,10 +78,9 @@ struct OptimizeOnArrival: Sendable {
         if access.origins != .none { fields[.vary] = "Origin" }
         do throws(Problem) { try access.limiter.take(principal) { fields[$0] = $1 } } catch { return nil }
         optimizer.event.cacheHit()
-        let milliseconds = (ContinuousClock.now - arrival.since) / .milliseconds(1)
         record(arrival, status: 200)
         return EarlyAnswer.Reply(
-            fields: fields, body: reply.bytes(requestID: arrival.requestID, milliseconds: milliseconds))
+            fields: fields, body: reply.bytes(requestID: arrival.requestID, since: arrival.since))
     }
 
     private func record(_ arrival: EarlyAnswer.Arrival, status: Int) {

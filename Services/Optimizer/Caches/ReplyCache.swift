@@ -45,8 +45,9 @@ struct CachedReply: Sendable {
         self.mark = mark
     }
 
-    /// The reply to a call.
-    func bytes(requestID: String, milliseconds: Double) -> [UInt8] {
+    /// The reply to a call that has come at an instant.
+    func bytes(requestID: String, since start: ContinuousClock.Instant) -> [UInt8] {
+        let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
         let id = JSONValue.string(requestID).bytes()
         let time = JSONValue((milliseconds * 1000).rounded() / 1000).bytes()
         var bytes: [UInt8] = []

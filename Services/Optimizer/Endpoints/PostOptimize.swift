@@ -75,9 +75,8 @@ struct PostOptimize: Endpoint {
         _ reply: CachedReply, _ start: ContinuousClock.Instant, _ context: BallastRequestContext
     ) -> Response {
         optimizer.event.cacheHit()
-        let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
         var response = Response(
-            bytes: reply.bytes(requestID: context.requestID, milliseconds: milliseconds), mediaType: "application/json")
+            bytes: reply.bytes(requestID: context.requestID, since: start), mediaType: "application/json")
         response.headers[.cacheControl] = "no-store"
         return response
     }

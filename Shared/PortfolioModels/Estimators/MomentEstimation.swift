@@ -2,7 +2,8 @@ import LinearAlgebra
 import RealModule
 public import WireFormat
 
-/// The way from a request to its moments: estimators, then the model that replaces them (BL, FM, BL_FM, EP), then repair.
+/// The way from a request to its moments: estimators, mended where they made no covariance, then the model that replaces them (BL, FM, BL_FM, EP),
+/// mended again where rounding left none.
 public enum MomentEstimation {
     /// The moments of a request.
     /// - Parameters:
@@ -32,15 +33,20 @@ public enum MomentEstimation {
         guard moments.covariance.isFinite, moments.mean.allSatisfy({ $0.isFinite }) else {
             throw Problem(.invalidPrice, "The returns are too large for their moments.")
         }
-        // The plain sample's is a Gram matrix; anything else has to be looked at.
-        if !isPlain(request),
-            let repair = try PositiveSemidefinite.repair(
-                moments.covariance, method: request.covarianceEstimator.repair)
-        {
-            moments.covariance = repair.matrix
-            moments.warnings.append(repair.warning(["covariance_estimator"]))
+        // What the estimators alone made has been looked at, and a pooled sample's is a Gram matrix.
+        if [.blackLitterman, .factorModel, .blackLittermanFactors].contains(request.model) {
+            try mend(&moments, request.covarianceEstimator.repair)
         }
         return moments
+    }
+
+    /// Makes the covariance one, and says so; what is not finite is left to be refused.
+    private static func mend(_ moments: inout Moments, _ method: PSDRepair) throws(Problem) {
+        guard moments.covariance.isFinite,
+            let repair = try PositiveSemidefinite.repair(moments.covariance, method: method)
+        else { return }
+        moments.covariance = repair.matrix
+        moments.warnings.append(repair.warning(["covariance_estimator"]))
     }
 
     /// Everything that `base` depends on besides the returns, as a text; nil for a model that does not read it.
@@ -103,6 +109,8 @@ public enum MomentEstimation {
         }
         var moments = Moments(mean: mean, covariance: covariance.matrix, warnings: covariance.warnings)
         moments.scenarioWeights = weights
+        // The sample's is a Gram matrix; anything else has to be looked at before a model builds on it.
+        if request.covarianceEstimator.method != .hist { try mend(&moments, request.covarianceEstimator.repair) }
         return moments
     }
 
@@ -146,9 +154,10 @@ public enum MomentEstimation {
         if request.factors?.scenarios == .historical {
             var moments = try estimated(request, panel, periodsPerYear, base)
             moments.mean = model.mean
+            moments.warnings += model.warnings
             return moments
         }
-        var moments = Moments(mean: model.mean, covariance: model.covariance)
+        var moments = Moments(mean: model.mean, covariance: model.covariance, warnings: model.warnings)
         moments.scenarios = model.returns
         return moments
     }
@@ -163,6 +172,7 @@ public enum MomentEstimation {
         let rate = wanted.riskFreeRate / periodsPerYear
         let tau = wanted.tau ?? 1 / Double(panel.observations)
         var moments = try estimated(request, panel, periodsPerYear, base)
+        moments.warnings += model.warnings
         let found: FactorBlackLitterman
         switch wanted.flavor {
         case .bayesian:

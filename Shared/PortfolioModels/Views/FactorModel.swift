@@ -25,12 +25,18 @@ struct FactorModel {
     let residualVariances: [Double]
     /// T x N: a + B f, the returns without residuals.
     let returns: Matrix
+    /// Of the estimates of mu_f and Sigma_f, which is mended by itself where an estimator made no covariance of it.
+    let warnings: [PortfolioWarning]
 
     init(_ request: FactorRequest, panel: ReturnPanel, factors: ReturnPanel, moments: Moments) throws(Problem) {
         let loadings = try FactorLoadings(request, panel: panel, factors: factors)
         self.loadings = loadings
         factorMean = moments.mean
         factorCovariance = moments.covariance
+        warnings = moments.warnings.map { warning in
+            PortfolioWarning(
+                code: warning.code, pointer: JSONPointer(["factors"]), detail: "Of the factors: " + warning.detail)
+        }
         mean = zip(loadings.constants, loadings.matrix.multiplied(by: moments.mean)).map { $0 + $1 }
         residualVariances = panel.assets.indices.map { asset in
             guard request.hasResiduals else { return 0 }

@@ -28,12 +28,8 @@ extension CellBound {
                 }
             }
             let columns = fixed.makeColumns(orders(fixed.prices), rest: rest, isFirst: false, sides: sides)
-            var solved = HullMaster(
-                columns, loadings: setting.loadings, factors: setting.split.factors, exposure: setting.exposure,
-                limits: zip(rows, scales).map { $0.limit * $1 }, penalties: penalties,
-                multipliers: zip(fixed.prices, scales).map { $0 / $1 }, center: fixed.center,
-                barrier: 0.05 * size / Double(max(1, columns.k.count)))
-            solved.solve(tolerance: 3e-4, size: size, constant: 0)
+            var solved = fixed.master(over: columns, barrier: 0.05 * size)
+            solved.solve(tolerance: 3e-4, size: size, constant: constant(rest))
             fixed.center = solved.means
             fixed.prices = zip(solved.multipliers, scales).map { $0 * $1 }
             for i in 0..<n where sides[i] == nil {

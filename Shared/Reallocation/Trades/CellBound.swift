@@ -97,12 +97,8 @@ struct CellBound {
         let rest = setting.split.rest(model.covariance, tangentAt).map { $0 * model.kappa }
         let columns = makeColumns(orders(prices), rest: rest, isFirst: isFirst)
         let size = max(1, max(value.isFinite ? value.magnitude : 0, model.idleObjective.magnitude))
-        var master = HullMaster(
-            columns, loadings: setting.loadings, factors: setting.split.factors, exposure: setting.exposure,
-            limits: zip(rows, scales).map { $0.limit * $1 }, penalties: penalties,
-            multipliers: zip(prices, scales).map { $0 / $1 }, center: center,
-            barrier: (isFirst ? 1 : 0.05) * size / Double(max(1, columns.k.count)))
-        let constant = setting.constant + cell.constant + ownConstant + restConstant(rest)
+        let constant = constant(rest)
+        var master = master(over: columns, barrier: (isFirst ? 1 : 0.05) * size)
         master.solve(tolerance: rounds == 1 ? 3e-3 : 3e-5, size: size, constant: constant)
         for q in penalties.indices where master.multipliers[q] > 0.9 * penalties[q] { penalties[q] *= 8 }
         prices = zip(master.multipliers, scales).map { $0 * $1 }
@@ -138,6 +134,19 @@ struct CellBound {
             near[i] = around.filter { model.assets[i].allows($0) }
         }
     }
+
+    /// The master program over some choices, begun at the present prices and steps.
+    /// - Parameter barrier: of all choices together.
+    func master(over columns: HullMaster.Columns, barrier: Double) -> HullMaster {
+        HullMaster(
+            columns, loadings: setting.loadings, factors: setting.split.factors, exposure: setting.exposure,
+            limits: zip(rows, scales).map { $0.limit * $1 }, penalties: penalties,
+            multipliers: zip(prices, scales).map { $0 / $1 }, center: center,
+            barrier: barrier / Double(max(1, columns.k.count)))
+    }
+
+    /// What the objective has beside the master program's.
+    func constant(_ rest: [Double]) -> Double { setting.constant + cell.constant + ownConstant + restConstant(rest) }
 
     /// The bound at exposures and the present prices, with the choice of each asset that makes it.
     private func price(_ y: [Double], _ rest: [Double]) -> (bound: Double, choices: [Double]) {

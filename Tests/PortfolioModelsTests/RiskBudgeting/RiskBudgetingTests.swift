@@ -290,25 +290,11 @@ struct RiskBudgetingTests {
 
     @Test("factors bear their shares", arguments: [RiskMeasureCode.mv, .cvar, .mad, .kt, .cdar, .gmd])
     func factors(measure: RiskMeasureCode) throws {
-        var numbers = RepeatableNumbers(seed: 31)
-        let factors = (0..<2).map { _ in (0..<120).map { _ in 0.01 * numbers.normal() } }
         let loadings: [[Double]] = [[1, 0.2], [0.8, -0.3], [0.3, 1.1], [0.5, 0.6]]
-        let panel = try madePanel(
-            loadings.map { row in
-                (0..<120).map { t in row[0] * factors[0][t] + row[1] * factors[1][t] + 0.002 * numbers.normal() }
-            })
+        let (panel, factors) = try factorsGiven(seed: 31, loadings)
         var request = request(panel, measure)
         request.model = .factorRiskParity
-        var wanted = FactorRequest()
-        wanted.panel = InlinePanel(
-            kind: .returns, dates: panel.dates, assets: ["F", "G"], values: factors.map { $0.map { Optional($0) } })
-        wanted.loadings = zip(panel.assets, loadings).map { asset, row in
-            (
-                asset: asset,
-                factors: [ConstraintRequest.AssetValue("F", row[0]), ConstraintRequest.AssetValue("G", row[1])]
-            )
-        }
-        request.factors = wanted
+        request.factors = factors
         request.riskBudget = [.init("F", 0.7), .init("G", 0.3)]
         let found = try PortfolioOptimization.run(request, panel: panel)
         #expect(Verification.faults(request, panel: panel, result: found) == [])

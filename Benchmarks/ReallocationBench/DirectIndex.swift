@@ -11,7 +11,7 @@ struct DirectIndex {
 
     init(seed: Int) { generator = SplitMix64(seed: UInt64(seed) &* 7_919 &+ 13) }
 
-    mutating func problem(assets n: Int, variant: Int, isWhole: Bool = true) throws -> TradeProblem {
+    mutating func problem(assets n: Int, variant: Int, isWhole: Bool = true, factors: Int = 5) throws -> TradeProblem {
         guard let today = CalendarDate(year: 2026, month: 11, day: 20) else {
             throw Problem(.internalError, "no such day")
         }
@@ -38,7 +38,7 @@ struct DirectIndex {
                         dailyVolume: 1_000_000, dailyVolatility: 0.012 + 0.015 * generator.uniform()),
                     lots: lots, target: FixedDecimal(weights[i], places: 8)))
         }
-        let covariance = covariance(n, factors: 5)
+        let covariance = covariance(n, factors: factors)
         var limits = TradeLimits()
         limits.lotSize = isWhole ? 1 : FixedDecimal("0.001") ?? 1
         limits.minimumTrade = isWhole ? 500 : 0
@@ -67,7 +67,8 @@ struct DirectIndex {
 
     private mutating func covariance(_ n: Int, factors: Int) -> Matrix {
         let loadings = (0..<n).map { _ in
-            [0.15 + 0.05 * generator.normal()] + (1..<max(factors, 2)).map { _ in 0.06 * generator.normal() }
+            [0.15 + 0.05 * generator.normal()]
+                + (1..<max(factors, 2)).map { 0.06 * min(1, 4 / Double($0)) * generator.normal() }
         }
         var sigma = Matrix(rows: n, columns: n)
         for i in 0..<n {

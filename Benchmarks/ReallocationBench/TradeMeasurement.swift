@@ -5,19 +5,20 @@ import WireFormat
 
 /// Time and gap of trade problems, one after the other in one process.
 enum TradeMeasurement {
-    static func run(assets n: Int, problems: Int, file: String?) throws {
+    static func run(assets n: Int, problems: Int, factors: Int, file: String?) throws {
         var lines: [String] = []
         for index in 0..<problems {
             for isWhole in [true, false] {
                 var maker = DirectIndex(seed: index)
-                let problem = try maker.problem(assets: n, variant: index, isWhole: isWhole)
+                let problem = try maker.problem(assets: n, variant: index, isWhole: isWhole, factors: factors)
                 let clock = ContinuousClock()
                 let (start, before) = (clock.now, processorSeconds())
                 let solution = try TradeSolver.solve(problem)
                 let seconds = (clock.now - start) / .seconds(1)
                 let spent = processorSeconds() - before
                 ReallocationBench.say([
-                    "problem": JSONValue(index), "assets": JSONValue(n), "whole": .bool(isWhole),
+                    "problem": JSONValue(index), "assets": JSONValue(n), "factors": JSONValue(factors),
+                    "whole": .bool(isWhole),
                     "ms": JSONValue((seconds * 10_000).rounded() / 10),
                     "cpu_ms": JSONValue((spent * 10_000).rounded() / 10),
                     "objective": JSONValue(solution?.objective),

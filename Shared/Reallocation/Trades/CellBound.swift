@@ -14,7 +14,7 @@ import LinearAlgebra
 struct CellBound {
     /// What all cells share.
     struct Setting {
-        let model: TradeModel
+        var model: TradeModel
         let split: RiskSplit
         let loadings: [Double]
         let exposure: [Double]
@@ -36,20 +36,25 @@ struct CellBound {
         }
     }
 
-    let setting: Setting
+    var setting: Setting
     let cell: TaxCell
     let rows: [TradeModel.Row]
     let scales: [Double]
     private(set) var penalties: [Double]
-    private(set) var value = -Double.infinity
+    /// The greatest bound that exposures and prices of its own have made, and one that holds for a larger set of trades.
+    var made = -Double.infinity
+    var inherited = -Double.infinity
+    var value: Double { max(made, inherited) }
     private(set) var multipliers: [Double]
     /// Mean steps in the relaxation, not whole in general.
     private(set) var means: [Double] = []
     /// Whole steps near the relaxation: where a search begins.
     private(set) var start: [Double] = []
     /// Whether another round would hardly raise the bound.
-    private(set) var isDone = false
-    private(set) var rounds = 0
+    var isDone = false
+    /// What each asset's relaxed choice costs less than one trade of its mean steps, as far as it is not one.
+    private(set) var slack: [Double] = []
+    var rounds = 0
     /// Prices of the rows at which the next choices are made.
     var prices: [Double]
     var center: [Double]
@@ -57,8 +62,8 @@ struct CellBound {
     var kept: [[Choice]]
     var near: [[Double]]
     /// Exposures, deviations and effective rates of the tax that made the best bound.
-    private var bestExposures: [Double] = []
-    private var bestTangentAt: [Double] = []
+    private(set) var bestExposures: [Double] = []
+    private(set) var bestTangentAt: [Double] = []
     private var bestRates = (short: 0.0, long: 0.0)
 
     var model: TradeModel { setting.model }
@@ -106,8 +111,8 @@ struct CellBound {
         let (bound, found) = price(master.y, rest)
         let relaxed = master.objective + constant
         let before = value
-        if bound > value {
-            value = bound
+        if bound > made {
+            made = bound
             multipliers = prices
             means = center
             bestExposures = master.y
@@ -122,6 +127,7 @@ struct CellBound {
             relaxed + bend - value <= 1e-4 * max(1, value.magnitude)
             || (rounds > 2 && value - before < 5e-5 * max(1, value.magnitude)
                 && relaxed - value < 5e-4 * value.magnitude)
+        slack = slack(master, rest)
         tangentAt = deviations
         kept = cheapest(columns, master)
         for i in 0..<n {
@@ -149,7 +155,7 @@ struct CellBound {
     func constant(_ rest: [Double]) -> Double { setting.constant + cell.constant + ownConstant + restConstant(rest) }
 
     /// The bound at exposures and the present prices, with the choice of each asset that makes it.
-    private func price(_ y: [Double], _ rest: [Double]) -> (bound: Double, choices: [Double]) {
+    func price(_ y: [Double], _ rest: [Double]) -> (bound: Double, choices: [Double]) {
         let spread = setting.split.spread(y)
         let root = model.kappa.squareRoot()
         let orders = orders(prices)
@@ -202,6 +208,13 @@ struct CellBound {
         return (short, long)
     }
 
+    /// What a gain costs at the margin of the relaxation: on a border of the cell less than within it. A little of the cell's own rates says
+    /// which lots go first where the rest is nothing but rounding.
+    var marginalRates: (short: Double, long: Double) {
+        let (short, long) = rates(multipliers)
+        return (short + 1e-4 * cell.short, long + 1e-4 * cell.long)
+    }
+
     func orders(_ prices: [Double]) -> [LotOrder] {
         let (short, long) = rates(prices)
         return model.assets.map { $0.order(short: short, long: long) }
@@ -240,7 +253,7 @@ struct CellBound {
         let rest = setting.split.rest(model.covariance, trial.tangentAt).map { $0 * model.kappa }
         let bound = trial.price(other.bestExposures, rest).bound
         guard bound > value else { return }
-        trial.value = bound
+        trial.made = bound
         trial.multipliers = trial.prices
         trial.means = other.means
         trial.start = other.start
@@ -252,7 +265,7 @@ struct CellBound {
         self = trial
     }
 
-    private func choicePrices(_ multipliers: [Double], asset: Int) -> ChoicePrices {
+    func choicePrices(_ multipliers: [Double], asset: Int) -> ChoicePrices {
         ChoicePrices(multipliers, of: rows, in: cell, asset: asset)
     }
 }

@@ -141,6 +141,14 @@ final class OneAsset: Sendable {
         longSteps = longLots.reduce(0) { $0 + $1.size }
     }
 
+    /// The same asset with fewer steps allowed.
+    func within(_ low: Double, _ high: Double) -> OneAsset {
+        OneAsset(
+            stepValue: stepValue, stepWeight: stepWeight, deviation: deviation, lowest: low, highest: high,
+            leastTrade: leastTrade, buying: buying, selling: selling, impact: impact, ticket: ticket,
+            shortLots: shortLots, longLots: longLots, drift: drift, prescribed: prescribed)
+    }
+
     /// Cost paid for k steps, without ticket.
     func cost(_ k: Double) -> Double {
         guard k != 0 else { return 0 }
@@ -156,6 +164,16 @@ final class OneAsset: Sendable {
         k >= lowest && k <= highest && (k == 0 || k.magnitude >= leastTrade)
     }
 
+    /// A range of steps without the trades at its ends that are too small to be made; nil where nothing is left.
+    func tradable(_ low: Double, _ high: Double) -> (low: Double, high: Double)? {
+        var (low, high) = (low, high)
+        if low > 0 { low = max(low, leastTrade) }
+        if high < 0 { high = min(high, -leastTrade) }
+        if low <= 0, low > -leastTrade { low = 0 }
+        if high >= 0, high < leastTrade { high = 0 }
+        return low <= high ? (low, high) : nil
+    }
+
     /// The lots merged for linear rates of tax: cheapest first.
     func order(short: Double, long: Double) -> LotOrder {
         if let prescribed { return prescribed }
@@ -169,7 +187,8 @@ final class OneAsset: Sendable {
             let nextLong = l < longs ? longLots[long < 0 ? longs - 1 - l : l] : nil
             let isShort: Bool
             if let nextShort, let nextLong {
-                isShort = short * nextShort.gain <= long * nextLong.gain
+                let (a, b) = (short * nextShort.gain, long * nextLong.gain)
+                isShort = a < b || (a == b && nextShort.gain <= nextLong.gain)
             } else {
                 isShort = nextShort != nil
             }

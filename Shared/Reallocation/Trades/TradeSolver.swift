@@ -27,6 +27,12 @@ public enum TradeSolver {
             if nodes >= 0 { return nodes }
             return assets <= 12 ? 4_000 : (assets <= 40 ? 400 : 0)
         }
+
+        /// Where the relaxation over columns bounds the search: a node costs about a third of the root, and the roots of many assets leave hardly a gap.
+        func columnNodes(assets: Int) -> Int {
+            if nodes >= 0 { return nodes }
+            return assets <= 200 ? 24 : 0
+        }
     }
 
     /// The best trades found; nil where none keep to the limits, as far as the search can tell.
@@ -70,12 +76,12 @@ struct BranchAndBound {
 
     let model: TradeModel
     let effort: TradeSolver.Effort
-    private var relaxations: [Relaxation]
+    private(set) var relaxations: [Relaxation]
     /// No trades within the assets' limits have a greater objective: a bound above it proves that there are none.
     private let ceiling: Double
     private(set) var incumbent: Incumbent?
-    private(set) var lowerBound = -Double.infinity
-    private(set) var nodes = 0
+    var lowerBound = -Double.infinity
+    var nodes = 0
     private var open: [Node] = []
     /// Bounds of boxes that were given up unsolved.
     private var abandoned = Double.infinity
@@ -102,7 +108,7 @@ struct BranchAndBound {
     }
 
     private var margin: Double { effort.gap * max(1, incumbent?.objective.magnitude ?? 1) }
-    private var cutoff: Double { incumbent.map { $0.objective - margin } ?? ceiling }
+    var cutoff: Double { incumbent.map { $0.objective - margin } ?? ceiling }
 
     private static func ceiling(_ model: TradeModel, short: Double, long: Double) -> Double {
         var spread = 0.0
@@ -118,50 +124,7 @@ struct BranchAndBound {
         return 0.5 * model.kappa * spread * spread + rest + max(0, model.tax.price(short, long)) + 1
     }
 
-    /// For many assets: the bound of each cell of the tax over the hulls of all choices, and the search from where it led.
-    ///
-    /// The cell with the least bound is always the next to be worked on: it is the one that holds the bound of the whole down.
-    private mutating func runLarge() {
-        // Doing nothing always competes.
-        offer(model.assets.map { _ in 0 }, guide: [], pairs: 0, enumerates: false, fixed: true)
-        let setting = CellBound.Setting(model)
-        let idle = model.tax.marginal(0, 0)
-        var bounds = relaxations.map { CellBound(setting, $0.cell, multipliers: []) }
-        let first = relaxations.firstIndex { $0.cell.short == idle.short && $0.cell.long == idle.long } ?? 0
-        guard bounds.indices.contains(first) else { return }
-        bounds[first].improve()
-        var hasSearched = false
-        while !isOverTime {
-            for at in bounds.indices where bounds[at].rounds == 0 {
-                for other in bounds.indices where bounds[other].rounds > 0 { bounds[at].adopt(bounds[other]) }
-            }
-            let open = bounds.indices.filter { !bounds[$0].isDone && bounds[$0].rounds < Self.mostRounds }
-            guard let at = open.min(by: { bounds[$0].value < bounds[$1].value }),
-                bounds[at].value < cutoff - 1e-4 * (incumbent?.objective.magnitude ?? 0),
-                bounds[at].value <= (bounds.map { $0.value }.min() ?? 0)
-            else { break }
-            bounds[at].improve()
-            if bounds[at].isDone || bounds[at].rounds == Self.mostRounds {
-                search(bounds[at])
-                hasSearched = true
-            }
-        }
-        if !hasSearched, let at = bounds.indices.min(by: { bounds[$0].value < bounds[$1].value }) { search(bounds[at]) }
-        lowerBound = bounds.map { $0.value }.min() ?? -.infinity
-    }
-
-    private static let mostRounds = 7
-
-    /// Looks for trades from where a cell's relaxation ended.
-    private mutating func search(_ bound: CellBound) {
-        let guide = Array(bound.multipliers.prefix(model.rows.count))
-        offer(bound.start, guide: guide, pairs: 16, enumerates: false)
-        offer(bound.dive(), guide: guide, pairs: 16, enumerates: false)
-        guard let incumbent, incumbent.objective - bound.value > 2e-4 * incumbent.objective.magnitude else { return }
-        // Exchanges among many more assets pay only from where everything else is in place.
-        offer(incumbent.k, guide: guide, pairs: 80, enumerates: false)
-    }
-    private var isOverTime: Bool { effort.deadline.interruption != nil }
+    var isOverTime: Bool { effort.deadline.interruption != nil }
 
     mutating func run() {
         let n = model.count
@@ -235,7 +198,7 @@ struct BranchAndBound {
         for isLower in [true, false] {
             var child = node
             if isLower { child.high[asset] = cut } else { child.low[asset] = cut + 1 }
-            if let shrunk = shrink(child.low[asset], child.high[asset], model.assets[asset].leastTrade) {
+            if let shrunk = model.assets[asset].tradable(child.low[asset], child.high[asset]) {
                 (child.low[asset], child.high[asset]) = shrunk
             } else {
                 continue
@@ -256,19 +219,9 @@ struct BranchAndBound {
         }
     }
 
-    /// A box without the trades that are too small to be made; nil where nothing is left.
-    private func shrink(_ low: Double, _ high: Double, _ least: Double) -> (Double, Double)? {
-        var (low, high) = (low, high)
-        if low > 0 { low = max(low, least) }
-        if high < 0 { high = min(high, -least) }
-        if low <= 0, low > -least { low = 0 }
-        if high >= 0, high < least { high = 0 }
-        return low <= high ? (low, high) : nil
-    }
-
     /// Improves trades and keeps them if they are the best so far. False where their lots could not all be tried.
     @discardableResult
-    private mutating func offer(
+    mutating func offer(
         _ k: [Double], guide: [Double], rates: (short: Double, long: Double)? = nil, pairs: Int, enumerates: Bool,
         fixed: Bool = false
     ) -> Bool {

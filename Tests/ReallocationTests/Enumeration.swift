@@ -1,0 +1,194 @@
+import LinearAlgebra
+import TestSupport
+import Testing
+import WireFormat
+@testable import Reallocation
+
+/// Every combination of whole steps and of lots, priced by the decimal definitions.
+struct Enumeration {
+    let problem: TradeProblem
+    private struct Choice {
+        var value: Double
+        var cost: Double
+        var steps: Double
+        var gains: [(short: FixedDecimal, long: FixedDecimal)]
+    }
+    private var choices: [[Choice]] = []
+    private let start: [Double]
+    private let stepWeight: [Double]
+    private let total: Double
+
+    init(_ problem: TradeProblem) throws {
+        self.problem = problem
+        total = problem.value.double
+        start = problem.assets.map { ($0.quote.price * $0.held).double / problem.value.double - $0.target.double }
+        stepWeight = problem.assets.map { $0.quote.price.double / problem.value.double }
+        for asset in problem.assets {
+            let quote = asset.quote
+            let lots = problem.sellableLots(asset)
+            let cap =
+                (try #require(problem.limits.participation) * (try #require(quote.dailyVolume))).roundedDown(to: 1).int
+                ?? 0
+            let sellable = lots.compactMap { $0.quantity.int }.reduce(0, +)
+            let sale = Disposal(date: problem.date, netPrice: problem.netPrice(quote), tax: problem.tax)
+            var own: [Choice] = []
+            for k in -min(cap, sellable)...(asset.canBuy ? cap : 0) {
+                let shares = FixedDecimal(k)
+                let value = quote.price * shares.magnitude
+                if k != 0, value < problem.limits.minimumTrade { continue }
+                let after = (quote.price * (asset.held + shares))
+                if let highest = asset.highestWeight, after > highest * problem.value { continue }
+                let cost = problem.costs.cost(of: shares, quote)
+                var gains: [(short: FixedDecimal, long: FixedDecimal)] = [(0, 0)]
+                if k < 0, problem.tax.mode != .none {
+                    if problem.tax.method == .minimumTax {
+                        gains = []
+                        func visit(_ index: Int, _ rest: Int, _ short: FixedDecimal, _ long: FixedDecimal) {
+                            guard index < lots.count else {
+                                if rest == 0 { gains.append((short, long)) }
+                                return
+                            }
+                            for taken in 0...min(rest, lots[index].quantity.int ?? 0) {
+                                let gain = sale.gainPerShare(lots[index]) * FixedDecimal(taken)
+                                let isShort = sale.term(lots[index]) == .short
+                                visit(
+                                    index + 1, rest - taken, isShort ? short + gain : short,
+                                    isShort ? long : long + gain)
+                            }
+                        }
+                        visit(0, -k, 0, 0)
+                        // A split that realises more on both sides than another is never better.
+                        gains.sort { ($0.short, $0.long) < ($1.short, $1.long) }
+                        var kept: [(short: FixedDecimal, long: FixedDecimal)] = []
+                        for gain in gains where kept.last.map({ gain.long < $0.long }) ?? true { kept.append(gain) }
+                        gains = kept
+                    } else {
+                        let sales = try sale.select(FixedDecimal(-k), from: lots, by: problem.tax.method)
+                        gains = [
+                            (
+                                sales.filter { $0.term == .short }.map { $0.gain }.reduce(0, +),
+                                sales.filter { $0.term == .long }.map { $0.gain }.reduce(0, +)
+                            )
+                        ]
+                    }
+                }
+                own.append(
+                    Choice(value: (quote.price * shares).double, cost: cost.paid.double, steps: Double(k), gains: gains)
+                )
+            }
+            choices.append(own)
+        }
+    }
+
+    /// The least objective; nil where no combination keeps to the limits.
+    /// - Parameter part: only trades whose steps of one asset lie within a range.
+    func best(part: (asset: Int, steps: ClosedRange<Double>)? = nil) throws -> Double? {
+        var best: Double?
+        var seen: [[FixedDecimal]: Double] = [:]
+        func tax(_ short: FixedDecimal, _ long: FixedDecimal) -> (price: Double, isAllowed: Bool) {
+            let value = problem.tax.tax(ofShort: short, long: long)
+            let isAllowed = problem.limits.taxBudget.map { value <= $0 } ?? true
+            let key = [short, long]
+            if let known = seen[key] { return (known, isAllowed) }
+            let price = (value - problem.tax.carryValue(ofShort: short, long: long)).double
+            seen[key] = price
+            return (price, isAllowed)
+        }
+        let n = problem.assets.count
+        let limits = problem.limits
+        var picked: [Choice] = []
+        func lots(_ index: Int, _ short: FixedDecimal, _ long: FixedDecimal, _ base: Double) {
+            guard index < n else {
+                let (price, isAllowed) = tax(short, long)
+                if isAllowed, base + price < best ?? .infinity { best = base + price }
+                return
+            }
+            for gain in picked[index].gains { lots(index + 1, short + gain.short, long + gain.long, base) }
+        }
+        func visit() {
+            guard picked.count == n else {
+                let range = part.flatMap { $0.asset == picked.count ? $0.steps : nil }
+                for choice in choices[picked.count] where range?.contains(choice.steps) ?? true {
+                    picked.append(choice)
+                    visit()
+                    picked.removeLast()
+                }
+                return
+            }
+            let spent = picked.reduce(0) { $0 + $1.value + $1.cost }
+            guard problem.cash.double - spent >= limits.cashFloor.double - 1e-9 else { return }
+            let trades = picked.filter { $0.steps != 0 }.count
+            if let most = limits.maximumTrades, trades > most { return }
+            if let most = limits.turnover,
+                picked.reduce(0, { $0 + $1.value.magnitude }) / 2 > most.double * total + 1e-9
+            {
+                return
+            }
+            var weights = start
+            for i in 0..<n { weights[i] += picked[i].value / total }
+            for group in limits.groups {
+                let sum = group.members.reduce(0) { $0 + weights[$1] + problem.assets[$1].target.double }
+                if let highest = group.highest, sum > highest.double + 1e-12 { return }
+                if let lowest = group.lowest, sum < lowest.double - 1e-12 { return }
+            }
+            var risk = 0.0
+            for i in 0..<n { for j in 0..<n { risk += weights[i] * problem.covariance[i, j] * weights[j] } }
+            var base = 0.5 * problem.riskAversion * problem.horizonYears * total * risk
+            base += picked.reduce(0) { $0 + $1.cost } + Double(trades) * problem.costs.ticket.double
+            for i in 0..<n {
+                base -=
+                    problem.horizonYears * total * problem.assets[i].expectedReturn
+                    * (weights[i] + problem.assets[i].target.double)
+            }
+            lots(0, 0, 0, base)
+        }
+        visit()
+        return best
+    }
+}
+
+extension RandomTrades {
+    /// A direct index: n names with four lots each, drifted from its target, with commissions, spreads, impact and the netted year.
+    mutating func large(_ n: Int) throws -> TradeProblem {
+        let today = try day("2026-11-20")
+        let value = 5_000_000.0
+        var weights = (0..<n).map { _ in 0.2 + generator.uniform() }
+        let total = weights.reduce(0, +) / 0.98
+        weights = weights.map { $0 / total }
+        let drift = (0..<n).map { _ in 1 + 0.25 * generator.normal() }
+        var assets: [TradeAsset] = []
+        for i in 0..<n {
+            let price = FixedDecimal(20 + 300 * generator.uniform(), places: 2)
+            let shares = max(4, (value * weights[i] * max(drift[i], 0.1) / price.double).rounded())
+            let lots = try (0..<4).map { index in
+                TaxLot(
+                    id: "\(i)-\(index)", acquired: try #require(today.adding(days: -40 - generator.integer(1000))),
+                    quantity: FixedDecimal(max(1, (shares / 4).rounded()), places: 0),
+                    basisPerShare: FixedDecimal(price.double * (0.6 + 0.6 * generator.uniform()), places: 2))
+            }
+            assets.append(
+                TradeAsset(
+                    symbol: "A\(i)",
+                    quote: MarketQuote(
+                        price: price, halfSpread: FixedDecimal(price.double * 0.0003, places: 4),
+                        dailyVolume: 1_000_000,
+                        dailyVolatility: 0.012 + 0.015 * generator.uniform()),
+                    lots: lots, target: FixedDecimal(weights[i], places: 8)))
+        }
+        var limits = TradeLimits()
+        limits.minimumTrade = 500
+        limits.cashFloor = 20_000
+        limits.participation = dec("0.1")
+        let tax = TaxSettings(
+            mode: .nettedYear,
+            rates: TaxRates(short: dec("0.37"), long: dec("0.2"), ordinary: dec("0.37"), ordinaryCap: 3000),
+            realisedShort: 15_000, realisedLong: 20_000)
+        return TradeProblem(
+            date: today, cash: 60_000, assets: assets, covariance: covariance(n, factors: 5), riskAversion: 50,
+            horizonYears: 1,
+            costs: CostModel(
+                commission: CommissionSchedule(perShare: dec("0.005"), minimum: 1, maximumRate: dec("0.01")),
+                impactCoefficient: 1),
+            tax: tax, limits: limits)
+    }
+}

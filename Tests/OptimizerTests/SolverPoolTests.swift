@@ -161,6 +161,14 @@ struct SmallPartsTests {
         large[1] = 20
         large[1] = 26
         #expect(large[1] == nil && large.statistics.bytes == 0)
+        // Written again and again, and taken out: still the ones that were asked for stay, and the rest makes room in the order that it came.
+        let busy = ResultCache<Int, Int>(bytes: 1000) { _ in 100 }
+        for round in 0..<50 { for n in 0..<10 { busy[n] = round } }
+        busy[4] = nil
+        for n in [2, 7] { _ = busy[n] }
+        for n in 100..<108 { busy[n] = n }
+        #expect((0..<10).filter { busy[$0] != nil } == [2, 7])
+        #expect(busy.statistics.entries == 10 && busy.statistics.bytes == 1000)
         let none = ResultCache<Int, Int>(bytes: 0) { _ in 1 }
         none[1] = 1
         #expect(none[1] == nil)

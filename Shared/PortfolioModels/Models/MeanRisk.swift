@@ -18,7 +18,7 @@ struct MeanRisk: Sendable {
     let covariance: Matrix
     var constraints: ConstraintSet
     let parameters: RiskParameters
-    let reward: Reward
+    var reward: Reward
     let deadline: SolverDeadline
     /// Of the solver's Newton matrix; another one where a solution cannot be certified.
     var regularisation = 1e-14

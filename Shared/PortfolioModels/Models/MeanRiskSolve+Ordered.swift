@@ -48,10 +48,10 @@ extension MeanRiskSolve {
                 guard error.isOfRounding else { throw error }
                 failure = error
             }
-            if let best, best.error <= 1e-9 { return best }
+            if let best, best.error <= enough { return best }
         }
         nearest = best?.weights
-        if best?.solution.dualityGap ?? .infinity > 1e-9, request.objective == .sharpe, try isRiskless(model) {
+        if best?.solution.dualityGap ?? .infinity > enough, request.objective == .sharpe, try isRiskless(model) {
             throw MeanVariance.unlimitedRatio
         }
         if let best, best.isProven { return best }
@@ -84,7 +84,7 @@ extension MeanRiskSolve {
             }
             let found = try solveOnce(attempt)
             if found.error < best?.error ?? .infinity { best = found }
-            if let best, best.error <= 1e-9 { return best }
+            if let best, best.error <= enough { return best }
             weights = found.weights
         }
         guard let best else { throw Problem(.notConverged, "No certified solution: no round of windows ended.") }

@@ -21,6 +21,8 @@ struct MeanRiskSolve: Sendable {
     var observed: ReturnPanel?
     /// Rows of the constraints that the request does not have, such as a frontier's return.
     var cuts: [RequestRules.Rule] = []
+    /// The proven distance from the best portfolio, relative to the objective, that ends the attempts.
+    var enough = 1e-9
 
     /// The parts of an answer that follow from the weights.
     struct Solved {
@@ -169,7 +171,7 @@ struct MeanRiskSolve: Sendable {
                 guard error.isOfRounding else { throw error }
                 failure = error
             }
-            if let best, best.error <= 1e-9 { return best }
+            if let best, best.error <= enough { return best }
         }
         nearest = best?.weights
         if request.objective == .sharpe {

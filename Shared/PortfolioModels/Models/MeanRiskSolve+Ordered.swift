@@ -51,9 +51,7 @@ extension MeanRiskSolve {
             if let best, best.error <= enough { return best }
         }
         nearest = best?.weights
-        if best?.solution.dualityGap ?? .infinity > enough, request.objective == .sharpe, try isRiskless(model) {
-            throw MeanVariance.unlimitedRatio
-        }
+        if best?.solution.dualityGap ?? .infinity > enough { try checkRatio(model) }
         if let best, best.isProven { return best }
         if best == nil, let failure { throw failure }
         throw Problem(.notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")

@@ -202,7 +202,8 @@ def main():
                 refusal = answer.get("problem", {})
                 reason = refusal.get("code") or str(answer)[:300]
                 if reason == "OPT-203" and body["objective"] == "Sharpe" and (
-                        "without limit" in refusal["detail"] or not has_ratio(returns, body, held)):
+                        "without limit" in refusal["detail"] or not has_ratio(returns, body, held)
+                        or "No portfolio has the largest ratio of growth" in refusal["detail"] and body["kelly"] != "none"):
                     without += 1
                     continue
                 own.append(f"{label}: {reason} {refusal.get('detail', '')[:160]} {str(refusal.get('errors', ''))[:200]}")

@@ -70,13 +70,9 @@ public enum ArgumentMap: Sendable {
     func addWeighted(
         _ weights: [Double], own: [RowMap.Border], to core: inout CoreMatrix, _ workspace: inout Workspace
     ) {
-        let borders = own.map { RowMap.Border(index: $0.index, values: $0.values.map { -$0 }) }
         switch self {
-        case .rows(let map):
-            workspace.addWeighted(
-                map.matrix, sign: map.sign, columns: map.columns, borders: map.borders + borders, weights: weights,
-                to: &core)
-        case .coordinates(let map): map.addWeighted(weights, borders: borders, to: &core)
+        case .rows(let map): workspace.addWeighted(map, own: own, weights: weights, to: &core)
+        case .coordinates(let map): map.addWeighted(weights, own: own, to: &core)
         }
     }
 }

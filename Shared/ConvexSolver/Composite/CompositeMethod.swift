@@ -29,11 +29,20 @@ final class CompositeLoop {
     var upper: ComplementaryPairs
     var core: CoreMatrix
     var workspace = Workspace()
+    let system: CoreSystem
     var gradient: [Double]
     /// The direction of the core variables and of the equalities' prices.
-    var dv: [Double] = []
-    var dy: [Double] = []
-    var equalityResidual: [Double] = []
+    var dv: [Double]
+    var dy: [Double]
+    var equalityResidual: [Double]
+    // What the direction in hand is made of: right-hand sides of the core, of the rows on its side with their steps, and of the bounds; a
+    // ceiling's column.
+    var rest: [Double]
+    var sideRight: [Double]
+    var sideStep: [Double]
+    var lowerRight: [Double]
+    var upperRight: [Double]
+    var column: [Double]
     let ceilings: [Int]
     let hasCommonStep: Bool
 
@@ -52,7 +61,13 @@ final class CompositeLoop {
         lower = ComplementaryPairs(count: lowerIndex.count)
         upper = ComplementaryPairs(count: upperIndex.count)
         core = CoreMatrix(order: start.count)
-        gradient = [Double](repeating: 0, count: start.count)
+        system = CoreSystem(order: start.count, rows: program.equalities.rows + ceilings.count)
+        let none = start.map { _ in 0.0 }
+        (gradient, dv, rest, column) = (none, none, none, none)
+        (dy, equalityResidual) = (y, y)
+        sideRight = [Double](repeating: 0, count: y.count + ceilings.count)
+        sideStep = sideRight
+        (lowerRight, upperRight) = (lower.slack, upper.slack)
         hasCommonStep = live.contains { $0.level != nil } || live.contains { $0.blocks.contains { $0.needsCommonStep } }
     }
 
@@ -148,7 +163,7 @@ final class CompositeLoop {
 
     /// Residuals at the present point.
     private func evaluate() -> (gap: Double, primal: Double, dual: Double) {
-        gradient = program.cost
+        Vector.copy(program.cost, into: &gradient)
         var size = 0.0
         for i in v.indices { size += program.cost[i] * v[i] }
         size = abs(size)
@@ -177,7 +192,7 @@ final class CompositeLoop {
         for (i, index) in lowerIndex.enumerated() { gradient[index] -= lower.dual[i] }
         for (i, index) in upperIndex.enumerated() { gradient[index] += upper.dual[i] }
         program.equalities.gemv(y, transposed: true, beta: 1, into: &gradient)
-        equalityResidual = program.equalities.multiplied(by: v)
+        program.equalities.gemv(v, into: &equalityResidual)
         for j in equalityResidual.indices {
             equalityResidual[j] -= program.equalityLevels[j]
             primal = max(primal, abs(equalityResidual[j]) / max(1, abs(program.equalityLevels[j])))

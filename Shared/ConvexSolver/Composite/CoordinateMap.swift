@@ -32,18 +32,28 @@ public struct CoordinateMap: Sendable {
         if let scale { core[scale] += ofScale }
     }
 
-    /// Adds `sum_i weight_i p_i p_i'`, p_i having the row's entry, the scale's, and those of the border columns.
-    func addWeighted(_ weights: [Double], borders: [RowMap.Border], to core: inout CoreMatrix) {
+    /// Adds `sum_i weight_i p_i p_i'`, p_i having the row's entry, the scale's, and less those of the function's own columns.
+    func addWeighted(_ weights: [Double], own: [RowMap.Border], to core: inout CoreMatrix) {
         for i in columns.indices {
             let weight = weights[i]
-            var entries = [(columns[i], sign)]
-            if let scale { entries.append((scale, -sign * reference[i])) }
-            for border in borders { entries.append((border.index, border.values[i])) }
-            for (a, entry) in entries.enumerated() {
-                for other in entries[a...] {
-                    let isSelf = other.0 == entry.0
-                    let product = weight * entry.1 * other.1
-                    core.add(isSelf && entries[a].1 != other.1 ? 2 * product : product, entry.0, other.0)
+            core.add(weight, columns[i], columns[i])
+            if let scale {
+                let entry = -sign * reference[i]
+                let isSelf = scale == columns[i]
+                core.add((isSelf ? 2 : 1) * weight * sign * entry, columns[i], scale)
+                core.add(weight * entry * entry, scale, scale)
+                for column in own {
+                    core.add((column.index == scale ? -2 : -1) * weight * entry * column.values[i], scale, column.index)
+                }
+            }
+            for (place, column) in own.enumerated() {
+                let value = column.values[i]
+                core.add(
+                    (column.index == columns[i] ? -2 : -1) * weight * sign * value, columns[i], column.index)
+                for next in place..<own.count {
+                    // Two columns may belong to one variable; their product then counts from both sides.
+                    let isTwice = next != place && own[next].index == column.index
+                    core.add((isTwice ? 2 : 1) * weight * value * own[next].values[i], column.index, own[next].index)
                 }
             }
         }

@@ -49,42 +49,79 @@ struct CoreMatrix {
 }
 
 /// Room for the scaled rows of the block in hand; all blocks use it in turn.
+///
+/// Rows are taken in groups that stay in the processor's cache, so that no copy of a whole panel is held.
 struct Workspace {
     private var rows = Matrix(rows: 0, columns: 0)
     private var product = Matrix(rows: 0, columns: 0)
+    private var roots: [Double] = []
+    /// The core variable of each column.
+    private var places: [Int] = []
 
-    /// Adds `sum_t weight_t p_t p_t'` to the core, p_t being row t of the panel with its border columns.
+    /// The most rows of a group.
+    static let largestGroup = 1024
+
+    /// Rows of each group: as many groups as needed, all of one size.
+    static func group(of count: Int) -> Int {
+        let groups = max((count + largestGroup - 1) / largestGroup, 1)
+        return (count + groups - 1) / groups
+    }
+
+    /// Adds `sum_t weight_t p_t p_t'` to the core, p_t being row t of the map with its border columns, and less those of the function.
     ///
     /// The cost is one pass to scale the rows and one syrk.
     mutating func addWeighted(
-        _ panel: Matrix, sign: Double, columns: [Int], borders: [RowMap.Border], weights: [Double],
-        to core: inout CoreMatrix
+        _ map: RowMap, own: [RowMap.Border], weights: [Double], to core: inout CoreMatrix
     ) {
-        let (count, width) = (panel.rows, columns.count + borders.count)
-        if rows.rows != count || rows.columns != width {
-            rows = Matrix(rows: count, columns: width)
-        }
+        let (count, width) = (map.rows, map.columns.count + map.borders.count + own.count)
+        let size = Self.group(of: count)
+        if rows.rows != size || rows.columns != width { rows = Matrix(rows: size, columns: width) }
         if product.rows != width { product = Matrix(rows: width, columns: width) }
-        let roots = weights.map { sign * $0.squareRoot() }
-        Self.scale(panel.storage, roots, &rows.storage, at: 0)
-        for (j, border) in borders.enumerated() {
-            Self.scale(border.values, roots, &rows.storage, at: (columns.count + j) * count, by: sign)
+        if roots.count != size { roots = [Double](repeating: 0, count: size) }
+        places.removeAll(keepingCapacity: true)
+        places.append(contentsOf: map.columns)
+        for border in map.borders { places.append(border.index) }
+        for border in own { places.append(border.index) }
+        for start in stride(from: 0, to: count, by: size) {
+            Self.root(weights, from: start, &roots)
+            Self.scale(map.matrix.storage, count, from: start, roots, &rows.storage, at: 0, by: map.sign)
+            var place = map.columns.count * size
+            for border in map.borders {
+                Self.scale(border.values, count, from: start, roots, &rows.storage, at: place, by: 1)
+                place += size
+            }
+            for border in own {
+                Self.scale(border.values, count, from: start, roots, &rows.storage, at: place, by: -1)
+                place += size
+            }
+            product.syrk(rows, transposed: true, beta: start == 0 ? 0 : 1)
         }
-        product.syrk(rows, transposed: true)
-        core.add(product, at: columns + borders.map { $0.index })
+        core.add(product, at: places)
     }
 
+    /// Roots of a group's weights; zero after the last one.
+    private static func root(_ weights: [Double], from start: Int, _ roots: inout [Double]) {
+        let weight = weights.span
+        var root = roots.mutableSpan
+        for t in 0..<root.count { root[t] = start + t < weight.count ? weight[start + t].squareRoot() : 0 }
+    }
+
+    /// The group's part of each column of `count` rows, times the factors.
     private static func scale(
-        _ source: [Double], _ factors: [Double], _ target: inout [Double], at start: Int, by sign: Double = 1
+        _ source: [Double], _ count: Int, from start: Int, _ factors: [Double], _ target: inout [Double], at place: Int,
+        by sign: Double
     ) {
-        let count = factors.count
+        let size = factors.count
+        let kept = min(size, count - start)
         let from = source.span
         let factor = factors.span
         var to = target.mutableSpan
-        var column = 0
+        var (column, out) = (start, place)
         while column < from.count {
-            for t in 0..<count { to[start + column + t] = sign * factor[t] * from[column + t] }
+            for t in 0..<kept { to[out + t] = sign * factor[t] * from[column + t] }
+            for t in kept..<size { to[out + t] = 0 }
             column += count
+            out += size
         }
     }
 }

@@ -6,66 +6,94 @@ import LinearAlgebra
 ///     [ K' -C ] [dy] = [r2]
 ///
 /// K holds the equality rows (C = 0) and one column a ceiling (C > 0). H is scaled by its diagonal before the factorisation, and
-/// each solve is refined once against the matrix itself.
-struct CoreSystem {
-    private let matrix: Matrix
-    private let roots: [Double]
-    private let factor: Cholesky
-    private let sides: Matrix
-    private let solvedSides: Matrix
-    private let corners: [Double]
-    private let schur: Cholesky?
+/// each solve is refined once against the matrix itself. Everything is kept from one system to the next of its order.
+final class CoreSystem {
+    /// K: written by the caller before `factorise`.
+    var sides: Matrix
+    /// The diagonal of C, likewise.
+    var corners: [Double]
+    /// H with the shift of the factorisation.
+    private var matrix: Matrix
+    private var scaled: Matrix
+    private var roots: [Double]
+    private var factor: Cholesky
+    private var solvedSides: Matrix
+    private var complement: Matrix
+    private var schur: Cholesky
+    // What is in hand: of the order of H, and of the rows on its side.
+    private var side: [Double]
+    private var residual: [Double]
+    private var correction: [Double]
+    private var sideResidual: [Double]
+    private var sideCorrection: [Double]
 
+    /// - Parameters:
+    ///   - order: of H.
+    ///   - rows: on its side.
+    init(order: Int, rows: Int) {
+        let none = [Double](repeating: 0, count: order)
+        sides = Matrix(rows: order, columns: rows)
+        corners = [Double](repeating: 0, count: rows)
+        matrix = Matrix(rows: order, columns: order)
+        scaled = matrix
+        roots = none
+        factor = Cholesky(order: order)
+        solvedSides = sides
+        complement = Matrix(rows: rows, columns: rows)
+        schur = Cholesky(order: rows)
+        (side, residual, correction) = (none, none, none)
+        (sideResidual, sideCorrection) = (corners, corners)
+    }
+
+    /// Takes in H; `sides` and `corners` are those of the caller.
     /// - Throws: `notPositiveDefinite` where even a raised diagonal does not help.
-    init(_ core: CoreMatrix, sides: Matrix, corners: [Double], regularisation: Double) throws(FactorisationError) {
-        let n = core.matrix.rows
-        var scaled = core.matrix
-        let diagonal = core.matrix.diagonal
-        let floor = 1e-30 * (diagonal.max() ?? 1)
-        let roots = diagonal.map { 1 / max($0, floor).squareRoot() }
+    func factorise(_ core: CoreMatrix, regularisation: Double) throws(FactorisationError) {
+        let n = roots.count
+        Vector.copy(core.matrix.storage, into: &matrix.storage)
+        Vector.copy(core.matrix.storage, into: &scaled.storage)
+        var largest = 0.0
+        for i in 0..<n { largest = max(largest, matrix.storage[i + i * n]) }
+        let floor = 1e-30 * (n > 0 ? largest : 1)
+        for i in 0..<n { roots[i] = 1 / max(matrix.storage[i + i * n], floor).squareRoot() }
         scaled.scaleLowerTriangle(by: roots)
         // A shift far below what matters to a step bounds the inverse: without one the rows on the side lose all digits to
         // directions in which H is nothing but rounding.
         var shift = regularisation
         while true {
-            var candidate = scaled
-            for i in 0..<n { candidate.storage[i + i * n] += shift }
-            do {
-                factor = try Cholesky(factorising: candidate)
-                scaled = candidate
+            do throws(FactorisationError) {
+                try factor.refactorise { target in
+                    Vector.copy(scaled.storage, into: &target.storage)
+                    for i in 0..<n { target.storage[i + i * n] += shift }
+                }
                 break
             } catch {
                 shift *= 100
                 if shift > 1e-6 { throw error }
             }
         }
-        self.roots = roots
-        var shifted = core.matrix
-        for i in 0..<n { shifted.storage[i + i * n] += shift / (roots[i] * roots[i]) }
-        matrix = shifted
-        self.sides = sides
-        self.corners = corners
-        guard sides.columns > 0 else {
-            solvedSides = sides
-            schur = nil
-            return
+        for i in 0..<n { matrix.storage[i + i * n] += shift / (roots[i] * roots[i]) }
+        try factoriseSides()
+    }
+
+    private func factoriseSides() throws(FactorisationError) {
+        let (n, rows) = (roots.count, corners.count)
+        guard rows > 0 else { return }
+        for j in 0..<rows {
+            for i in 0..<n { side[i] = sides.storage[i + j * n] }
+            solve(&side)
+            for i in 0..<n { solvedSides.storage[i + j * n] = side[i] }
         }
-        var solved = Matrix(rows: n, columns: sides.columns)
-        for j in 0..<sides.columns {
-            let column = Self.solve(sides.column(j), scaled: factor, roots, shifted)
-            for i in 0..<n { solved.storage[i + j * n] = column[i] }
-        }
-        solvedSides = solved
-        var complement = Matrix(rows: sides.columns, columns: sides.columns)
-        complement.gemm(sides, solved, transposeFirst: true)
-        for j in corners.indices { complement.storage[j + j * corners.count] += corners[j] }
-        let size = complement.diagonal
+        complement.gemm(sides, solvedSides, transposeFirst: true)
+        for j in 0..<rows { complement.storage[j + j * rows] += corners[j] }
         var ridge = 1e-14
         while true {
-            var candidate = complement
-            for j in corners.indices { candidate.storage[j + j * corners.count] += ridge * size[j].magnitude }
-            do {
-                schur = try Cholesky(factorising: candidate)
+            do throws(FactorisationError) {
+                try schur.refactorise { target in
+                    Vector.copy(complement.storage, into: &target.storage)
+                    for j in 0..<rows {
+                        target.storage[j + j * rows] += ridge * complement.storage[j + j * rows].magnitude
+                    }
+                }
                 return
             } catch {
                 ridge *= 100
@@ -74,43 +102,49 @@ struct CoreSystem {
         }
     }
 
-    private static func solve(
-        _ right: [Double], scaled factor: Cholesky, _ roots: [Double], _ matrix: Matrix
-    ) -> [Double] {
-        var x = factor.solve(zip(right, roots).map { $0 * $1 })
+    /// x = H^-1 x, refined once.
+    private func solve(_ x: inout [Double]) {
+        Vector.copy(x, into: &correction)
         for i in x.indices { x[i] *= roots[i] }
-        var residual = matrix.symmetricMultiplied(by: x)
-        for i in x.indices { residual[i] = (right[i] - residual[i]) * roots[i] }
-        let correction = factor.solve(residual)
+        factor.solve(inPlace: &x)
+        for i in x.indices { x[i] *= roots[i] }
+        matrix.symmetricMultiplied(by: x, into: &residual)
+        for i in x.indices { correction[i] = (correction[i] - residual[i]) * roots[i] }
+        factor.solve(inPlace: &correction)
         for i in x.indices { x[i] += correction[i] * roots[i] }
-        return x
     }
 
-    func solve(_ r1: [Double], _ r2: [Double]) -> (dv: [Double], dy: [Double]) {
-        guard schur != nil else { return (Self.solve(r1, scaled: factor, roots, matrix), []) }
-        var (dv, dy) = eliminate(r1, r2)
+    /// - Parameters:
+    ///   - r1: of the order of H.
+    ///   - r2: one number a row on the side.
+    func solve(_ r1: [Double], _ r2: [Double], dv: inout [Double], dy: inout [Double]) {
+        Vector.copy(r1, into: &dv)
+        guard !corners.isEmpty else {
+            solve(&dv)
+            return
+        }
+        eliminate(&dv, r2, &dy)
         // Rows of the side lose digits to the spread of H; the whole system is refined until they are back.
         for _ in 0..<2 {
-            var first = matrix.symmetricMultiplied(by: dv)
-            sides.gemv(dy, beta: 1, into: &first)
-            var second = sides.transposedMultiplied(by: dv)
-            for i in first.indices { first[i] = r1[i] - first[i] }
-            for j in second.indices { second[j] = r2[j] - second[j] + corners[j] * dy[j] }
-            let correction = eliminate(first, second)
-            Vector.axpy(1, correction.dv, &dv)
-            Vector.axpy(1, correction.dy, &dy)
+            matrix.symmetricMultiplied(by: dv, into: &residual)
+            sides.gemv(dy, beta: 1, into: &residual)
+            sides.gemv(dv, transposed: true, into: &sideResidual)
+            for i in residual.indices { residual[i] = r1[i] - residual[i] }
+            for j in corners.indices { sideResidual[j] = r2[j] - sideResidual[j] + corners[j] * dy[j] }
+            eliminate(&residual, sideResidual, &sideCorrection)
+            Vector.axpy(1, residual, &dv)
+            Vector.axpy(1, sideCorrection, &dy)
         }
-        return (dv, dy)
     }
 
-    private func eliminate(_ r1: [Double], _ r2: [Double]) -> (dv: [Double], dy: [Double]) {
-        guard let schur else { return (r1, r2) }
-        var dv = factor.solve(zip(r1, roots).map { $0 * $1 })
+    /// dv from r1 in its place, and dy.
+    private func eliminate(_ dv: inout [Double], _ r2: [Double], _ dy: inout [Double]) {
         for i in dv.indices { dv[i] *= roots[i] }
-        var right = sides.transposedMultiplied(by: dv)
-        for j in right.indices { right[j] -= r2[j] }
-        let dy = schur.solve(right)
+        factor.solve(inPlace: &dv)
+        for i in dv.indices { dv[i] *= roots[i] }
+        sides.gemv(dv, transposed: true, into: &dy)
+        for j in dy.indices { dy[j] -= r2[j] }
+        schur.solve(inPlace: &dy)
         solvedSides.gemv(dy, scale: -1, beta: 1, into: &dv)
-        return (dv, dy)
     }
 }

@@ -41,7 +41,9 @@ final class DrawdownLadder: Block {
     private var source: [Double]
     private var into: [Double]
     private var columns: [RowMap.Border] = []
+    // A group of rows (`Workspace.group`), what each column's recurrence comes to before it, and the product of all.
     private var rows = Matrix(rows: 0, columns: 0)
+    private var carried: [Double] = []
     private var product = Matrix(rows: 0, columns: 0)
 
     init(_ map: RowMap, tail: any ScenarioFunction, shifts: [(index: Int, coefficient: Double)]) {
@@ -132,20 +134,24 @@ final class DrawdownLadder: Block {
         ladder.set(rungs, floor, weights)
         Self.split(weights, ladder.ground, floor.dual, floor.slack, &shares, &leftover)
         let width = map.columns.count + map.borders.count + columns.count
-        if rows.columns != width { rows = Matrix(rows: count, columns: width) }
+        let size = Workspace.group(of: count)
+        if rows.rows != size || rows.columns != width { rows = Matrix(rows: size, columns: width) }
         if product.rows != width { product = Matrix(rows: width, columns: width) }
-        Self.recur(map.matrix.storage, ladder, into: &rows.storage, at: 0)
-        var place = map.columns.count * count
-        for border in map.borders {
-            Self.recur(border.values, ladder, into: &rows.storage, at: place)
-            place += count
+        carried = [Double](repeating: 0, count: width)
+        for start in stride(from: 0, to: count, by: size) {
+            recur(map.matrix.storage, from: start, at: 0)
+            var place = map.columns.count
+            for border in map.borders {
+                recur(border.values, from: start, at: place)
+                place += 1
+            }
+            for column in columns {
+                Self.difference(shares, column.values, &source)
+                recur(source, from: start, at: place)
+                place += 1
+            }
+            product.syrk(rows, transposed: true, beta: start == 0 ? 0 : 1)
         }
-        for column in columns {
-            Self.difference(shares, column.values, &source)
-            Self.recur(source, ladder, into: &rows.storage, at: place)
-            place += count
-        }
-        product.syrk(rows, transposed: true)
         core.add(product, at: map.columns + map.borders.map { $0.index } + columns.map { $0.index })
         for (i, column) in columns.enumerated() {
             for (j, other) in columns.enumerated() where j <= i {
@@ -157,39 +163,57 @@ final class DrawdownLadder: Block {
         if let scale = tail.scale { core.add(scale.curvature, scale.index, scale.index) }
     }
 
+    /// Rows of a group by the recurrence of the ladder, from the column of `rows` on; rows after the last are zero.
+    private func recur(_ source: [Double], from start: Int, at place: Int) {
+        Self.recur(source, ladder, from: start, into: &rows, carried: &carried, at: place)
+    }
+
     /// target = root_t y_t, y_t = p_t + carry_t y_(t-1), four columns side by side: the recurrence of one waits for itself.
     private static func recur(
-        _ source: [Double], _ ladder: ResistorLadder, into target: inout [Double], at start: Int
+        _ source: [Double], _ ladder: ResistorLadder, from start: Int, into target: inout Matrix,
+        carried: inout [Double], at place: Int
     ) {
-        let count = ladder.roots.count
+        let (count, size) = (ladder.roots.count, target.rows)
+        let kept = min(size, count - start)
         let from = source.span
         let carry = ladder.carries.span
         let root = ladder.roots.span
-        var to = target.mutableSpan
-        var column = 0
-        while column + 4 * count <= from.count {
-            var (y0, y1, y2, y3) = (0.0, 0.0, 0.0, 0.0)
-            for t in 0..<count {
-                let (c, r) = (carry[t], root[t])
+        var to = target.storage.mutableSpan
+        var last = carried.mutableSpan
+        var (column, out, index) = (start, place * size, place)
+        while column + 3 * count < from.count {
+            var (y0, y1, y2, y3) = (last[index], last[index + 1], last[index + 2], last[index + 3])
+            for t in 0..<kept {
+                let (c, r) = (carry[start + t], root[start + t])
                 let at = column + t
                 y0 = from[at] + c * y0
                 y1 = from[at + count] + c * y1
                 y2 = from[at + 2 * count] + c * y2
                 y3 = from[at + 3 * count] + c * y3
-                to[start + at] = r * y0
-                to[start + at + count] = r * y1
-                to[start + at + 2 * count] = r * y2
-                to[start + at + 3 * count] = r * y3
+                to[out + t] = r * y0
+                to[out + size + t] = r * y1
+                to[out + 2 * size + t] = r * y2
+                to[out + 3 * size + t] = r * y3
             }
+            (last[index], last[index + 1], last[index + 2], last[index + 3]) = (y0, y1, y2, y3)
             column += 4 * count
+            out += 4 * size
+            index += 4
         }
         while column < from.count {
-            var y = 0.0
-            for t in 0..<count {
-                y = from[column + t] + carry[t] * y
-                to[start + column + t] = root[t] * y
+            var y = last[index]
+            for t in 0..<kept {
+                y = from[column + t] + carry[start + t] * y
+                to[out + t] = root[start + t] * y
             }
+            last[index] = y
             column += count
+            out += size
+            index += 1
+        }
+        guard kept < size else { return }
+        for j in place..<index {
+            for t in kept..<size { to[j * size + t] = 0 }
         }
     }
 

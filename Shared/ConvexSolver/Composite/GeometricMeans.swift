@@ -85,9 +85,8 @@ final class GeometricMeans: Block {
                 rows[n + i, j] = (i == j ? a : 0) - b * slope
             }
         }
-        workspace.addWeighted(
-            rows, sign: 1, columns: columns, borders: [RowMap.Border(index: level, values: ofLevel)], weights: weights,
-            to: &core)
+        let map = RowMap(rows, columns: columns, borders: [RowMap.Border(index: level, values: ofLevel)])
+        workspace.addWeighted(map, own: [], weights: weights, to: &core)
     }
 
     func addMultiplierColumn(to column: inout [Double], multiplier: Double) -> Double { 0 }

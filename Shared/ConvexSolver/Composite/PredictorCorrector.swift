@@ -13,59 +13,62 @@ extension CompositeLoop {
         }
         for (i, index) in lowerIndex.enumerated() { core.add(lower.dual[i] / lower.slack[i], index, index) }
         for (i, index) in upperIndex.enumerated() { core.add(upper.dual[i] / upper.slack[i], index, index) }
-        let rows = program.equalities.rows
-        var sides = Matrix(rows: v.count, columns: rows + ceilings.count)
-        for j in 0..<rows {
-            for i in v.indices { sides.storage[i + j * v.count] = program.equalities[j, i] }
+        writeSides()
+        do throws(FactorisationError) {
+            try system.factorise(core, regularisation: settings.regularisation)
+        } catch {
+            return false
         }
-        var corners = [Double](repeating: 0, count: sides.columns)
-        for (j, index) in ceilings.enumerated() {
-            var column = [Double](repeating: 0, count: v.count)
-            for entry in terms[index].linear { column[entry.index] += entry.coefficient }
-            var corner = terms[index].slack / terms[index].multiplier
-            for block in terms[index].blocks {
-                corner += block.addMultiplierColumn(to: &column, multiplier: terms[index].multiplier)
-            }
-            for i in v.indices { sides.storage[i + (rows + j) * v.count] = column[i] }
-            corners[rows + j] = corner
-        }
-        guard
-            let system = try? CoreSystem(
-                core, sides: sides, corners: corners, regularisation: settings.regularisation)
-        else { return false }
         guard pairCount > 0 else {
             // Newton's method; only the domain of a logarithm shortens its steps.
-            direction(system, target: 0, corrects: false)
+            direction(target: 0, corrects: false)
             let (p, d) = steps(fraction: 0.995)
             advance(p, d)
             return true
         }
-        direction(system, target: 0, corrects: false)
+        direction(target: 0, corrects: false)
         let (primal, dual) = steps(fraction: 1)
         let reached = complementarity(afterPrimal: primal, dual: dual) / Double(pairCount)
         let ratio = max(0, reached / meanProduct)
         let sigma = min(1, ratio * ratio * ratio)
-        direction(system, target: sigma * meanProduct, corrects: true)
+        direction(target: sigma * meanProduct, corrects: true)
         let (p, d) = steps(fraction: 0.995)
         guard p.isFinite, d.isFinite else { return false }
         advance(p, d)
         return true
     }
 
+    /// The equality rows and the ceilings' columns beside the core, with the ceilings' corners.
+    private func writeSides() {
+        let (n, rows) = (v.count, program.equalities.rows)
+        for j in 0..<rows {
+            for i in 0..<n { system.sides.storage[i + j * n] = program.equalities.storage[j + i * rows] }
+        }
+        for (j, index) in ceilings.enumerated() {
+            for i in 0..<n { column[i] = 0 }
+            for entry in terms[index].linear { column[entry.index] += entry.coefficient }
+            var corner = terms[index].slack / terms[index].multiplier
+            for block in terms[index].blocks {
+                corner += block.addMultiplierColumn(to: &column, multiplier: terms[index].multiplier)
+            }
+            for i in 0..<n { system.sides.storage[i + (rows + j) * n] = column[i] }
+            system.corners[rows + j] = corner
+        }
+    }
+
     /// The Newton direction for products that are all to become `target`.
-    private func direction(_ system: CoreSystem, target: Double, corrects: Bool) {
-        var rest = gradient
+    private func direction(target: Double, corrects: Bool) {
+        Vector.copy(gradient, into: &rest)
         for i in lowerIndex.indices {
-            rest[lowerIndex[i]] -= lower.right(i, target, corrects) / lower.slack[i]
+            lowerRight[i] = lower.right(i, target, corrects)
+            rest[lowerIndex[i]] -= lowerRight[i] / lower.slack[i]
         }
         for i in upperIndex.indices {
-            rest[upperIndex[i]] += upper.right(i, target, corrects) / upper.slack[i]
+            upperRight[i] = upper.right(i, target, corrects)
+            rest[upperIndex[i]] += upperRight[i] / upper.slack[i]
         }
-        let rights = (
-            lowerIndex.indices.map { lower.right($0, target, corrects) },
-            upperIndex.indices.map { upper.right($0, target, corrects) }
-        )
-        var r2 = equalityResidual.map { -$0 }
+        for j in equalityResidual.indices { sideRight[j] = -equalityResidual[j] }
+        var place = equalityResidual.count
         for index in terms.indices {
             var constant = 0.0
             for block in terms[index].blocks {
@@ -73,27 +76,28 @@ extension CompositeLoop {
                     target: target, corrects: corrects, multiplier: terms[index].multiplier, into: &rest)
             }
             guard let level = terms[index].level else { continue }
-            let term = terms[index]
-            let right =
-                target - term.slack * term.multiplier - (corrects ? term.slackStep * term.multiplierStep : 0)
+            let (slack, multiplier) = (terms[index].slack, terms[index].multiplier)
+            let product = corrects ? terms[index].slackStep * terms[index].multiplierStep : 0
+            let right = target - slack * multiplier - product
             terms[index].right = right
-            r2.append(-(term.value + term.slack - level) - constant - right / term.multiplier)
+            sideRight[place] = -(terms[index].value + slack - level) - constant - right / multiplier
+            place += 1
         }
-        let found = system.solve(rest.map { -$0 }, r2)
-        dv = found.dv
-        dy = Array(found.dy.prefix(y.count))
+        for i in rest.indices { rest[i] = -rest[i] }
+        system.solve(rest, sideRight, dv: &dv, dy: &sideStep)
+        for j in dy.indices { dy[j] = sideStep[j] }
         for (j, index) in ceilings.enumerated() {
-            let step = found.dy[y.count + j]
+            let step = sideStep[y.count + j]
             terms[index].multiplierStep = step
             terms[index].slackStep = (terms[index].right - terms[index].slack * step) / terms[index].multiplier
         }
         for i in lowerIndex.indices {
             lower.slackStep[i] = dv[lowerIndex[i]]
-            lower.dualStep[i] = (rights.0[i] - lower.dual[i] * lower.slackStep[i]) / lower.slack[i]
+            lower.dualStep[i] = (lowerRight[i] - lower.dual[i] * lower.slackStep[i]) / lower.slack[i]
         }
         for i in upperIndex.indices {
             upper.slackStep[i] = -dv[upperIndex[i]]
-            upper.dualStep[i] = (rights.1[i] - upper.dual[i] * upper.slackStep[i]) / upper.slack[i]
+            upper.dualStep[i] = (upperRight[i] - upper.dual[i] * upper.slackStep[i]) / upper.slack[i]
         }
         for index in terms.indices {
             let (step, multiplier) = (terms[index].multiplierStep, terms[index].multiplier)

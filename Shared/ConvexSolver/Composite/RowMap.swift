@@ -41,9 +41,16 @@ public struct RowMap: Sendable {
 
     var rows: Int { matrix.rows }
 
+    /// The first of the core variables where they follow one another, as weights do; else nil.
+    private var first: Int? {
+        guard let first = columns.first else { return nil }
+        for j in columns.indices where columns[j] != first + j { return nil }
+        return first
+    }
+
     /// a at the core point v.
     func argument(_ v: [Double], into a: inout [Double]) {
-        a = offset
+        Vector.copy(offset, into: &a)
         add(v, into: &a)
     }
 
@@ -54,15 +61,23 @@ public struct RowMap: Sendable {
     }
 
     private func add(_ v: [Double], into a: inout [Double]) {
-        matrix.gemv(columns.map { v[$0] }, scale: sign, beta: 1, into: &a)
+        if let first {
+            matrix.addProduct(v, from: first, scale: sign, to: &a)
+        } else {
+            matrix.gemv(columns.map { v[$0] }, scale: sign, beta: 1, into: &a)
+        }
         for border in borders { Vector.axpy(v[border.index], border.values, &a) }
     }
 
     /// core += factor map' force.
     func addAdjoint(_ force: [Double], times factor: Double = 1, to core: inout [Double]) {
-        var part = [Double](repeating: 0, count: columns.count)
-        matrix.gemv(force, transposed: true, scale: factor * sign, into: &part)
-        for (j, index) in columns.enumerated() { core[index] += part[j] }
+        if let first {
+            matrix.addTransposedProduct(force, scale: factor * sign, to: &core, at: first)
+        } else {
+            var part = [Double](repeating: 0, count: columns.count)
+            matrix.gemv(force, transposed: true, scale: factor * sign, into: &part)
+            for (j, index) in columns.enumerated() { core[index] += part[j] }
+        }
         for border in borders { core[border.index] += factor * Vector.dot(border.values, force) }
     }
 }

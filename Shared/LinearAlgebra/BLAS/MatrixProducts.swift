@@ -31,6 +31,32 @@ extension Matrix {
             Int32(rows), x, 1, beta, &result, 1)
     }
 
+    /// Adds `scale A x` to a vector, x being the part of a longer one that begins at `start`.
+    public func addProduct(_ x: [Double], from start: Int, scale alpha: Double, to result: inout [Double]) {
+        precondition(start >= 0 && start + columns <= x.count, "addProduct: the vector does not fit the matrix")
+        precondition(result.count == rows && storage.count == rows * columns)
+        guard rows > 0, columns > 0 else { return }
+        OpenBLASKernel.prepare()
+        x.withUnsafeBufferPointer { x in
+            cblas_dgemv(
+                CblasColMajor, CblasNoTrans, Int32(rows), Int32(columns), alpha, storage, Int32(rows),
+                x.baseAddress.unsafelyUnwrapped + start, 1, 1, &result, 1)
+        }
+    }
+
+    /// Adds `scale A' x` to the part of a longer vector that begins at `start`.
+    public func addTransposedProduct(_ x: [Double], scale alpha: Double, to result: inout [Double], at start: Int) {
+        precondition(x.count == rows && storage.count == rows * columns)
+        precondition(start >= 0 && start + columns <= result.count, "addTransposedProduct: the result does not fit")
+        guard rows > 0, columns > 0 else { return }
+        OpenBLASKernel.prepare()
+        result.withUnsafeMutableBufferPointer { result in
+            cblas_dgemv(
+                CblasColMajor, CblasTrans, Int32(rows), Int32(columns), alpha, storage, Int32(rows), x, 1, 1,
+                result.baseAddress.unsafelyUnwrapped + start, 1)
+        }
+    }
+
     /// A += scale x y'.
     public mutating func addOuter(_ x: [Double], _ y: [Double], scale alpha: Double) {
         precondition(x.count == rows && y.count == columns, "addOuter: the vectors do not fit the matrix")
@@ -57,10 +83,16 @@ extension Matrix {
     public func symmetricMultiplied(by x: [Double], triangle: Triangle = .lower) -> [Double] {
         precondition(rows == columns && x.count == rows, "symv: the vector does not fit the matrix")
         var result = [Double](repeating: 0, count: rows)
-        guard rows > 0 else { return result }
+        symmetricMultiplied(by: x, triangle: triangle, into: &result)
+        return result
+    }
+
+    /// The same into a vector that is there already.
+    public func symmetricMultiplied(by x: [Double], triangle: Triangle = .lower, into result: inout [Double]) {
+        precondition(rows == columns && x.count == rows && result.count == rows, "symv: the vectors do not fit")
+        guard rows > 0 else { return }
         OpenBLASKernel.prepare()
         cblas_dsymv(CblasColMajor, triangle.blas, Int32(rows), 1, storage, Int32(rows), x, 1, 0, &result, 1)
-        return result
     }
 
     /// self = scale op(A) op(B) + beta self.

@@ -16,6 +16,13 @@ public enum Vector {
         cblas_daxpy(Int32(x.count), alpha, x, 1, &y, 1)
     }
 
+    /// y = x, in the memory that y has.
+    public static func copy(_ x: [Double], into y: inout [Double]) {
+        precondition(x.count == y.count, "a copy needs equal lengths")
+        OpenBLASKernel.prepare()
+        cblas_dcopy(Int32(x.count), x, 1, &y, 1)
+    }
+
     /// The Euclidean norm, without overflow or underflow on the way.
     public static func norm2(_ x: [Double]) -> Double {
         OpenBLASKernel.prepare()

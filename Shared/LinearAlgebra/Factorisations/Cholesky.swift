@@ -1,7 +1,7 @@
 /// The Cholesky factorisation A = L L' of a symmetric positive definite matrix.
 public struct Cholesky: Sendable {
     /// L in the lower triangle; what is above the diagonal is not used.
-    public let factor: Matrix
+    public private(set) var factor: Matrix
 
     /// Factorises the matrix whose lower triangle is given.
     ///
@@ -13,6 +13,17 @@ public struct Cholesky: Sendable {
         factor = matrix
     }
 
+    /// Room for the factorisations of matrices of one order.
+    public init(order: Int) { factor = .identity(order) }
+
+    /// Factorises another matrix, whose lower triangle `fill` writes, in the memory of the last one.
+    ///
+    /// Throws as `init(factorising:)`; the factor is then that of no matrix.
+    public mutating func refactorise(_ fill: (inout Matrix) -> Void) throws(FactorisationError) {
+        fill(&factor)
+        try LAPACK.cholesky(&factor)
+    }
+
     /// The order of the matrix.
     public var order: Int { factor.rows }
 
@@ -22,6 +33,9 @@ public struct Cholesky: Sendable {
         LAPACK.choleskySolve(factor, &x, columns: 1)
         return x
     }
+
+    /// x = A^-1 x.
+    public func solve(inPlace x: inout [Double]) { LAPACK.choleskySolve(factor, &x, columns: 1) }
 
     /// A^-1 B.
     public func solve(_ b: Matrix) -> Matrix {

@@ -103,6 +103,12 @@ extension Matrix {
         mapped([Double](repeating: factor, count: columns), { $0 * $1 }) { $0 * $1 }
     }
 
+    /// Each element times a number, less one of its column's own.
+    public func scaled(by factor: Double, less levels: [Double]) -> Matrix {
+        precondition(levels.count == columns)
+        return mapped(levels, { $0 * factor - $1 }) { $0 * factor - $1 }
+    }
+
     /// Each element with its column's number, eight at a time and one at a time.
     @inline(__always)
     private func mapped(

@@ -142,20 +142,40 @@ struct ConstraintSet: Sendable {
 
     /// The largest violation at the weights, relative to its level.
     func residual(at weights: [Double]) -> Double {
-        constraints.reduce(0) { largest, constraint in
-            let level =
-                if case .convex(let limit) = constraint.kind { limit.size } else { max(1, abs(constraint.level)) }
-            return max(largest, -constraint.slack(at: weights) / max(abs(level), .leastNormalMagnitude))
-        }
+        constraints.reduce(0) { max($0, -$1.slack(at: weights) / $1.size(at: weights)) }
     }
 
     /// The same of rows and hinges alone.
     func linearResidual(at weights: [Double]) -> Double {
         constraints.reduce(0) { largest, constraint in
             if case .convex = constraint.kind { return largest }
-            return max(largest, -constraint.slack(at: weights) / max(1, abs(constraint.level)))
+            return max(largest, -constraint.slack(at: weights) / constraint.size(at: weights))
         }
     }
+
+    /// The lower limit of the same row at the same level as an upper one; nil where there is none.
+    func least(equalTo most: Int) -> Int? {
+        guard case .atMost(let a) = constraints[most].kind else { return nil }
+        return constraints.firstIndex { other in
+            if case .atLeast(let b) = other.kind { other.level == constraints[most].level && a == b } else { false }
+        }
+    }
+
+    /// The first upper limit of the same row at the same level as a lower one; nil where there is none.
+    func most(equalTo least: Int) -> Int? {
+        guard case .atLeast(let a) = constraints[least].kind else { return nil }
+        return constraints.firstIndex { other in
+            if case .atMost(let b) = other.kind { other.level == constraints[least].level && a == b } else { false }
+        }
+    }
+
+    /// Leaves the limits of convex functions out.
+    mutating func removeConvex() {
+        constraints.removeAll { if case .convex = $0.kind { true } else { false } }
+    }
+
+    /// Leaves all others out.
+    mutating func keep(_ indices: [Int]) { constraints = indices.map { constraints[$0] } }
 
     /// The set less one constraint.
     func without(_ name: String) -> ConstraintSet {

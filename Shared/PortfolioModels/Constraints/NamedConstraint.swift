@@ -65,6 +65,28 @@ extension NamedConstraint {
         }
     }
 
+    /// What a violation is measured by: the terms that are added up, of a limit its level.
+    func size(at w: [Double]) -> Double {
+        func terms(_ a: [Double]) -> Double {
+            var (sum, largest) = (0.0, 0.0)
+            for i in w.indices {
+                sum += abs(a[i] * w[i])
+                largest = max(largest, abs(a[i]))
+            }
+            return max(sum + 1e-6 * largest, .leastNormalMagnitude)
+        }
+        switch kind {
+        case .bounds: return max(1, abs(level))
+        case .atMost(let a), .atLeast(let a), .equal(let a): return terms(a)
+        case .hinge(let hinge):
+            return w.indices.reduce(1e-6) { sum, i in
+                let reference = hinge.reference[i].isFinite ? abs(hinge.reference[i]) : 0
+                return sum + (abs(hinge.linear) + hinge.weight) * abs(w[i]) + hinge.weight * reference
+            }
+        case .convex(let limit): return max(abs(limit.size), .leastNormalMagnitude)
+        }
+    }
+
     var isConcentration: Bool {
         if case .convex(let limit) = kind, case .concentration = limit.function { true } else { false }
     }

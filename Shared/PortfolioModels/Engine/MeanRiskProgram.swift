@@ -11,6 +11,8 @@ struct MeanRiskProgram {
     struct Origin {
         var constraint: Int
         var factor: Double
+        /// Of an equality, the constraint that a price below zero belongs to, where two limits make it.
+        var opposite: Int?
     }
 
     var risk: RiskProgram
@@ -103,8 +105,15 @@ struct MeanRiskProgram {
             switch constraint.kind {
             case .bounds, .hinge, .convex: break
             case .equal(let a): addEquality(a, constraint.level, index)
-            case .atMost(let a): rows.append((a, constraint.level, Origin(constraint: index, factor: 1)))
+            case .atMost(let a):
+                // Two limits without room between them are an equality: an interior has to have an inside.
+                if let other = constraintSet.least(equalTo: index) {
+                    addEquality(a, constraint.level, index, opposite: other)
+                } else {
+                    rows.append((a, constraint.level, Origin(constraint: index, factor: 1)))
+                }
             case .atLeast(let a):
+                guard constraintSet.most(equalTo: index) == nil else { break }
                 rows.append((a.map { -$0 }, -constraint.level, Origin(constraint: index, factor: 1)))
             }
         }
@@ -136,13 +145,13 @@ struct MeanRiskProgram {
         risk.program.terms.append(.init(.objective(1), parts: [.scenarios(.hard, .rows(map))]))
     }
 
-    mutating func addEquality(_ a: [Double], _ level: Double, _ index: Int?) {
+    mutating func addEquality(_ a: [Double], _ level: Double, _ index: Int?, opposite: Int? = nil) {
         let largest = a.reduce(0) { max($0, abs($1)) }
         let factor = largest > 0 ? largest : 1
         var row = risk.weights.map { CompositeProgram.Entry($0, a[$0] / factor) }
         if let scale { row.append(.init(scale, -level / factor)) }
         risk.program.addEquality(row, level: scale == nil ? level / factor : 0)
-        equalityOrigins.append(index.map { Origin(constraint: $0, factor: factor) })
+        equalityOrigins.append(index.map { Origin(constraint: $0, factor: factor, opposite: opposite) })
     }
 
     /// l k <= y <= u k where a sign alone does not say it.

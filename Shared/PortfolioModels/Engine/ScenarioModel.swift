@@ -21,7 +21,7 @@ struct ScenarioModel: Sendable {
     /// T x N, in units.
     var returns: Matrix { scaled.matrix }
     /// T x N, less the mean of each column; made anew each time.
-    var centred: Matrix { returns.subtracting(fromColumns: centre) }
+    var centred: Matrix { scaled.less(centre) }
 
     /// A measure as it is under the model's probabilities.
     func weighted(_ measure: any ConvexRiskMeasure, _ parameters: RiskParameters) -> any ConvexRiskMeasure {
@@ -111,6 +111,11 @@ private final class ScaledReturns: Sendable {
         source = scaled
         unit = 1
         made = Mutex(scaled)
+    }
+
+    /// Less a number of each column; what nobody has asked for before is not kept for it.
+    func less(_ levels: [Double]) -> Matrix {
+        made.withLock { $0 }.map { $0.subtracting(fromColumns: levels) } ?? source.scaled(by: 1 / unit, less: levels)
     }
 
     var matrix: Matrix {

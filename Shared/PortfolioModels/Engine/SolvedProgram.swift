@@ -64,7 +64,13 @@ extension MeanRiskProgram {
     func prices(_ found: CompositeSolution, size: Double) -> [Double] {
         var prices = [Double](repeating: 0, count: constraintSet.constraints.count)
         for (row, origin) in equalityOrigins.enumerated() {
-            if let origin { prices[origin.constraint] += size * found.equalityDuals[row] / origin.factor }
+            guard let origin else { continue }
+            let price = size * found.equalityDuals[row] / origin.factor
+            if let opposite = origin.opposite, price < 0 {
+                prices[opposite] -= price
+            } else {
+                prices[origin.constraint] += price
+            }
         }
         if let rowTerm, let series = found.dualSeries[rowTerm].first {
             for (row, origin) in rowOrigins.enumerated() {

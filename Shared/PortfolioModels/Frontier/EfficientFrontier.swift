@@ -13,9 +13,16 @@ protocol FrontierModel: Sendable {
     /// The weights of least risk at a return, and d curve(risk) / d return.
     /// - Parameter near: the weights of a neighbouring point, where there is one.
     func leastRisk(atLeast level: Double, near: [Double]?) throws(Problem) -> (weights: [Double], price: Double)
-    func mostReturn() throws(Problem) -> [Double]
+    /// The weights of largest return, and whether no others return as much.
+    func mostReturn() throws(Problem) -> (weights: [Double], isOnly: Bool)
+    /// The weights of largest `return - curve(risk) / slope`; nil where the model has no such objective.
+    func mostReturn(lessCurveOver slope: Double) throws(Problem) -> [Double]?
     /// A convex function of the risk: the variance for mean-variance, the risk itself otherwise.
     func curve(_ risk: Double) -> Double
+}
+
+extension FrontierModel {
+    func mostReturn(lessCurveOver slope: Double) throws(Problem) -> [Double]? { nil }
 }
 
 extension MeanVariance: FrontierModel {
@@ -28,15 +35,21 @@ extension MeanVariance: FrontierModel {
         let found = try minimumRisk(atLeast: level)
         return (found.weights, found.returnPrice)
     }
-    func mostReturn() throws(Problem) -> [Double] { try maximumReturn().weights }
+    func mostReturn() throws(Problem) -> (weights: [Double], isOnly: Bool) {
+        let found = try maximumReturn()
+        let isOnly = BindingConstraints.isOnlyBest(found.weights, gradient: mean, prices: found.prices, constraints)
+        return (found.weights, isOnly)
+    }
+    func mostReturn(lessCurveOver slope: Double) throws(Problem) -> [Double]? {
+        try solve(.utility, riskFreeRate: 0, riskAversion: 1 / slope).weights
+    }
     func curve(_ risk: Double) -> Double { risk * risk }
 }
 
 /// The efficient frontier of a model: exact solutions on an even grid of returns or of risks.
 ///
-/// By return, each point is the least variance at its return. By risk, each point is the largest return at its risk; since
-/// v(r), the curve of the least risk at return r, is convex with the return row's price as derivative, that return is found by
-/// Newton's method on v(r) = curve(risk), whose last solve is the point.
+/// By return, each point is the least risk at its return. By risk, each point is the largest return at its risk, between two portfolios of
+/// least risk whose prices prove that there is no better one (`RiskSearch`).
 struct EfficientFrontier {
     let model: any FrontierModel
 
@@ -127,19 +140,21 @@ struct EfficientFrontier {
     private func chain(
         _ shares: [Double], by axis: FrontierAxis, from first: Point, to last: Point
     ) throws(Problem) -> [Point] {
-        var points: [Point] = []
-        for share in shares {
-            let before = points.last ?? first
-            switch axis {
-            case .expectedReturn:
+        switch axis {
+        case .expectedReturn:
+            var points: [Point] = []
+            for share in shares {
                 let level = first.expectedReturn + share * (last.expectedReturn - first.expectedReturn)
-                points.append(try at(level, near: before.weights).point)
-            case .risk:
-                let risk = first.risk + share * (last.risk - first.risk)
-                points.append(try largestReturn(risk: risk, above: before, below: last))
+                let near = (points.last ?? first).weights
+                points.append(model.point(try model.leastRisk(atLeast: level, near: near).weights))
+            }
+            return points
+        case .risk:
+            var search = RiskSearch(model: model, from: first, to: last)
+            return try shares.map { (share) throws(Problem) in
+                try search.point(atRisk: first.risk + share * (last.risk - first.risk))
             }
         }
-        return points
     }
 
     /// The points without those that a later one beats: of equal risk up to rounding, and a lower return.
@@ -154,40 +169,15 @@ struct EfficientFrontier {
         return kept.reversed()
     }
 
-    /// The least risk at a return, and d curve / d return there.
-    private func at(_ level: Double, near: [Double]?) throws(Problem) -> (point: Point, slope: Double) {
-        let found = try model.leastRisk(atLeast: level, near: near)
-        return (model.point(found.weights), found.price)
-    }
-
     /// The portfolio of largest return, of least risk among those.
     private func largestReturn() throws(Problem) -> Point {
-        let best = model.point(try model.mostReturn())
+        let found = try model.mostReturn()
+        let best = model.point(found.weights)
+        if found.isOnly { return best }
         // Where several portfolios share the largest return, the last digits of slack let the quadratic program choose.
         let level = best.expectedReturn - 1e-12 * model.frontierUnit
         guard let found = try? model.leastRisk(atLeast: level, near: best.weights) else { return best }
         let calmer = model.point(found.weights)
         return calmer.risk < best.risk * (1 - 1e-9) ? calmer : best
-    }
-
-    private func largestReturn(risk: Double, above: Point, below: Point) throws(Problem) -> Point {
-        var low = above.expectedReturn
-        var high = below.expectedReturn
-        let target = model.curve(risk)
-        // Variance is nearly quadratic in the return above its minimum: a start from the end points.
-        var level = low + (high - low) * ((risk - above.risk) / (below.risk - above.risk)).squareRoot()
-        var best: Point?
-        for _ in 0..<60 {
-            let (point, slope) = try at(level, near: best?.weights ?? above.weights)
-            let miss = model.curve(point.risk) - target
-            best = point
-            if abs(miss) <= 4e-15 * abs(target) { break }
-            if miss > 0 { high = level } else { low = level }
-            let newton = slope > 0 ? level - miss / slope : .nan
-            let next = newton > low && newton < high ? newton : (low + high) / 2
-            if abs(next - level) <= 1e-15 * max(abs(level), model.frontierUnit) { break }
-            level = next
-        }
-        return best ?? above
     }
 }

@@ -16,7 +16,9 @@ struct FourMomentsFrontier: FrontierModel {
 
     func leastRisk() throws(Problem) -> [Double] { try solved(.minimumRisk, atLeast: nil).weights }
 
-    func mostReturn() throws(Problem) -> [Double] { try solved(.maximumReturn, atLeast: nil).weights }
+    func mostReturn() throws(Problem) -> (weights: [Double], isOnly: Bool) {
+        (try solved(.maximumReturn, atLeast: nil).weights, false)
+    }
 
     func curve(_ risk: Double) -> Double { risk }
 

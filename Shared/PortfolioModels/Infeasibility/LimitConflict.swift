@@ -67,9 +67,9 @@ struct LimitConflict {
         }
         var priced: [String] = []
         for (row, origin) in built.equalityOrigins.enumerated() {
-            if let origin, abs(found.equalityDuals[row]) > 1e-6 {
-                priced.append(set.constraints[origin.constraint].name)
-            }
+            let price = found.equalityDuals[row]
+            guard let origin, abs(price) > 1e-6 else { continue }
+            priced.append(set.constraints[price < 0 ? origin.opposite ?? origin.constraint : origin.constraint].name)
         }
         if let term = built.rowTerm, let series = found.dualSeries[term].first {
             for (row, origin) in built.rowOrigins.enumerated() {

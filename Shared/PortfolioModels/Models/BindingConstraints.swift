@@ -45,6 +45,27 @@ struct BindingConstraints {
         }
     }
 
+    /// Whether no other portfolio of linear constraints is as good by a linear objective: all weights but one are held at bounds by what is
+    /// left of the gradient, and the budget fixes that one. False where it is not so simple.
+    static func isOnlyBest(
+        _ weights: [Double], gradient: [Double], prices: [Double], _ set: ConstraintSet
+    ) -> Bool {
+        let isPlain = set.constraints.allSatisfy { constraint in
+            switch constraint.kind {
+            case .hinge, .convex: false
+            case .bounds, .equal, .atMost, .atLeast: true
+            }
+        }
+        guard isPlain, set.soft.isEmpty, set.budget.min == set.budget.max else { return false }
+        let rest = reducedGradient(gradient, prices, set, weights)
+        let size = gradient.reduce(0) { max($0, abs($1)) }
+        let free = weights.indices.filter { i in
+            let isHeld = weights[i] <= set.lower[i] && rest[i] < -1e-9 * size
+            return !isHeld && !(weights[i] >= set.upper[i] && rest[i] > 1e-9 * size)
+        }
+        return free.count <= 1
+    }
+
     /// What is left of a gradient after the prices of rows and hinges: positive where a larger weight would still pay.
     static func reducedGradient(
         _ gradient: [Double], _ prices: [Double], _ set: ConstraintSet, _ weights: [Double]

@@ -18,7 +18,7 @@ struct MeanRisk: Sendable {
     let covariance: Matrix
     var constraints: ConstraintSet
     let parameters: RiskParameters
-    let reward: Reward
+    var reward: Reward
     let deadline: SolverDeadline
     /// Of the solver's Newton matrix; another one where a solution cannot be certified.
     var regularisation = 1e-14
@@ -258,7 +258,7 @@ struct MeanRisk: Sendable {
                 "Rounding stopped the solver at gap \(found.relativeGap) and residual \(max(found.primalResidual, found.dualResidual))."
             )
         }
-        let weights = try built.weights(of: found, references: references)
+        let weights = try allowed(try built.weights(of: found, references: references))
         let size: Double
         if let level = ratioLevel {
             // S = tau / F(y): one unit of room in a'y <= h k moves F by z k.
@@ -278,6 +278,19 @@ struct MeanRisk: Sendable {
             costKinks: built.kinks(found, unit: model.unit), soft: built.softEvidence(found),
             isActiveSet: vertex != nil, iterations: found.iterations,
             primalResidual: found.primalResidual, dualResidual: found.dualResidual)
+    }
+
+    /// The weights, moved onto rows that the solver broke by its last digits.
+    private func allowed(_ weights: [Double]) throws(Problem) -> [Double] {
+        guard constraints.linearResidual(at: weights) > 1e-10 else { return weights }
+        var set = constraints
+        set.isExplained = false
+        do throws(Problem) {
+            return try NearestAllowed(weights: weights, constraints: set, deadline: deadline).solve().weights
+        } catch {
+            guard error.code != ProblemCode.deadline.rawValue else { throw error }
+            return weights
+        }
     }
 
     /// Weights from which changes count.

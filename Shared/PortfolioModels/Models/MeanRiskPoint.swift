@@ -14,6 +14,8 @@ struct MeanRiskPoint {
     let direction: [Double]
     /// What the linearised objective leaves above the objective at the weights: how far the minorants are from touching.
     let slack: Double
+    /// Of a ratio, what a share more of it takes from direction and slack.
+    let perRatio: (slope: [Double], slack: Double)
 
     /// - Parameters:
     ///   - model: of the solve.
@@ -109,6 +111,9 @@ struct MeanRiskPoint {
             objective = ratio
             direction = zip(slope, minorant.slope).map { risk > 0 ? ($0 - ratio * $1) / risk : 0 }
             slack = risk > 0 ? (ratio * miss + growthMiss + lostMiss) / risk : 0
+            perRatio = risk > 0 ? (minorant.slope.map { $0 * ratio / risk }, ratio * miss / risk) : ([], 0)
+            return
         }
+        perRatio = ([], 0)
     }
 }

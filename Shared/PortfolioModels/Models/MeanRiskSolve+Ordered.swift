@@ -48,12 +48,10 @@ extension MeanRiskSolve {
                 guard error.isOfRounding else { throw error }
                 failure = error
             }
-            if let best, best.error <= 1e-9 { return best }
+            if let best, best.error <= enough { return best }
         }
         nearest = best?.weights
-        if best?.solution.dualityGap ?? .infinity > 1e-9, request.objective == .sharpe, try isRiskless(model) {
-            throw MeanVariance.unlimitedRatio
-        }
+        if best?.solution.dualityGap ?? .infinity > enough { try checkRatio(model) }
         if let best, best.isProven { return best }
         if best == nil, let failure { throw failure }
         throw Problem(.notConverged, "No certified solution: the gap is \(best?.solution.dualityGap ?? .infinity).")
@@ -84,7 +82,7 @@ extension MeanRiskSolve {
             }
             let found = try solveOnce(attempt)
             if found.error < best?.error ?? .infinity { best = found }
-            if let best, best.error <= 1e-9 { return best }
+            if let best, best.error <= enough { return best }
             weights = found.weights
         }
         guard let best else { throw Problem(.notConverged, "No certified solution: no round of windows ended.") }

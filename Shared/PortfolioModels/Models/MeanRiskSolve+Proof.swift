@@ -133,10 +133,12 @@ extension MeanRiskSolve {
         let w = binding.weights
         let own = costs.minorant(at: w, kinks: evidence.costKinks).slope
         result.costSlopes = w.indices.map { i in
-            let slope = (evidence.costSlopes?[i] ?? own[i]) + unit * binding.rest[i]
-            if w[i] == costs.reference[i] { return min(max(slope, -costs.linear[i]), costs.linear[i]) }
-            let isInside = w[i] > set.lower[i] && w[i] < set.upper[i] && costs.impact[i] > 0
-            return isInside ? slope : own[i]
+            // What a bound holds back needs no slope.
+            let isHeld =
+                (w[i] <= set.lower[i] && binding.rest[i] < 0) || (w[i] >= set.upper[i] && binding.rest[i] > 0)
+            let slope = (evidence.costSlopes?[i] ?? own[i]) + (isHeld ? 0 : unit * binding.rest[i])
+            if costs.impact[i] > 0 { return isHeld ? own[i] : slope }
+            return w[i] == costs.reference[i] ? min(max(slope, -costs.linear[i]), costs.linear[i]) : own[i]
         }
         return result
     }

@@ -21,6 +21,8 @@ struct MeanRiskSolve: Sendable {
     var observed: ReturnPanel?
     /// Rows of the constraints that the request does not have, such as a frontier's return.
     var cuts: [RequestRules.Rule] = []
+    /// The proven distance from the best portfolio, relative to the objective, that ends the attempts.
+    var enough = 1e-9
 
     /// The parts of an answer that follow from the weights.
     struct Solved {
@@ -126,13 +128,19 @@ struct MeanRiskSolve: Sendable {
             guard error.isOfRounding else { throw error }
             // Curvature is lost where there is no risk: what is best there is a linear question.
             if let found = try riskless(model) { return found }
+            let near = try nearRiskless(model)
+            if let near, near.isProven { return near.pointedOut }
+            if let found = try withNeededLimits(model), found.isProven { return found.pointedOut }
             if let found = try unranked(model) {
                 solved = found
             } else {
-                guard let found = try byCuttingPlanes(model, near: nearest), found.isProven else { throw error }
+                guard let found = try byCuttingPlanes(model, near: nearest), found.isProven else {
+                    throw near == nil ? error : Self.unreachedRatio
+                }
                 solved = found
             }
         }
+        if !solved.isFullyProven, let found = try nearRiskless(model), found.error < solved.error { solved = found }
         if !solved.isFullyProven, solved.solution.method != Self.cuttingPlanes,
             let found = try byCuttingPlanes(model, near: solved.weights), found.error < solved.error
         {
@@ -169,14 +177,10 @@ struct MeanRiskSolve: Sendable {
                 guard error.isOfRounding else { throw error }
                 failure = error
             }
-            if let best, best.error <= 1e-9 { return best }
+            if let best, best.error <= enough { return best }
         }
         nearest = best?.weights
-        if request.objective == .sharpe {
-            let excess = try netExcess(model)
-            guard excess > 0 else { throw MeanVariance.noExcess(excess: excess, rate: riskFreeRate) }
-            if try isRiskless(model) { throw MeanVariance.unlimitedRatio }
-        }
+        try checkRatio(model)
         // What verification would refuse is said here, as what it is: a solve that did not get there.
         if let best, best.isProven { return best }
         throw failure
@@ -186,9 +190,20 @@ struct MeanRiskSolve: Sendable {
             )
     }
 
-    /// The largest return over the rate after costs and penalties; infinite where there are none.
+    /// Says of a ratio that is not proven why there may be none.
+    /// - Throws: `OPT-203` where nothing beats the rate, or a portfolio without risk does; `SYS-201`.
+    func checkRatio(_ model: MeanRisk) throws(Problem) {
+        guard request.objective == .sharpe else { return }
+        let excess = try netExcess(model)
+        guard excess > 0 else { throw MeanVariance.noExcess(excess: excess, rate: riskFreeRate) }
+        if try isRiskless(model) { throw MeanVariance.unlimitedRatio }
+    }
+
+    /// The largest return over the rate within the limits of risk, after costs and penalties; infinite where there are none of these.
     private func netExcess(_ model: MeanRisk) throws(Problem) -> Double {
-        guard model.reward.costs != nil || !model.constraints.soft.isEmpty else { return .infinity }
+        guard model.reward.costs != nil || !model.constraints.soft.isEmpty || !model.constraints.convex.isEmpty else {
+            return .infinity
+        }
         let found = try model.solve(.maximumReturn, riskFreeRate: riskFreeRate, riskAversion: 0)
         let point = MeanRiskPoint(
             objective: .maximumReturn, model: model, weights: found.weights, riskFreeRate: riskFreeRate,

@@ -10,6 +10,8 @@ struct RisklessPortfolio {
     let model: MeanRisk
     /// Of lower partial moments, per period.
     let target: Double
+    /// Whether the portfolio's return has to be the same in every period, whatever the measure.
+    var isStill = false
 
     /// What a series without risk is like.
     private enum Series { case constant, atLeast(Double), any }
@@ -20,6 +22,7 @@ struct RisklessPortfolio {
     private var series: Series? {
         guard model.model.panel.returns.maximumMagnitude > 0 else { return .any }
         let measure = type(of: model.measure)
+        if isStill { return .constant }
         guard !measure.canBeNegative else { return nil }
         switch measure.code {
         case .mv, .kt, .mad, .gmd, .msv, .skt, .em, .esm, .cvarRange, .tailGiniRange, .evarRange, .rlvarRange, .range:
@@ -50,7 +53,7 @@ struct RisklessPortfolio {
         let unit = panel.typicalReturn
         let size = type(of: model.measure).degree == 2 ? Self.noise * Self.noise * unit * unit : Self.noise * unit
         let mean = model.model.mean
-        return candidates.filter { model.measure.value(of: panel.portfolioReturns($0)) <= size }
+        return candidates.filter { abs(model.measure.value(of: panel.portfolioReturns($0))) <= size }
             .max { Vector.dot(mean, $0) < Vector.dot(mean, $1) }
     }
 

@@ -139,9 +139,10 @@ public struct RelativisticValueAtRisk: RiskMeasure {
         /// - Returns: sum phi(q), and under the weights q'(v) the mean of v and the sum of its squared distances from it.
         mutating func divergence(z: Double) -> (sum: Double, mean: Double, spread: Double) {
             // sum q falls in zeta: a bracket around the root, and Newton's step where it stays inside.
-            let count = Double(loss.count)
-            var lower = -1 - z * abs(slope(1 / count)) - z
-            var upper = z * abs(slope(1)) + z
+            // With losses from -1 to 0 all q are the same or more at one end, and the same or less at the other.
+            let even = slope(1 / times.reduce(0, +))
+            var lower = -1 - z * even - z
+            var upper = -z * even + z
             zeta = min(max(zeta, lower), upper)
             for _ in 0..<200 {
                 let (sum, derivative) = mass(zeta, z)

@@ -11,6 +11,9 @@ import WireFormat
 /// whose right-hand side is a sum of one-dimensional piecewise linear maxima. Wrong prices only make the bound larger: no
 /// trust in the solver is needed. This is the gap of Frank and Wolfe with the linear program replaced by its dual.
 ///
+/// A ratio a little above S leaves less to gain, by all of the risk of the portfolios that would: where the riskless one is nearly reached
+/// that proves more than the ratio itself does.
+///
 /// Source: M. Frank, P. Wolfe (1956), An Algorithm for Quadratic Programming, Naval Research Logistics 3.
 struct OptimalityBound {
     /// The largest possible gain relative to the objective's terms.
@@ -38,22 +41,22 @@ struct OptimalityBound {
         // Where nothing ever moves, gains are what costs and prices say, in units of a weight.
         if typical == 0 { typical = 1 }
         let named = Dictionary(prices.map { ($0.constraint, $0.dual) }, uniquingKeysWith: { first, _ in first })
-        var direction = point.direction
-        var total = 0.0
-        for row in limits.rows {
-            // slope'v + constant <= f(v) <= most
-            guard let price = named[row.name], price != 0 else { continue }
-            guard price > 0 else {
-                (relativeGap, gain) = (.infinity, .infinity)
-                return
+        func bounded(_ direction: [Double], _ slack: Double) -> Double {
+            var rest = direction
+            var total = slack
+            for row in limits.rows {
+                // slope'v + constant <= f(v) <= most
+                guard let price = named[row.name], price != 0 else { continue }
+                guard price > 0 else { return .infinity }
+                let share = price / row.perLevel
+                for i in rest.indices { rest[i] -= share * row.minorant.slope[i] }
+                total += share * (row.most - row.minorant.constant)
             }
-            let share = price / row.perLevel
-            for i in direction.indices { direction[i] -= share * row.minorant.slope[i] }
-            total += share * (row.most - row.minorant.constant)
+            total += Self.bound(rest, rules, named)
+            for i in weights.indices { total -= direction[i] * weights[i] }
+            return total
         }
-        total += Self.bound(direction, rules, named)
-        for i in weights.indices { total -= point.direction[i] * weights[i] }
-        total += point.slack
+        var total = bounded(point.direction, point.slack)
         let isMV = request.riskMeasure == .mv
         let measure = RiskMeasures.all.first { $0.code == request.riskMeasure }
         let unit = measure?.degree == 2 ? typical * typical : typical
@@ -76,7 +79,16 @@ struct OptimalityBound {
             let risk = isMV ? point.risk * point.risk : point.risk
             size = max(abs(point.reward) + request.riskAversion * risk, 1e-6 * typical)
         case .maximumReturn: size = max(abs(point.reward), 1e-6 * typical)
-        case .sharpe: size = max(abs(point.objective), 1e-9)
+        case .sharpe:
+            size = max(abs(point.objective), 1e-9)
+            if !point.perRatio.slope.isEmpty, total > 1e-9 * size {
+                for more in [1e-10, 1e-9, 1e-8, 1e-7] {
+                    let direction = zip(point.direction, point.perRatio.slope).map { $0 - more * $1 }
+                    // At the weights the objective is zero less what the ratio is more.
+                    let left = bounded(direction, point.slack + more * (point.perRatio.slack - point.objective))
+                    total = min(total, more * size + max(left, 0))
+                }
+            }
         }
         gain = total
         relativeGap = total / max(size, .leastNormalMagnitude)

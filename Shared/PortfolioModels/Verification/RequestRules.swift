@@ -97,6 +97,11 @@ struct RequestRules {
         }
     }
 
+    /// What rounding leaves of the penalty: at a level that is just kept a last digit of the weights costs its weight.
+    func penaltyRounding(at w: [Double]) -> Double {
+        soft.reduce(0) { $0 + $1.weight * 4 * Double.ulpOfOne * $1.rule.size(at: w) }
+    }
+
     /// Looks at a part of the allowed weights only.
     mutating func narrow(to box: (lower: [Double], upper: [Double])?, _ cuts: [Rule]) {
         rules += cuts

@@ -6,7 +6,7 @@ extension Verification {
     /// Return, risk and objective from the return series, by their definitions.
     static func figures(
         _ request: OptimizeRequest, _ panel: ReturnPanel, _ series: PlainSeries, _ result: OptimizationResult,
-        penalty: Double
+        penalty: Double, penaltyRounding: Double = 0
     ) -> [String] {
         let seen = result.moments?.scenarios == nil ? series : PlainSeries(panel, result.weights)
         let rate = request.riskFreeRate / result.periodsPerYear
@@ -76,7 +76,8 @@ extension Verification {
         let isRatio =
             request.objective == .sharpe || request.model == .maximumDiversification
             || request.model == .maximumDecorrelation
-        let size = isRatio ? 1e-6 : 1e-3 * unit
+        let rounding = 1e9 * penaltyRounding / (isRatio ? max(risk, .leastNormalMagnitude) : 1)
+        let size = max(isRatio ? 1e-6 : 1e-3 * unit, rounding)
         // Costs are beside the risk whose rounding is meant.
         let beside = request.objective == .minimumRisk ? costs : 0
         compare(

@@ -50,7 +50,9 @@ public enum Verification {
         let limits = limits(request, scenarios, result)
         let penalty = rules.penalty(at: result.weights) + limits.reduce(0) { $0 + $1.penalty }
         let series = PlainSeries(scenarios, result.weights)
-        faults += figures(request, panel, series, result, penalty: penalty)
+        faults += figures(
+            request, panel, series, result, penalty: penalty,
+            penaltyRounding: rules.penaltyRounding(at: result.weights))
         faults += contributions(request, series, result)
         faults += limits.compactMap { $0.fault }
         faults += holdings(request, panel, result)

@@ -22,7 +22,7 @@ struct WorstCaseFrontier: FrontierModel {
 
     func leastRisk() throws(Problem) -> [Double] { try best(.minimumRisk) }
 
-    func mostReturn() throws(Problem) -> [Double] { try best(.maximumReturn) }
+    func mostReturn() throws(Problem) -> (weights: [Double], isOnly: Bool) { (try best(.maximumReturn), false) }
 
     /// The variance where the sets are of mean and covariance.
     func curve(_ risk: Double) -> Double { problem.radius == nil ? risk * risk : risk }

@@ -47,4 +47,35 @@ struct MeasureFrontierTests {
             #expect(points.map { $0.weights } == again.map { $0.weights })
         }
     }
+
+    @Test(
+        "largest returns that nearly tie, where most of the risks are next to the end",
+        arguments: [RiskMeasureCode.mv, .cvar, .ulcerIndex, .evar, .kt])
+    func nearlyTied(code: RiskMeasureCode) throws {
+        // The asset of largest return is wild; another returns a ten thousandth less and is calm.
+        let plain = try randomPanel(assets: 30, observations: 300, seed: 83)
+        let columns = (0..<30).map { i -> [Double] in
+            let own = plain.column(i)
+            let mean = own.reduce(0, +) / 300
+            let wanted = i == 0 ? 0.0016968444 : i == 1 ? 0.0016967 : 0.0003 + 0.00002 * Double(i)
+            return own.map { (i == 0 ? 4 : 1) * ($0 - mean) + wanted }
+        }
+        let panel = try madePanel(columns)
+        let points = try frontier(panel, code, .risk, points: 20)
+        try #require(points.count == 20)
+        let periods = 252.0
+        let scale = code == .kt ? periods : periods.squareRoot()
+        for (index, point) in points.enumerated() {
+            let wanted = points[0].risk + (points[19].risk - points[0].risk) * Double(index) / 19
+            #expect(abs(point.risk - wanted) <= 1e-9 * wanted, "\(index)")
+            // The most that a solve with that ceiling finds.
+            guard index > 0, index % 4 == 0 else { continue }
+            var one = OptimizeRequest(assets: panel.assets)
+            (one.riskMeasure, one.objective, one.periodsPerYear) = (code, .maximumReturn, periods)
+            one.constraints.isAnnual = false
+            one.constraints.maxRisk = [.init(measure: code, level: point.risk / scale)]
+            let most = try PortfolioOptimization.run(one, panel: panel).solution.expectedReturn * periods
+            #expect(abs(point.expectedReturn - most) <= 1e-7 * most, "\(index): \(point.expectedReturn), \(most)")
+        }
+    }
 }

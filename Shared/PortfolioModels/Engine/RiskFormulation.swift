@@ -206,60 +206,6 @@ struct RiskProgram: Sendable {
     }
 }
 
-/// The ball of a divergence that a tail measure maximises over.
-struct TailBall: Sendable {
-    let divergence: Divergence
-    let multiplicity: [Double]
-    let radius: Double
-
-    /// `Sum m phi(q/m) <= ln_k(1 / (alpha T))`, m being T times the probabilities.
-    init(_ divergence: Divergence, alpha: Double, probabilities: [Double]) {
-        self.divergence = divergence
-        let count = Double(probabilities.count)
-        multiplicity = probabilities.map { $0 * count }
-        radius = divergence.logarithm(1 / (alpha * count))
-    }
-
-    /// A price of the ball and the quantile that go with a series, near enough to start from.
-    func start(_ y: [Double]) -> (price: Double, quantile: Double) {
-        guard let most = y.max(), let least = y.min(), most > least else { return (1e-3, y.max() ?? 0) }
-        let spread = most - least
-        // Over many periods a start within a tenth will do, and more would take as long as the solve; over few it is what a solve without
-        // room under its limits hangs on.
-        let (accuracy, rounds) = y.count < 500 ? (1e-4, 12) : (1e-2, 6)
-        // sum q falls in the quantile: Newton's method inside a bracket, from the last one found.
-        var last = most
-        func quantile(_ z: Double) -> Double {
-            var (low, high) = (least - 1e3 * z, most + 1e3 * z)
-            for _ in 0..<48 {
-                var (sum, slope) = (0.0, 0.0)
-                for t in y.indices {
-                    let found = divergence.inverse((y[t] - last) / z)
-                    sum += multiplicity[t] * found.value
-                    slope -= multiplicity[t] * found.slope / z
-                }
-                if abs(sum - 1) < accuracy { break }
-                if sum > 1 { low = last } else { high = last }
-                let newton = last - (sum - 1) / slope
-                last = newton > low && newton < high ? newton : (low + high) / 2
-            }
-            return last
-        }
-        var (low, high) = (spread * 1e-3, spread * 1e2)
-        for _ in 0..<rounds {
-            let z = (low * high).squareRoot()
-            let zeta = quantile(z)
-            var sum = 0.0
-            for t in y.indices {
-                sum += multiplicity[t] * divergence.value(divergence.inverseSlope((y[t] - zeta) / z))
-            }
-            if sum > radius { low = z } else { high = z }
-        }
-        let z = (low * high).squareRoot()
-        return (z, quantile(z))
-    }
-}
-
 /// What an ordered weighted average takes as known about the order of the scenarios at the optimum.
 enum OrderingWindow: Sendable {
     /// Nothing: a few merged levels over all scenarios stand for the measure.

@@ -97,6 +97,7 @@ struct MeanRisk: Sendable {
     func solveWhole(
         _ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double
     ) throws(Problem) -> Solution {
+        if let found = try squares(objective, rate) { return found }
         let reduced = ScenarioReduction(
             whole: self, objective: objective, riskFreeRate: rate, riskAversion: riskAversion
         ) { (part: MeanRisk) throws(Problem) -> Solution? in
@@ -116,6 +117,15 @@ struct MeanRisk: Sendable {
         }
         return found
     }
+
+    /// The exact solution of a sum of squares below a level; nil where it is none, or where this way proved nothing.
+    private func squares(_ objective: ObjectiveName, _ rate: Double) throws(Problem) -> Solution? {
+        guard isFirstAttempt, let method = SemivarianceMethod(self, objective) else { return nil }
+        return try method.solve(objective, riskFreeRate: rate)
+    }
+
+    /// Where a vertex or guesses at a set proved nothing the interior point has its turn.
+    private var isFirstAttempt: Bool { regularisation == ModelDispatch.regularisations.first }
 
     /// Nil where a penalty was capped at less than the solution would pay.
     func solveCapped(
@@ -239,9 +249,7 @@ struct MeanRisk: Sendable {
     private func finish(
         _ built: MeanRiskProgram, factor: Double? = nil, ratioLevel: Double? = nil
     ) throws(Problem) -> Solution? {
-        // Where a vertex proved nothing the interior point has its turn.
-        let isFirst = regularisation == ModelDispatch.regularisations.first
-        let vertex = isFirst ? VertexMethod.solve(built.program, from: built.edgeStart, deadline: deadline) : nil
+        let vertex = isFirstAttempt ? VertexMethod.solve(built.program, from: built.edgeStart, deadline: deadline) : nil
         let found: CompositeSolution
         if let vertex {
             found = vertex

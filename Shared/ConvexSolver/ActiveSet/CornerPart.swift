@@ -34,29 +34,9 @@ final class CornerPart {
         sides = [Double](repeating: Side.below, count: map.count)
     }
 
-    /// Measures how far ahead the corners are.
+    /// Measures how far ahead the corners are; moves that are nothing but rounding reach none.
     func lookAhead() {
-        var lengths: [Double] = []
-        swap(&lengths, &self.lengths)
-        Self.lookAhead(argument, direction, sides, bend, &lengths)
-        swap(&lengths, &self.lengths)
-    }
-
-    private static func lookAhead(
-        _ argument: [Double], _ direction: [Double], _ sides: [Double], _ bend: [Double], _ lengths: inout [Double]
-    ) {
-        let argument = argument.span
-        let direction = direction.span
-        let sides = sides.span
-        let bend = bend.span
-        var out = lengths.mutableSpan
-        for t in 0..<argument.count {
-            // Moves that are nothing but rounding reach no corner.
-            let speed = direction[t]
-            let isAhead = sides[t] * speed < -1e-12 && bend[t] > 0
-            let length = -argument[t] / speed
-            out[t] = isAhead ? (length > 0 ? length : 0) : .infinity
-        }
+        Vector.distances(argument, direction, sides: sides, counts: bend, least: 1e-12, into: &lengths)
     }
 
     /// The parts of a program; nil where one is not piecewise linear.

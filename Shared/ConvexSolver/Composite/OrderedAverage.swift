@@ -166,7 +166,14 @@ final class OrderedAverage: Block {
             quantile[k] = sorted.isEmpty ? 0 : sorted[rank]
         }
         spread(quantile)
-        hinge.start(near, v, multiplier: multiplier, mu: mu)
+        // In narrow windows arguments are small: their centre is that of the whole and their own in the mean.
+        let share = (Self.size(near) / max(Self.size(argument), .leastNormalMagnitude)).squareRoot()
+        hinge.start(near, v, multiplier: multiplier, mu: min(share, 1) * mu)
+    }
+
+    /// The root mean square.
+    private static func size(_ values: [Double]) -> Double {
+        Vector.norm2(values) / Double(max(values.count, 1)).squareRoot()
     }
 
     func evaluate(_ v: [Double], multiplier: Double) -> Double {

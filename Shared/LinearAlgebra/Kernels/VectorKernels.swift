@@ -28,4 +28,46 @@ extension Vector {
             }
         }
     }
+
+    /// How far along a direction each value comes to zero: where it has the sign of `side`, moves against it by more than `least`, and
+    /// counts; else infinite. A value that is beyond zero by a rounding is there at once.
+    public static func distances(
+        _ values: [Double], _ directions: [Double], sides: [Double], counts: [Double], least: Double,
+        into distances: inout [Double]
+    ) {
+        let count = values.count
+        precondition(
+            directions.count == count && sides.count == count && counts.count == count && distances.count == count)
+        values.withUnsafeBytes { values in
+            directions.withUnsafeBytes { directions in
+                sides.withUnsafeBytes { sides in
+                    counts.withUnsafeBytes { counts in
+                        distances.withUnsafeMutableBytes { out in
+                            var t = 0
+                            while t + 8 <= count {
+                                let speed = directions.loadUnaligned(fromByteOffset: 8 * t, as: Lanes.self)
+                                let side = sides.loadUnaligned(fromByteOffset: 8 * t, as: Lanes.self)
+                                let value = values.loadUnaligned(fromByteOffset: 8 * t, as: Lanes.self)
+                                let bend = counts.loadUnaligned(fromByteOffset: 8 * t, as: Lanes.self)
+                                let length = -value / speed
+                                var distance = length.replacing(with: 0, where: length .< 0)
+                                distance.replace(with: .infinity, where: (side * speed .>= -least) .| (bend .<= 0))
+                                out.storeBytes(of: distance, toByteOffset: 8 * t, as: Lanes.self)
+                                t += 8
+                            }
+                            for i in t..<count {
+                                let load = { (bytes: UnsafeRawBufferPointer) in
+                                    bytes.loadUnaligned(fromByteOffset: 8 * i, as: Double.self)
+                                }
+                                let speed = load(directions)
+                                let isAhead = load(sides) * speed < -least && load(counts) > 0
+                                let distance = isAhead ? max(-load(values) / speed, 0) : .infinity
+                                out.storeBytes(of: distance, toByteOffset: 8 * i, as: Double.self)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

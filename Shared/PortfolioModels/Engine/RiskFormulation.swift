@@ -12,6 +12,8 @@ protocol ConvexRiskMeasure: RiskMeasure {
     static var needsOrdering: Bool { get }
     /// Whether the formulation that knows no order has merged levels over all scenarios: another such round then comes near enough.
     func mergesLevels(count: Int) -> Bool
+    /// Objectives whose solution is looked for from the mean-variance portfolio: where that saves more than it costs.
+    static var startsNearVariance: Set<ObjectiveName> { get }
     /// How many of the largest losses and gains the measure is about, all scenarios counting the same; nil where it is about all.
     func tails(count: Int) -> (losses: Int, gains: Int)?
     /// How many of the largest drawdowns the measure is about; nil where it is about all, or about none.
@@ -20,6 +22,7 @@ protocol ConvexRiskMeasure: RiskMeasure {
 
 extension ConvexRiskMeasure {
     static var needsOrdering: Bool { false }
+    static var startsNearVariance: Set<ObjectiveName> { [] }
     func mergesLevels(count: Int) -> Bool { false }
     func tails(count: Int) -> (losses: Int, gains: Int)? { nil }
     func drawdownRanks(count: Int) -> Int? { nil }
@@ -204,24 +207,4 @@ struct RiskProgram: Sendable {
         let (price, quantile) = tail.start(argument)
         return (program.addVariable(start: quantile), program.addVariable(lower: 0, start: price))
     }
-}
-
-/// What an ordered weighted average takes as known about the order of the scenarios at the optimum.
-enum OrderingWindow: Sendable {
-    /// Nothing: a few merged levels over all scenarios stand for the measure.
-    case unknown
-    /// Nothing but that the start is near: a tail is that of the scenarios that are worst there, and a mean difference has its corners
-    /// rounded. Not every problem is that kind.
-    case expected
-    /// Scenarios farther apart than `width` (in standard deviations of the series) at these returns keep their order.
-    /// `merged` neighbouring levels stand for themselves as one.
-    case near(returns: [Double], width: Double, merged: Int = 1)
-
-    /// Rounds of windows after a first solve that knows nothing: a rough one where many levels merge, then all of them in narrow windows.
-    static let quick: [(width: Double, isRough: Bool)] = [(0.1, true), (0.008, false), (0.02, false), (0.05, false)]
-    /// Where those prove nothing: ever wider windows from the start.
-    static let careful: [(width: Double, isRough: Bool)] = [0.05, 0.02, 0.02, 0.05, 0.1, 0.3].map { ($0, false) }
-
-    /// How many of many levels merge.
-    static func merged(_ observations: Int) -> Int { max(observations / 128, 1) }
 }

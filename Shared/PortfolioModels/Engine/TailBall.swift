@@ -20,13 +20,14 @@ struct TailBall: Sendable {
         guard let most = y.max(), let least = y.min(), most > least else { return (1e-3, y.max() ?? 0) }
         // Over many periods a start within a hundredth will do, and more would take as long as the solve; over few it is what a solve
         // without room under its limits hangs on.
-        let accuracy = y.count < 500 ? 1e-4 : 1e-2
-        return descend(y, from: (0.05 * (most - least), most), accuracy) ?? bisect(y, least, most, accuracy)
+        guard y.count >= 500 else { return bisect(y, least, most, accuracy: 1e-4, rounds: 12) }
+        return descend(y, from: (0.05 * (most - least), most), accuracy: 1e-2)
+            ?? bisect(y, least, most, accuracy: 1e-2, rounds: 6)
     }
 
     /// Newton's method on both, damped; nil where it leaves the region in which there is a minimum inside (near ties of the worst).
     private func descend(
-        _ y: [Double], from start: (price: Double, quantile: Double), _ accuracy: Double
+        _ y: [Double], from start: (price: Double, quantile: Double), accuracy: Double
     ) -> (price: Double, quantile: Double)? {
         var (z, zeta) = start
         for _ in 0..<20 {
@@ -58,7 +59,7 @@ struct TailBall: Sendable {
 
     /// The same inside brackets: the quantile by Newton's method, the price by halving.
     private func bisect(
-        _ y: [Double], _ least: Double, _ most: Double, _ accuracy: Double
+        _ y: [Double], _ least: Double, _ most: Double, accuracy: Double, rounds: Int
     ) -> (price: Double, quantile: Double) {
         // sum q falls in the quantile; each search begins at the last one found.
         var last = most
@@ -79,10 +80,12 @@ struct TailBall: Sendable {
             return last
         }
         var (low, high) = ((most - least) * 1e-3, (most - least) * 1e2)
-        for _ in 0..<(y.count < 500 ? 12 : 6) {
+        for _ in 0..<rounds {
             let z = (low * high).squareRoot()
             let zeta = quantile(z)
-            let sum = y.indices.reduce(0) { $0 + multiplicity[$1] * divergence.conjugate((y[$1] - zeta) / z).divergence }
+            let sum = y.indices.reduce(0) {
+                $0 + multiplicity[$1] * divergence.conjugate((y[$1] - zeta) / z).divergence
+            }
             if sum > radius { low = z } else { high = z }
         }
         let z = (low * high).squareRoot()

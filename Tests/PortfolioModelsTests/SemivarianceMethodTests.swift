@@ -10,7 +10,8 @@ import WireFormat
 @Suite("Semi-deviation and lower partial moment")
 struct SemivarianceMethodTests {
     private func problem(
-        _ panel: ReturnPanel, _ code: RiskMeasureCode, upper: Double = 1, target: Double = 0
+        _ panel: ReturnPanel, _ code: RiskMeasureCode, upper: Double = 1, target: Double = 0,
+        reward: Reward = Reward()
     ) throws -> MeanRisk {
         var request = OptimizeRequest(assets: panel.assets)
         request.riskMeasure = code
@@ -24,7 +25,7 @@ struct SemivarianceMethodTests {
             model: ScenarioModel(panel: panel), measure: measure, covariance: moments.covariance,
             constraints: try ConstraintSet(
                 request: request, mean: moments.mean, periodsPerYear: 252, panel: panel, parameters: parameters),
-            parameters: parameters, reward: Reward(), deadline: .none)
+            parameters: parameters, reward: reward, deadline: .none)
     }
 
     @Test(
@@ -58,14 +59,15 @@ struct SemivarianceMethodTests {
         let panel = try randomPanel(assets: 4, observations: 80, seed: 3)
         #expect(SemivarianceMethod(try problem(panel, .slpm, target: 1e-3), .minimumRisk) == nil)
         #expect(SemivarianceMethod(try problem(panel, .msv), .utility) == nil)
-        var other = try problem(panel, .msv)
-        other.reward = Reward(kelly: .exact)
-        #expect(SemivarianceMethod(other, .sharpe) == nil)
+        #expect(SemivarianceMethod(try problem(panel, .msv, reward: Reward(kelly: .exact)), .sharpe) == nil)
     }
 
     @Test("a portfolio that is never below ends it without an answer")
     func riskless() throws {
-        var columns = (0..<3).map { asset in (0..<60).map { Double(($0 &* 31 &+ 7 &* asset) % 17) / 170 - 0.04 } }
+        var columns: [[Double]] = []
+        for asset in 0..<3 {
+            columns.append((0..<60).map { (t: Int) -> Double in Double((t * 31 + 7 * asset) % 17) / 170 - 0.04 })
+        }
         columns.append([Double](repeating: 2e-4, count: 60))
         let own = try problem(try madePanel(columns), .slpm)
         let method = try #require(SemivarianceMethod(own, .minimumRisk))

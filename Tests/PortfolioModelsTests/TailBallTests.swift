@@ -27,7 +27,9 @@ struct TailBallTests {
                 #expect(abs(found.divergence - divergence.value(found.value)) <= 1e-12 * max(1, abs(found.divergence)))
             }
             #expect(abs(mass - 1) < 0.02)
-            #expect(abs(spent - ball.radius) < 0.1 * max(1, abs(ball.radius)))
+            // Over few periods the price may be above the one that spends all.
+            #expect(spent < ball.radius + 0.1 * max(1, abs(ball.radius)))
+            if count >= 500 { #expect(abs(spent - ball.radius) < 0.1 * max(1, abs(ball.radius))) }
         }
     }
 

@@ -18,8 +18,8 @@ struct TailBall: Sendable {
     /// `zeta + z C + z sum_t m_t phi*((y_t - zeta) / z)`, whose slopes are `1 - sum q` and `C - sum m phi(q / m)`.
     func start(_ y: [Double]) -> (price: Double, quantile: Double) {
         guard let most = y.max(), let least = y.min(), most > least else { return (1e-3, y.max() ?? 0) }
-        // Over many periods a start within a hundredth will do, and more would take as long as the solve; over few it is what a solve
-        // without room under its limits hangs on.
+        // Over many periods a start within a hundredth will do, and more would take as long as the solve. Over few the halving ends above the
+        // least point's price where the search of a quantile gives up: solves without room under their limits need that room.
         guard y.count >= 500 else { return bisect(y, least, most, accuracy: 1e-4, rounds: 12) }
         return descend(y, from: (0.05 * (most - least), most), accuracy: 1e-2)
             ?? bisect(y, least, most, accuracy: 1e-2, rounds: 6)

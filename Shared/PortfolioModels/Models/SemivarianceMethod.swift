@@ -51,13 +51,15 @@ struct SemivarianceMethod {
     func solve(_ objective: ObjectiveName, riskFreeRate rate: Double) throws(Problem) -> MeanRisk.Solution? {
         do throws(Problem) {
             // The variance counts both sides: its portfolio is near.
-            var point = try best(by: whole.covariance, objective, rate).weights
+            let start = try best(by: whole.covariance, objective, rate)
+            var (point, iterations) = (start.weights, start.solver.iterations)
             var below = rows.multiplied(by: point)
-            for round in 1...Self.most {
+            for _ in 0..<Self.most {
                 let found = try best(by: covariance(of: below), objective, rate)
+                iterations += found.solver.iterations
                 let series = rows.multiplied(by: found.weights)
                 if zip(series, below).allSatisfy({ ($0 < 0) == ($1 < 0) }) {
-                    return solution(found, series, rounds: round)
+                    return solution(found, series, iterations: iterations)
                 }
                 // A step too far is halved.
                 let merit = merit(point, below, objective, rate)
@@ -109,7 +111,7 @@ struct SemivarianceMethod {
         return sum.squareRoot()
     }
 
-    private func solution(_ found: ModelSolution, _ series: [Double], rounds: Int) -> MeanRisk.Solution? {
+    private func solution(_ found: ModelSolution, _ series: [Double], iterations: Int) -> MeanRisk.Solution? {
         let risk = risk(series)
         guard risk > 0 else { return nil }
         let set = whole.constraints
@@ -121,7 +123,7 @@ struct SemivarianceMethod {
             evidence: [
                 (nil, RiskEvidence(measure: measure, pieces: measure.formulate(in: &program).pieces, duals: [duals]))
             ],
-            costKinks: found.weights.map { _ in 0 }, isActiveSet: true, iterations: rounds,
+            costKinks: found.weights.map { _ in 0 }, isActiveSet: true, iterations: iterations,
             primalResidual: found.solver.primalResidual, dualResidual: found.solver.dualResidual)
     }
 }

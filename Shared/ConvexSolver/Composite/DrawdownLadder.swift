@@ -100,17 +100,10 @@ final class DrawdownLadder: Block {
         shift(v)
         let value = tail.evaluate(argument, v, multiplier: multiplier)
         let force = tail.force
-        var previous = 0.0
-        var (worst, size) = (0.0, 0.0)
-        for t in 0..<count {
-            rungResidual[t] = rungs.slack[t] - (x[t] + floor.slack[t] - previous)
-            previous = floor.slack[t]
-            let next = t + 1 < count ? rungs.dual[t + 1] : 0
-            stationarity[t] = next - rungs.dual[t] - floor.dual[t] + force[t]
-            worst = max(worst, abs(stationarity[t]))
-            size = max(size, rungs.dual[t], abs(force[t]))
-        }
-        ownResidual = size > 0 ? worst / size : 0
+        Self.rungResiduals(rungs.slack, x, floor.slack, &rungResidual)
+        Self.nodeResiduals(rungs.dual, floor.dual, force, &stationarity)
+        let size = max(Vector.normInfinity(rungs.dual), Vector.normInfinity(force))
+        ownResidual = size > 0 ? Vector.normInfinity(stationarity) / size : 0
         return value
     }
 
@@ -157,7 +150,7 @@ final class DrawdownLadder: Block {
         if let scale = tail.scale { core.add(scale.curvature, scale.index, scale.index) }
     }
 
-    /// target = root_t y_t, y_t = p_t + carry_t y_(t-1), four columns side by side: the recurrence of one waits for itself.
+    /// target = root_t y_t, y_t = p_t + carry_t y_(t-1), columns side by side: the recurrence of one waits for itself.
     private static func recur(
         _ source: [Double], _ ladder: ResistorLadder, into target: inout [Double], at start: Int
     ) {
@@ -167,21 +160,29 @@ final class DrawdownLadder: Block {
         let root = ladder.roots.span
         var to = target.mutableSpan
         var column = 0
-        while column + 4 * count <= from.count {
-            var (y0, y1, y2, y3) = (0.0, 0.0, 0.0, 0.0)
+        while column + 8 * count <= from.count {
+            var y = SIMD8<Double>()
             for t in 0..<count {
-                let (c, r) = (carry[t], root[t])
                 let at = column + t
-                y0 = from[at] + c * y0
-                y1 = from[at + count] + c * y1
-                y2 = from[at + 2 * count] + c * y2
-                y3 = from[at + 3 * count] + c * y3
-                to[start + at] = r * y0
-                to[start + at + count] = r * y1
-                to[start + at + 2 * count] = r * y2
-                to[start + at + 3 * count] = r * y3
+                let p = SIMD8(
+                    from[at], from[at + count], from[at + 2 * count], from[at + 3 * count], from[at + 4 * count],
+                    from[at + 5 * count], from[at + 6 * count], from[at + 7 * count])
+                y = p + carry[t] * y
+                let out = root[t] * y
+                for k in 0..<8 { to[start + at + k * count] = out[k] }
             }
-            column += 4 * count
+            column += 8 * count
+        }
+        while column + 2 * count <= from.count {
+            var (y0, y1) = (0.0, 0.0)
+            for t in 0..<count {
+                let at = column + t
+                y0 = from[at] + carry[t] * y0
+                y1 = from[at + count] + carry[t] * y1
+                to[start + at] = root[t] * y0
+                to[start + at + count] = root[t] * y1
+            }
+            column += 2 * count
         }
         while column < from.count {
             var y = 0.0

@@ -111,7 +111,8 @@ struct AssetReduction {
             found.iterations = iterations
             let entering = improving(found, outside: kept, beyond: isRough ? 1e-2 : 1e-10)
             if entering.isEmpty, !isRough { return found }
-            if entering.isEmpty { isRough = false }
+            // A few that enter don't move the solution far: what comes next may be it.
+            if 10 * entering.count < order.count { isRough = false }
             latest = found
             kept.formUnion(entering.prefix(max(10, order.count / 2)))
         }

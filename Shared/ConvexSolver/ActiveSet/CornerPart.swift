@@ -2,25 +2,41 @@ import LinearAlgebra
 
 /// One part of a term: rows, each with a slope on either side of its corner at zero.
 final class CornerPart {
-    enum Side { case below, above, on }
+    /// Where a row's argument is to its corner, as the sign of the argument.
+    enum Side {
+        static let below = -1.0
+        static let on = 0.0
+        static let above = 1.0
+    }
 
     let place: (term: Int, part: Int)
     let map: ArgumentMap
     /// Slopes of the objective by the argument, below zero and above; infinite where it may not be above.
     let below: [Double]
     let above: [Double]
+    /// By how much the slope rises at the corner.
+    let bend: [Double]
     var argument: [Double]
     var direction: [Double]
-    var sides: [Side]
+    /// By row, a `Side`.
+    var sides: [Double]
+    /// How far along the direction the corner is; infinite where it is behind, or no corner.
+    private(set) var lengths: [Double]
 
     init(_ place: (term: Int, part: Int), _ map: ArgumentMap, below: [Double], above: [Double]) {
         self.place = place
         self.map = map
         self.below = below
         self.above = above
+        bend = zip(above, below).map { $0 - $1 }
         argument = [Double](repeating: 0, count: map.count)
-        direction = argument
-        sides = [Side](repeating: .below, count: map.count)
+        (direction, lengths) = (argument, argument)
+        sides = [Double](repeating: Side.below, count: map.count)
+    }
+
+    /// Measures how far ahead the corners are; moves that are nothing but rounding reach none.
+    func lookAhead() {
+        Vector.distances(argument, direction, sides: sides, counts: bend, least: 1e-12, into: &lengths)
     }
 
     /// The parts of a program; nil where one is not piecewise linear.
@@ -50,11 +66,7 @@ final class CornerPart {
     }
 
     func slope(_ t: Int) -> Double {
-        switch sides[t] {
-        case .below: below[t]
-        case .above: above[t]
-        case .on: 0
-        }
+        sides[t] == Side.below ? below[t] : sides[t] == Side.above ? above[t] : 0
     }
 }
 

@@ -71,8 +71,8 @@ extension VertexDescent {
             for t in part.argument.indices where part.above[t] > part.below[t] {
                 let size = 1e-11 * max(1, abs(part.argument[t]))
                 switch part.sides[t] {
-                case .below where part.argument[t] > size, .above where part.argument[t] < -size: return false
-                case .on where abs(part.argument[t]) > size: return false
+                case Side.below where part.argument[t] > size, Side.above where part.argument[t] < -size: return false
+                case Side.on where abs(part.argument[t]) > size: return false
                 default: break
                 }
             }
@@ -120,7 +120,7 @@ extension VertexDescent {
         for (p, part) in parts.enumerated() {
             series[part.place.term][part.place.part] = force(p)
             var sum = 0.0
-            for t in part.argument.indices where part.sides[t] != .on { sum += part.slope(t) * part.argument[t] }
+            for t in part.argument.indices where part.sides[t] != Side.on { sum += part.slope(t) * part.argument[t] }
             values[part.place.term] += sum / weights[part.place.term]
         }
         let rest = stationarity().reduce(0) { max($0, abs($1)) }

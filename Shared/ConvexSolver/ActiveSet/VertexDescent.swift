@@ -2,6 +2,8 @@ import LinearAlgebra
 
 /// The state of one descent.
 struct VertexDescent {
+    typealias Side = CornerPart.Side
+
     enum Active: Equatable {
         case equality(Int), low(Int), high(Int), pin(Int), corner(part: Int, row: Int)
     }
@@ -23,6 +25,8 @@ struct VertexDescent {
     /// Of the edges; a choice by those of a few steps ago is as good.
     var squares: [Double] = []
     var pivots = 0
+    /// Corners farther along an edge than this are looked at only if those before do not end the way.
+    var reach = Double.greatestFiniteMagnitude
     /// What lies in the way along an edge, and what of it is passed; kept for their memory.
     var ahead: [Crossing] = []
     var passed: [Crossing] = []
@@ -114,7 +118,7 @@ struct VertexDescent {
             parts[p].map.argument(x, into: &parts[p].argument)
             var force = parts[p].argument
             for t in force.indices {
-                parts[p].sides[t] = parts[p].argument[t] > 0 && parts[p].above[t] < .infinity ? .above : .below
+                parts[p].sides[t] = parts[p].argument[t] > 0 && parts[p].above[t] < .infinity ? Side.above : Side.below
                 force[t] = parts[p].slope(t)
             }
             parts[p].map.addAdjoint(force, to: &gradient)
@@ -186,10 +190,11 @@ struct VertexDescent {
             ahead.append(
                 .init(length: max((bound - x[i]) / d[i], 0), rise: .infinity, part: -1, index: i))
         }
-        for p in parts.indices {
-            parts[p].map.direction(d, into: &parts[p].direction)
-            gather(parts[p], p)
+        for part in parts {
+            part.map.direction(d, into: &part.direction)
+            part.lookAhead()
         }
+        gather(slope)
         var total = slope
         while true {
             var next = -1
@@ -201,6 +206,7 @@ struct VertexDescent {
                 leave(place, sign)
                 for earlier in passed { cross(earlier) }
                 guard enter(crossing, place, along: d) else { return nil }
+                if crossing.length > 0 { reach = 4 * crossing.length }
                 return crossing.length
             }
             passed.append(crossing)
@@ -209,16 +215,19 @@ struct VertexDescent {
         }
     }
 
-    /// The corners of a part that lie ahead.
-    mutating func gather(_ part: CornerPart, _ p: Int) {
-        let (argument, direction, sides) = (part.argument, part.direction, part.sides)
-        for t in argument.indices {
-            let speed = direction[t]
-            guard abs(speed) > 1e-12, sides[t] == (speed > 0 ? .below : .above) else { continue }
-            let rise = (part.above[t] - part.below[t]) * abs(speed)
-            guard rise > 0 else { continue }
-            ahead.append(
-                .init(length: max(-argument[t] / speed, 0), rise: rise, part: p, index: t))
+    /// The corners that lie ahead, the near ones alone where these end the way.
+    private mutating func gather(_ slope: Double) {
+        var (from, to) = (-Double.infinity, reach)
+        while true {
+            for (p, part) in parts.enumerated() {
+                for t in part.lengths.indices where part.lengths[t] <= to && part.lengths[t] > from {
+                    let rise = part.bend[t] * abs(part.direction[t])
+                    ahead.append(.init(length: part.lengths[t], rise: rise, part: p, index: t))
+                }
+            }
+            let total = ahead.reduce(slope) { $1.length <= to ? $0 + $1.rise : $0 }
+            guard total < 0, to < .greatestFiniteMagnitude else { return }
+            (from, to) = (to, to < 1e3 * reach ? 16 * to : .greatestFiniteMagnitude)
         }
     }
 
@@ -226,7 +235,7 @@ struct VertexDescent {
         switch active[place] {
         case .low(let i), .high(let i): isBound[i] = false
         case .corner(let p, let t):
-            parts[p].sides[t] = sign > 0 ? .above : .below
+            parts[p].sides[t] = sign > 0 ? Side.above : Side.below
             parts[p].map.add(row: t, times: parts[p].slope(t), to: &gradient)
         case .pin, .equality: break
         }
@@ -236,7 +245,7 @@ struct VertexDescent {
         guard crossing.part >= 0 else { return }
         let (p, t) = (crossing.part, crossing.index)
         let before = parts[p].slope(t)
-        parts[p].sides[t] = parts[p].sides[t] == .below ? .above : .below
+        parts[p].sides[t] = -parts[p].sides[t]
         parts[p].map.add(row: t, times: parts[p].slope(t) - before, to: &gradient)
     }
 
@@ -249,7 +258,7 @@ struct VertexDescent {
         if crossing.part >= 0 {
             let (p, t) = (crossing.part, crossing.index)
             parts[p].map.add(row: t, times: -parts[p].slope(t), to: &gradient)
-            parts[p].sides[t] = .on
+            parts[p].sides[t] = Side.on
             parts[p].argument[t] = 0
             var normal = [Double](repeating: 0, count: n)
             parts[p].map.add(row: t, times: 1, to: &normal)

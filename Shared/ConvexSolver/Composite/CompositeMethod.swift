@@ -120,14 +120,15 @@ final class CompositeLoop {
     private func start() {
         for (i, index) in lowerIndex.enumerated() { lower.slack[i] = v[index] - program.lower[index] }
         for (i, index) in upperIndex.enumerated() { upper.slack[i] = program.upper[index] - v[index] }
-        // One centring parameter for every pair: the objective's size spread over them.
+        // One centring parameter for every pair: the objective's size spread over them. Three times that where scenarios have pairs and no
+        // ceiling is near: a start too close to the edge costs them more steps than one too far from it.
         let pairs = Double(max(pairsOfScenarios, v.count, 1))
         for index in terms.indices {
             for block in terms[index].blocks { block.start(v, multiplier: terms[index].multiplier, mu: 1e-6 / pairs) }
             terms[index].evaluate(v)
         }
         let size = terms.reduce(0) { $0 + ($1.level == nil ? abs($1.multiplier * $1.value) : 0) }
-        let mu = max(size, 0.1) / pairs
+        let mu = (ceilings.isEmpty && pairsOfScenarios > 0 ? 3 : 1) * max(size, 0.1) / pairs
         // A risk that can be brought to nothing has no relative accuracy: what counts then is the risk of the start.
         floor = max(1e-9 * size, 1e-12)
         for i in lower.slack.indices { lower.dual[i] = mu / lower.slack[i] }

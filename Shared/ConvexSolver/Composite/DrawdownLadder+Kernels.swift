@@ -2,6 +2,32 @@ import LinearAlgebra
 
 /// Passes over the rows of a drawdown ladder.
 extension DrawdownLadder {
+    /// What the rungs' rows miss: slack - (x + depth - the depth before).
+    static func rungResiduals(
+        _ slack: [Double], _ x: [Double], _ depth: [Double], _ residual: inout [Double]
+    ) {
+        let slack = slack.span
+        let x = x.span
+        let depth = depth.span
+        var out = residual.mutableSpan
+        guard slack.count > 0 else { return }
+        out[0] = slack[0] - (x[0] + depth[0])
+        for t in 1..<slack.count { out[t] = slack[t] - (x[t] + depth[t] - depth[t - 1]) }
+    }
+
+    /// What the nodes' forces leave: the next rung's price - its own - the floor's + the tail's.
+    static func nodeResiduals(
+        _ rung: [Double], _ floor: [Double], _ force: [Double], _ residual: inout [Double]
+    ) {
+        let rung = rung.span
+        let floor = floor.span
+        let force = force.span
+        var out = residual.mutableSpan
+        guard let last = rung.indices.last else { return }
+        for t in 0..<last { out[t] = rung[t + 1] - rung[t] - floor[t] + force[t] }
+        out[last] = -rung[last] - floor[last] + force[last]
+    }
+
     /// The rungs' voltage sources at rest.
     static func voltages(
         _ residual: [Double], _ right: [Double], _ dual: [Double], _ voltage: inout [Double]

@@ -102,17 +102,10 @@ final class DrawdownLadder: Block {
         shift(v)
         let value = tail.evaluate(argument, v, multiplier: multiplier)
         let force = tail.force
-        var previous = 0.0
-        var (worst, size) = (0.0, 0.0)
-        for t in 0..<count {
-            rungResidual[t] = rungs.slack[t] - (x[t] + floor.slack[t] - previous)
-            previous = floor.slack[t]
-            let next = t + 1 < count ? rungs.dual[t + 1] : 0
-            stationarity[t] = next - rungs.dual[t] - floor.dual[t] + force[t]
-            worst = max(worst, abs(stationarity[t]))
-            size = max(size, rungs.dual[t], abs(force[t]))
-        }
-        ownResidual = size > 0 ? worst / size : 0
+        Self.rungResiduals(rungs.slack, x, floor.slack, &rungResidual)
+        Self.nodeResiduals(rungs.dual, floor.dual, force, &stationarity)
+        let size = max(Vector.normInfinity(rungs.dual), Vector.normInfinity(force))
+        ownResidual = size > 0 ? Vector.normInfinity(stationarity) / size : 0
         return value
     }
 
@@ -168,7 +161,7 @@ final class DrawdownLadder: Block {
         Self.recur(source, ladder, from: start, into: &rows, carried: &carried, at: place)
     }
 
-    /// target = root_t y_t, y_t = p_t + carry_t y_(t-1), four columns side by side: the recurrence of one waits for itself.
+    /// target = root_t y_t, y_t = p_t + carry_t y_(t-1), columns side by side: the recurrence of one waits for itself.
     private static func recur(
         _ source: [Double], _ ladder: ResistorLadder, from start: Int, into target: inout Matrix,
         carried: inout [Double], at place: Int
@@ -181,24 +174,37 @@ final class DrawdownLadder: Block {
         var to = target.storage.mutableSpan
         var last = carried.mutableSpan
         var (column, out, index) = (start, place * size, place)
-        while column + 3 * count < from.count {
-            var (y0, y1, y2, y3) = (last[index], last[index + 1], last[index + 2], last[index + 3])
+        while column + 7 * count < from.count {
+            var y = SIMD8<Double>()
+            for k in 0..<8 { y[k] = last[index + k] }
             for t in 0..<kept {
-                let (c, r) = (carry[start + t], root[start + t])
                 let at = column + t
+                let p = SIMD8(
+                    from[at], from[at + count], from[at + 2 * count], from[at + 3 * count], from[at + 4 * count],
+                    from[at + 5 * count], from[at + 6 * count], from[at + 7 * count])
+                y = p + carry[start + t] * y
+                let row = root[start + t] * y
+                for k in 0..<8 { to[out + t + k * size] = row[k] }
+            }
+            for k in 0..<8 { last[index + k] = y[k] }
+            column += 8 * count
+            out += 8 * size
+            index += 8
+        }
+        while column + count < from.count {
+            var (y0, y1) = (last[index], last[index + 1])
+            for t in 0..<kept {
+                let at = column + t
+                let (c, r) = (carry[start + t], root[start + t])
                 y0 = from[at] + c * y0
                 y1 = from[at + count] + c * y1
-                y2 = from[at + 2 * count] + c * y2
-                y3 = from[at + 3 * count] + c * y3
                 to[out + t] = r * y0
                 to[out + size + t] = r * y1
-                to[out + 2 * size + t] = r * y2
-                to[out + 3 * size + t] = r * y3
             }
-            (last[index], last[index + 1], last[index + 2], last[index + 3]) = (y0, y1, y2, y3)
-            column += 4 * count
-            out += 4 * size
-            index += 4
+            (last[index], last[index + 1]) = (y0, y1)
+            column += 2 * count
+            out += 2 * size
+            index += 2
         }
         while column < from.count {
             var y = last[index]

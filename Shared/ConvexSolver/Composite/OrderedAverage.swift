@@ -66,6 +66,8 @@ final class OrderedAverage: Block {
     private var near: [Double]
     private var rows = Matrix(rows: 0, columns: 0)
     private var product = Matrix(rows: 0, columns: 0)
+    /// The scenarios' rows in their order; none where the graph has them.
+    private var ranks = Matrix(rows: 0, columns: 0)
     /// The scenarios in their order, and the graph over them; nil where rows are fewer.
     private var graph: ScenarioGraph?
     private var stationarity: [Double]
@@ -101,7 +103,11 @@ final class OrderedAverage: Block {
         let (width, scenarios) = (map.columns.count, map.rows)
         let squares = levels.reduce(0) { $0 + $1.window * $1.window }
         if costs.count * width * width > squares / 2 + scenarios * (2 * widest + 64 + width) * width {
-            graph = ScenarioGraph(map.matrix.submatrix(rows: order, columns: Array(0..<width)), width: widest)
+            graph = ScenarioGraph(map.matrix.selecting(rows: order), width: widest)
+        } else {
+            // Ranks beyond the last window are in no level.
+            let last = levels.reduce(0) { max($0, $1.inside + $1.window) }
+            ranks = map.matrix.selecting(rows: Array(order.prefix(last)))
         }
         let zeros = [Double](repeating: 0, count: levels.count)
         (quantile, quantileStep, stationarity, total, shift, perMultiplierShift) = (
@@ -160,7 +166,14 @@ final class OrderedAverage: Block {
             quantile[k] = sorted.isEmpty ? 0 : sorted[rank]
         }
         spread(quantile)
-        hinge.start(near, v, multiplier: multiplier, mu: mu)
+        // In narrow windows arguments are small: their centre is that of the whole and their own in the mean.
+        let share = (Self.size(near) / max(Self.size(argument), .leastNormalMagnitude)).squareRoot()
+        hinge.start(near, v, multiplier: multiplier, mu: min(share, 1) * mu)
+    }
+
+    /// The root mean square.
+    private static func size(_ values: [Double]) -> Double {
+        Vector.norm2(values) / Double(max(values.count, 1)).squareRoot()
     }
 
     func evaluate(_ v: [Double], multiplier: Double) -> Double {
@@ -208,7 +221,7 @@ final class OrderedAverage: Block {
                 end += 1
             }
             if rows.rows != count || rows.columns != width { rows = Matrix(rows: count, columns: width) }
-            fill(levels: k..<end, weights, into: &rows.storage)
+            fill(levels: k..<end, weights, into: &rows)
             product.syrk(rows, transposed: true, beta: isFirst ? 0 : 1)
             isFirst = false
             k = end
@@ -226,24 +239,13 @@ final class OrderedAverage: Block {
     }
 
     /// The scaled and centred rows of some levels.
-    private func fill(levels range: Range<Int>, _ weights: [Double], into storage: inout [Double]) {
-        let (start, count) = (first[range.lowerBound], first[range.upperBound] - first[range.lowerBound])
+    private func fill(levels range: Range<Int>, _ weights: [Double], into rows: inout Matrix) {
+        let start = first[range.lowerBound]
         let roots = weights.map { $0.squareRoot() }
-        let source = map.matrix.storage
-        let panel = source.span
-        var target = storage.mutableSpan
-        for j in 0..<map.columns.count {
-            let column = j * map.rows
-            let to = j * count - start
-            for k in range {
-                let (low, high, inside) = (first[k], first[k + 1], levels[k].inside)
-                var mean = 0.0
-                for row in low..<high { mean += weights[row] * panel[column + order[inside + row - low]] }
-                if total[k] > 0 { mean /= total[k] }
-                for row in low..<high {
-                    target[to + row] = roots[row] * (panel[column + order[inside + row - low]] - mean)
-                }
-            }
+        for k in range {
+            rows.setCentred(
+                ranks, from: levels[k].inside, masses: weights[first[k]..<first[k + 1]],
+                factors: roots[first[k]..<first[k + 1]], at: first[k] - start)
         }
     }
 

@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// A convex function of T arguments, one a scenario, with variables of its own that the Newton step eliminates.
 ///
 /// With multiplier l it adds `l f(a, v)` to the Lagrangian. What is left of one Newton step after the elimination is
@@ -94,16 +96,11 @@ struct ComplementaryPairs {
         dualStep = slackStep
     }
 
-    var sum: Double {
-        var total = 0.0
-        for i in slack.indices { total += slack[i] * dual[i] }
-        return total
-    }
+    var sum: Double { Vector.dot(slack, dual) }
 
     func sum(afterPrimal primal: Double, dual step: Double) -> Double {
-        var total = 0.0
-        for i in slack.indices { total += (slack[i] + primal * slackStep[i]) * (dual[i] + step * dualStep[i]) }
-        return total
+        sum + primal * Vector.dot(slackStep, dual) + step * Vector.dot(slack, dualStep)
+            + primal * step * Vector.dot(slackStep, dualStep)
     }
 
     func stepLimits() -> (primal: Double, dual: Double) {
@@ -175,11 +172,8 @@ struct ComplementaryPairs {
     }
 
     static func limit(_ values: [Double], _ steps: [Double]) -> Double {
-        let values = values.span
-        let steps = steps.span
-        // The largest of -step / value: its reciprocal is the limit. Divided only where it would be larger than before.
-        var rate = 0.0
-        for i in 0..<values.count where -steps[i] > rate * values[i] { rate = -steps[i] / values[i] }
+        // The largest of -step / value: its reciprocal is the limit.
+        let rate = Vector.fallRate(values, steps)
         return rate > 0 ? 1 / rate : .infinity
     }
 }

@@ -16,7 +16,7 @@ final class SmoothedMeanDifference: Block {
     private let factor: Double
     /// eps in standard deviations of the arguments.
     private var width = 0.5
-    private static let finest = 0.002
+    private static let finest = 0.001
     private var epsilon = 1.0
     private var argument: [Double]
     /// df/da.

@@ -132,6 +132,52 @@ extension Matrix {
         return Matrix(rows: rows, columns: columns, columnMajor: values)
     }
 
+    /// Rows `factor_i (x_i - mean)` for rows of another matrix in a row, `mean` being theirs under the masses.
+    /// - Parameters:
+    ///   - x: as many columns as this one has.
+    ///   - start: the first of its rows.
+    ///   - masses: nonnegative, one a row.
+    ///   - place: where the first row goes.
+    public mutating func setCentred(
+        _ x: Matrix, from start: Int, masses: ArraySlice<Double>, factors: ArraySlice<Double>, at place: Int
+    ) {
+        let (count, stride, width) = (masses.count, x.rows, rows)
+        precondition(x.columns == columns && factors.count == count)
+        precondition(start >= 0 && start + count <= stride && place >= 0 && place + count <= width)
+        let total = masses.reduce(0, +)
+        x.storage.withUnsafeBufferPointer { source in
+            masses.withUnsafeBufferPointer { mass in
+                factors.withUnsafeBufferPointer { factor in
+                    storage.withUnsafeMutableBufferPointer { target in
+                        for j in 0..<columns {
+                            let (from, to) = (start + j * stride, place + j * width)
+                            let mean = total > 0 ? Self.dot(source, from, mass) / total : 0
+                            var i = 0
+                            while i + 8 <= count {
+                                UnsafeMutableRawPointer(target.baseAddress.unsafelyUnwrapped + to + i).storeBytes(
+                                    of: Self.lanes(factor, i) * (Self.lanes(source, from + i) - mean), as: Lanes.self)
+                                i += 8
+                            }
+                            for k in i..<max(count, i) { target[to + k] = factor[k] * (source[from + k] - mean) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private static func dot(
+        _ x: UnsafeBufferPointer<Double>, _ start: Int, _ y: UnsafeBufferPointer<Double>
+    ) -> Double {
+        var (lanes, rest, t) = (Lanes(), 0.0, 0)
+        while t + 8 <= y.count {
+            lanes += Self.lanes(x, start + t) * Self.lanes(y, t)
+            t += 8
+        }
+        for i in t..<y.count { rest += x[start + i] * y[i] }
+        return lanes.sum() + rest
+    }
+
     private static func sum(_ column: UnsafeBufferPointer<Double>, less level: Double) -> Double {
         var (lanes, rest, t) = (Lanes(), 0.0, 0)
         while t + 8 <= column.count {

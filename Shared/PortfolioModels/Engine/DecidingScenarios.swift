@@ -21,18 +21,19 @@ extension DecidingScenarios {
     /// Solves on likely scenarios until none is missing.
     /// - Parameters:
     ///   - portfolios: near the solution.
+    ///   - known: scenarios that decided a problem like this one.
     ///   - nearby: where the first solve starts.
     ///   - isExact: whether the solution is wanted to the last digits.
     ///   - solve: solves the problem of some scenarios, to a few digits where that will do; nil ends the search.
     /// - Returns: nil where the search did not end, or a part had no solution: that says nothing of the whole.
     /// - Throws: `SYS-201` if the deadline passes.
     func decide<Found>(
-        from portfolios: [[Double]], nearby: [Double]?, isExact: Bool = true,
+        from portfolios: [[Double]], known: [Int] = [], nearby: [Double]?, isExact: Bool = true,
         _ solve: (
             _ part: ScenarioModel, _ nearby: [Double]?, _ isRough: Bool
         ) throws(Problem) -> (found: Found, weights: [Double])?
     ) throws(Problem) -> (found: Found, scenarios: [Int])? {
-        var kept = likely(at: portfolios)
+        var kept = Set(likely(at: portfolios)).union(known).sorted()
         var nearby = nearby
         var isRough = isExact && Self.needsSearch
         do throws(Problem) {
@@ -40,7 +41,8 @@ extension DecidingScenarios {
                 guard let (found, weights) = try solve(part(kept), nearby, isRough) else { return nil }
                 let missing = missing(at: weights, kept: kept)
                 if missing.isEmpty, !isRough { return (found, kept) }
-                if missing.isEmpty { isRough = false }
+                // A few that are missing don't move the solution far: what comes next may be it.
+                if 30 * missing.count < kept.count { isRough = false }
                 kept = Set(kept).union(missing).sorted()
                 nearby = weights
             }

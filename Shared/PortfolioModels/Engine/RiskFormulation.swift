@@ -12,6 +12,8 @@ protocol ConvexRiskMeasure: RiskMeasure {
     static var needsOrdering: Bool { get }
     /// Whether the formulation that knows no order has merged levels over all scenarios: another such round then comes near enough.
     func mergesLevels(count: Int) -> Bool
+    /// Objectives whose solution is looked for from the mean-variance portfolio: where that saves more than it costs.
+    static var startsNearVariance: Set<ObjectiveName> { get }
     /// How many of the largest losses and gains the measure is about, all scenarios counting the same; nil where it is about all.
     func tails(count: Int) -> (losses: Int, gains: Int)?
     /// How many of the largest drawdowns the measure is about; nil where it is about all, or about none.
@@ -20,6 +22,7 @@ protocol ConvexRiskMeasure: RiskMeasure {
 
 extension ConvexRiskMeasure {
     static var needsOrdering: Bool { false }
+    static var startsNearVariance: Set<ObjectiveName> { [] }
     func mergesLevels(count: Int) -> Bool { false }
     func tails(count: Int) -> (losses: Int, gains: Int)? { nil }
     func drawdownRanks(count: Int) -> Int? { nil }
@@ -204,78 +207,4 @@ struct RiskProgram: Sendable {
         let (price, quantile) = tail.start(argument)
         return (program.addVariable(start: quantile), program.addVariable(lower: 0, start: price))
     }
-}
-
-/// The ball of a divergence that a tail measure maximises over.
-struct TailBall: Sendable {
-    let divergence: Divergence
-    let multiplicity: [Double]
-    let radius: Double
-
-    /// `Sum m phi(q/m) <= ln_k(1 / (alpha T))`, m being T times the probabilities.
-    init(_ divergence: Divergence, alpha: Double, probabilities: [Double]) {
-        self.divergence = divergence
-        let count = Double(probabilities.count)
-        multiplicity = probabilities.map { $0 * count }
-        radius = divergence.logarithm(1 / (alpha * count))
-    }
-
-    /// A price of the ball and the quantile that go with a series, near enough to start from.
-    func start(_ y: [Double]) -> (price: Double, quantile: Double) {
-        guard let most = y.max(), let least = y.min(), most > least else { return (1e-3, y.max() ?? 0) }
-        let spread = most - least
-        // Over many periods a start within a tenth will do, and more would take as long as the solve; over few it is what a solve without
-        // room under its limits hangs on.
-        let (accuracy, rounds) = y.count < 500 ? (1e-4, 12) : (1e-2, 6)
-        // sum q falls in the quantile: Newton's method inside a bracket, from the last one found.
-        var last = most
-        func quantile(_ z: Double) -> Double {
-            var (low, high) = (least - 1e3 * z, most + 1e3 * z)
-            for _ in 0..<48 {
-                var (sum, slope) = (0.0, 0.0)
-                for t in y.indices {
-                    let found = divergence.inverse((y[t] - last) / z)
-                    sum += multiplicity[t] * found.value
-                    slope -= multiplicity[t] * found.slope / z
-                }
-                if abs(sum - 1) < accuracy { break }
-                if sum > 1 { low = last } else { high = last }
-                let newton = last - (sum - 1) / slope
-                last = newton > low && newton < high ? newton : (low + high) / 2
-            }
-            return last
-        }
-        var (low, high) = (spread * 1e-3, spread * 1e2)
-        for _ in 0..<rounds {
-            let z = (low * high).squareRoot()
-            let zeta = quantile(z)
-            var sum = 0.0
-            for t in y.indices {
-                sum += multiplicity[t] * divergence.value(divergence.inverseSlope((y[t] - zeta) / z))
-            }
-            if sum > radius { low = z } else { high = z }
-        }
-        let z = (low * high).squareRoot()
-        return (z, quantile(z))
-    }
-}
-
-/// What an ordered weighted average takes as known about the order of the scenarios at the optimum.
-enum OrderingWindow: Sendable {
-    /// Nothing: a few merged levels over all scenarios stand for the measure.
-    case unknown
-    /// Nothing but that the start is near: a tail is that of the scenarios that are worst there, and a mean difference has its corners
-    /// rounded. Not every problem is that kind.
-    case expected
-    /// Scenarios farther apart than `width` (in standard deviations of the series) at these returns keep their order.
-    /// `merged` neighbouring levels stand for themselves as one.
-    case near(returns: [Double], width: Double, merged: Int = 1)
-
-    /// Rounds of windows after a first solve that knows nothing: a rough one where many levels merge, then all of them in narrow windows.
-    static let quick: [(width: Double, isRough: Bool)] = [(0.1, true), (0.008, false), (0.02, false), (0.05, false)]
-    /// Where those prove nothing: ever wider windows from the start.
-    static let careful: [(width: Double, isRough: Bool)] = [0.05, 0.02, 0.02, 0.05, 0.1, 0.3].map { ($0, false) }
-
-    /// How many of many levels merge.
-    static func merged(_ observations: Int) -> Int { max(observations / 128, 1) }
 }

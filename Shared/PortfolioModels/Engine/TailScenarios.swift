@@ -18,7 +18,8 @@ struct TailScenarios: DecidingScenarios {
 
     /// Nil where the measure is about all scenarios, or where leaving out would save nothing.
     init?(_ whole: ScenarioModel, measure: any ConvexRiskMeasure) {
-        guard let tails = measure.tails(count: whole.count) else { return nil }
+        // What goes by rank has windows of its own.
+        guard !type(of: measure).needsOrdering, let tails = measure.tails(count: whole.count) else { return nil }
         self.whole = whole
         self.tails = tails
         guard (tails.gains > 0 ? 2 : 1) * likelyTimes * largest < whole.count / 2 else { return nil }

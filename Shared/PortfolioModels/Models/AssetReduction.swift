@@ -86,7 +86,7 @@ struct AssetReduction {
         var kept = Set(likely()).union(needed.indices.filter { needed[$0] })
         if let nearby = whole.nearby { kept.formUnion(nearby.indices.filter { nearby[$0] > 1e-6 }) }
         var iterations = 0
-        var latest: [Double]?
+        var latest: MeanRisk.Solution?
         // Where the scenarios that decide have to be searched for too, both searches are rough until they end.
         var isRough = whole.deciding.map { type(of: $0).needsSearch } ?? false
         for _ in 0..<10 {
@@ -94,7 +94,10 @@ struct AssetReduction {
             let order = kept.sorted()
             var part = whole.restricted(to: order, lower: set.lower, upper: set.upper)
             // What decides at the solution of fewer assets is the best guess of what does with more.
-            if let found = latest, whole.deciding != nil { part.nearby = order.map { found[$0] } }
+            if let found = latest, whole.deciding != nil {
+                part.nearby = order.map { found.weights[$0] }
+                part.deciders = found.deciders
+            }
             if isRough { part.accuracy = MeanRisk.roughly }
             var found: MeanRisk.Solution
             do {
@@ -108,8 +111,9 @@ struct AssetReduction {
             found.iterations = iterations
             let entering = improving(found, outside: kept, beyond: isRough ? 1e-2 : 1e-10)
             if entering.isEmpty, !isRough { return found }
-            if entering.isEmpty { isRough = false }
-            latest = found.weights
+            // A few that enter don't move the solution far: what comes next may be it.
+            if 10 * entering.count < order.count { isRough = false }
+            latest = found
             kept.formUnion(entering.prefix(max(10, order.count / 2)))
         }
         return nil

@@ -30,6 +30,8 @@ struct MeanRisk: Sendable {
     var penaltyCap = 1.0
     /// Where to start, if a solution is near.
     var nearby: [Double]?
+    /// Scenarios that decided a problem like this one.
+    var deciders: [Int] = []
 
     /// What a solve found, in the caller's units.
     struct Solution: Sendable {
@@ -46,6 +48,8 @@ struct MeanRisk: Sendable {
         var soft: [SoftEvidence] = []
         /// In place of dual series, where the solution comes from cutting planes.
         var tangents: TangentEvidence?
+        /// The scenarios that it was found on; none where on all.
+        var deciders: [Int] = []
         /// Whether it is a vertex, or the exact solution of guesses at what is tight.
         var isActiveSet = false
         var iterations: Int
@@ -97,6 +101,7 @@ struct MeanRisk: Sendable {
     func solveWhole(
         _ objective: ObjectiveName, riskFreeRate rate: Double, riskAversion: Double
     ) throws(Problem) -> Solution {
+        if let found = try squares(objective, rate) { return found }
         let reduced = ScenarioReduction(
             whole: self, objective: objective, riskFreeRate: rate, riskAversion: riskAversion
         ) { (part: MeanRisk) throws(Problem) -> Solution? in
@@ -104,6 +109,9 @@ struct MeanRisk: Sendable {
         }
         if let found = try reduced.solve() { return found }
         var attempt = self
+        if nearby == nil, type(of: measure).startsNearVariance.contains(objective) {
+            attempt.nearby = try neighbour(objective, rate, riskAversion)
+        }
         for _ in 0..<12 {
             if let found = try attempt.solveCapped(objective, riskFreeRate: rate, riskAversion: riskAversion) {
                 return found
@@ -116,6 +124,31 @@ struct MeanRisk: Sendable {
         }
         return found
     }
+
+    /// The mean-variance portfolio of the same objective: close to that of any measure of dispersion. Nil where it has none.
+    private func neighbour(
+        _ objective: ObjectiveName, _ rate: Double, _ aversion: Double
+    ) throws(Problem) -> [Double]? {
+        guard constraints.convex.isEmpty, constraints.soft.isEmpty else { return nil }
+        do throws(Problem) {
+            return try MeanVariance(
+                mean: model.mean.map { $0 * model.unit }, covariance: covariance, constraints: constraints,
+                deadline: deadline
+            ).solve(objective, riskFreeRate: rate, riskAversion: aversion).weights
+        } catch {
+            guard error.code != ProblemCode.deadline.rawValue else { throw error }
+            return nil
+        }
+    }
+
+    /// The exact solution of a sum of squares below a level; nil where it is none, or where this way proved nothing.
+    private func squares(_ objective: ObjectiveName, _ rate: Double) throws(Problem) -> Solution? {
+        guard isFirstAttempt, let method = SemivarianceMethod(self, objective) else { return nil }
+        return try method.solve(objective, riskFreeRate: rate)
+    }
+
+    /// Where a vertex or guesses at a set proved nothing the interior point has its turn.
+    private var isFirstAttempt: Bool { regularisation == ModelDispatch.regularisations.first }
 
     /// Nil where a penalty was capped at less than the solution would pay.
     func solveCapped(
@@ -239,9 +272,7 @@ struct MeanRisk: Sendable {
     private func finish(
         _ built: MeanRiskProgram, factor: Double? = nil, ratioLevel: Double? = nil
     ) throws(Problem) -> Solution? {
-        // Where a vertex proved nothing the interior point has its turn.
-        let isFirst = regularisation == ModelDispatch.regularisations.first
-        let vertex = isFirst ? VertexMethod.solve(built.program, from: built.edgeStart, deadline: deadline) : nil
+        let vertex = isFirstAttempt ? VertexMethod.solve(built.program, from: built.edgeStart, deadline: deadline) : nil
         let found: CompositeSolution
         if let vertex {
             found = vertex

@@ -38,9 +38,12 @@ extension MeanRiskSolve {
         var best: Solved?
         var failure: Problem?
         var hopeful = model
-        hopeful.ordering = .expected
         hopeful.nearby = neighbour(of: model)
-        for (start, rounds) in [(hopeful, OrderingWindow.quick), (model, OrderingWindow.careful)] {
+        hopeful.ordering = .expected(tails: hopeful.nearby.map { [panel.portfolioReturns($0)] } ?? [])
+        let isSmooth =
+            given == nil
+            && measures.allSatisfy { type(of: $0).code == .gmd || !type(of: $0).needsOrdering }
+        for (start, rounds) in [(hopeful, OrderingWindow.quick(isSmooth: isSmooth)), (model, OrderingWindow.careful)] {
             do throws(Problem) {
                 let found = try narrowed(start, rounds)
                 if found.error < best?.error ?? .infinity { best = found }
@@ -67,6 +70,16 @@ extension MeanRiskSolve {
         var weights = try attempt.solve(
             request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
         ).weights
+        // The tail of the start need not be the solution's: until it is known, those of the solutions on the way count too.
+        for _ in 0..<6 {
+            guard case .expected(let known) = attempt.ordering, !known.isEmpty else { break }
+            let x = panel.portfolioReturns(weights)
+            guard measures.contains(where: { !OrderingWindow.knows(known, $0, tailsOf: x) }) else { break }
+            attempt.ordering = .expected(tails: known + [x])
+            weights = try attempt.solve(
+                request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion
+            ).weights
+        }
         var best: Solved?
         for round in rounds where !round.isRough || mergesLevels {
             attempt.ordering = .near(

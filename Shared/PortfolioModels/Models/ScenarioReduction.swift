@@ -26,7 +26,7 @@ struct ScenarioReduction {
         // One portfolio that the constraints allow is nearer than equal weights.
         let nearby = starts.count == 1 && isAllowed(only) ? only : nil
         let decided = try tails.decide(
-            from: starts, nearby: nearby, isExact: whole.accuracy < MeanRisk.roughly
+            from: starts, known: whole.deciders, nearby: nearby, isExact: whole.accuracy < MeanRisk.roughly
         ) {
             (model, nearby, isRough) throws(Problem) -> (found: MeanRisk.Solution, weights: [Double])? in
             part.model = model
@@ -39,6 +39,7 @@ struct ScenarioReduction {
         guard let decided else { return nil }
         var found = decided.found
         found.iterations = iterations
+        found.deciders = decided.scenarios
         found.evidence = found.evidence.map {
             ($0.constraint, tails.expanded($0.evidence, decided.scenarios))
         }

@@ -25,6 +25,8 @@ public struct AverageDrawdown: RiskMeasure {
 }
 
 extension AverageDrawdown: ConvexRiskMeasure {
+    static let startsNearVariance: Set<ObjectiveName> = [.sharpe]
+
     /// The mean over the ladder of drawdowns. Series: up to 1/T a period.
     func formulate(in program: inout RiskProgram) -> RiskFormulation {
         let cost = program.model.probabilities

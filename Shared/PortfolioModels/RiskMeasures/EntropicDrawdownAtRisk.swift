@@ -17,4 +17,6 @@ public struct EntropicDrawdownAtRisk: DrawdownTailMeasure {
     public init(_ parameters: RiskParameters) { tail = EntropicValueAtRisk(parameters) }
 }
 
-extension EntropicDrawdownAtRisk: ConvexRiskMeasure {}
+extension EntropicDrawdownAtRisk: ConvexRiskMeasure {
+    static let startsNearVariance: Set<ObjectiveName> = [.sharpe]
+}

@@ -29,6 +29,8 @@ public struct FirstLowerPartialMoment: RiskMeasure {
 }
 
 extension FirstLowerPartialMoment: ConvexRiskMeasure {
+    static let startsNearVariance: Set<ObjectiveName> = [.minimumRisk, .sharpe]
+
     /// Series: 0 <= q <= 1/T.
     func formulate(in program: inout RiskProgram) -> RiskFormulation {
         let (cost, level) = (program.model.probabilities, target / program.model.unit)

@@ -25,6 +25,8 @@ public struct MeanAbsoluteDeviation: RiskMeasure {
 }
 
 extension MeanAbsoluteDeviation: ConvexRiskMeasure {
+    static let startsNearVariance: Set<ObjectiveName> = [.minimumRisk, .sharpe]
+
     /// Twice the mean of the part below the mean: half the rows of the two-sided form. Series: 0 <= q <= 2/T.
     func formulate(in program: inout RiskProgram) -> RiskFormulation {
         let cost = program.probabilities(times: 2)

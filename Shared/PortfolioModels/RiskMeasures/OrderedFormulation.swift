@@ -22,14 +22,12 @@ extension OrderedFormulation {
     func formulate(in program: inout RiskProgram) -> RiskFormulation { side(-1, in: &program) }
 
     func mergesLevels(count: Int) -> Bool {
-        Self.pairWeight(count: count) == nil
-            && Self.tailWindow(ranks: coefficients(count: count).count, count: count) == nil
+        Self.pairWeight(count: count) == nil && tails(count: count) == nil
     }
 
-    /// How many of the worst scenarios stand for a tail of so many ranks; nil where the measure is of all scenarios.
-    private static func tailWindow(ranks: Int, count: Int) -> Int? {
-        let window = ranks * 5 / 2 + 20
-        return window < count / 2 ? window : nil
+    func tails(count: Int) -> (losses: Int, gains: Int)? {
+        let ranks = coefficients(count: count).count
+        return OrderingWindow.tail(ranks: ranks, count: count).map { _ in (ranks, 0) }
     }
 
     /// The average of `sign x returns` as losses.
@@ -68,14 +66,16 @@ extension OrderedFormulation {
         func step(_ k: Int) -> Double { weights[k - 1] - weights[k] }
         switch program.ordering {
         case .unknown, .expected:
-            // Of a tail only scenarios count that are near it at the start; the next round sees who came to it since.
-            var tail: Int?
-            if case .expected = program.ordering { tail = tailWindow(ranks: steps.last ?? 0, count: count) }
-            let window = tail ?? count
-            let order =
-                tail != nil
-                ? program.start.indices.sorted { sign * program.start[$0] > sign * program.start[$1] }
-                : Array(0..<count)
+            // Of a tail only scenarios count that are near it for the portfolios at hand; the next round sees who came to it since.
+            var (order, window) = (Array(0..<count), count)
+            if case .expected(let known) = program.ordering,
+                let tail = OrderingWindow.tail(ranks: steps.last ?? 0, count: count)
+            {
+                let series = known.isEmpty ? [program.start] : known
+                let kept = OrderingWindow.worst(tail, of: series.map { $0.map { -sign * $0 } })
+                let others = Set(order).subtracting(kept)
+                (order, window) = (kept + order.filter { others.contains($0) }, kept.count)
+            }
             let groups = min(steps.count, 12)
             return (
                 order,
@@ -113,6 +113,13 @@ extension OrderedFormulation {
                 }
             )
         }
+    }
+}
+
+extension RangeMeasure where Self: ConvexRiskMeasure, Side: OrderedFormulation {
+    func tails(count: Int) -> (losses: Int, gains: Int)? {
+        guard let low = losses.tails(count: count), let high = gains.tails(count: count) else { return nil }
+        return (low.losses, high.losses)
     }
 }
 

@@ -17,4 +17,6 @@ public struct RelativisticDrawdownAtRisk: DrawdownTailMeasure {
     public init(_ parameters: RiskParameters) { tail = RelativisticValueAtRisk(parameters) }
 }
 
-extension RelativisticDrawdownAtRisk: ConvexRiskMeasure {}
+extension RelativisticDrawdownAtRisk: ConvexRiskMeasure {
+    static let startsNearVariance: Set<ObjectiveName> = [.sharpe]
+}

@@ -204,6 +204,8 @@ public struct RelativisticValueAtRisk: RiskMeasure {
 }
 
 extension RelativisticValueAtRisk: TailFormulation {
+    static let startsNearVariance: Set<ObjectiveName> = [.sharpe]
+
     /// The ball of a divergence, as a saddle point. Series: in the ball.
     func tail(over argument: [Double], in program: inout RiskProgram) -> TailPiece {
         let ball = TailBall(.deformed(kappa: kappa), alpha: alpha, probabilities: program.model.probabilities)

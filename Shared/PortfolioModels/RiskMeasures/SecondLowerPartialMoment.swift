@@ -13,7 +13,7 @@ public struct SecondLowerPartialMoment: RiskMeasure {
     public static let title = "Second lower partial moment"
     public static let degree: Int? = 1
 
-    private let target: Double
+    let target: Double
 
     public init(_ parameters: RiskParameters) { target = parameters.target }
 

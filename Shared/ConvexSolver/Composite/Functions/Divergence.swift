@@ -25,21 +25,21 @@ public enum Divergence: Sendable, Equatable {
     }
 
     /// The q at which phi' equals a number: the maximiser of `v q - phi(q)`.
-    public func inverseSlope(_ v: Double) -> Double { inverse(v).value }
+    public func inverseSlope(_ v: Double) -> Double { conjugate(v).value }
 
-    /// The q at which phi' equals v, and its derivative by v.
+    /// The maximiser q of `v q - phi(q)`, its derivative by v, and phi(q).
     @inline(__always)
-    public func inverse(_ v: Double) -> (value: Double, slope: Double) {
+    public func conjugate(_ v: Double) -> (value: Double, slope: Double, divergence: Double) {
         switch self {
         case .entropy:
             let q = Double.exp(v - 1)
-            return (q, q)
+            return (q, q, q * (v - 1))
         case .deformed(let k):
             // phi' is a quadratic in q^k. For a negative v the conjugate form has no difference of near numbers.
             let (rest, root) = (1 - k * k, (k * k * v * v + 1 - k * k).squareRoot())
             let power = v >= 0 ? (k * v + root) / (1 + k) : rest / ((root - k * v) * (1 + k))
             let q = Double.pow(power, 1 / k)
-            return (q, q / root)
+            return (q, q / root, q * (power - 1 / power) / (2 * k))
         }
     }
 

@@ -51,43 +51,109 @@ final class DivergenceBall: ScenarioFunction {
     func evaluate(_ a: [Double], _ v: [Double], multiplier: Double) -> Double {
         let size = v[index]
         multiplierOfPairs = multiplier
-        var (value, sum) = (0.0, 0.0)
-        for t in a.indices {
-            let (q, m) = (pairs.dual[t], multiplicity[t])
-            let terms = divergence.terms(q / m)
-            slope[t] = terms.slope
-            curvature[t] = terms.curvature / m
-            residual[t] = size * terms.slope - a[t] - pairs.slack[t]
-            force[t] = multiplier * q
-            value += q * a[t]
-            sum += m * terms.value
-        }
+        // Moved out and back: written through a span, an element costs no check of who else holds the array.
+        var (slopes, curvatures) = ([Double](), [Double]())
+        swap(&slopes, &slope)
+        swap(&curvatures, &curvature)
+        let sum = Self.differentiate(divergence, pairs.dual, multiplicity, &slopes, &curvatures)
+        swap(&slopes, &slope)
+        swap(&curvatures, &curvature)
+        var (residuals, forces, plains, weighted) = ([Double](), [Double](), [Double](), [Double]())
+        swap(&residuals, &residual)
+        swap(&forces, &force)
+        swap(&plains, &plain)
+        swap(&weighted, &weights)
+        let value = Self.linearise(
+            a, slope, curvature, pairs.slack, pairs.dual, size, multiplier, &residuals, &forces, &plains, &weighted)
+        swap(&residuals, &residual)
+        swap(&forces, &force)
+        swap(&plains, &plain)
+        swap(&weighted, &weights)
         scale = ScaleTerms(index: index, slope: -sum, curvature: 0, constant: 0, perMultiplier: 0)
         columns = [RowMap.Border(index: index, values: slope)]
-        for t in a.indices {
-            plain[t] = 1 / (size * curvature[t] + pairs.slack[t] / pairs.dual[t])
-            weights[t] = multiplier * plain[t]
-        }
         return value - size * sum
     }
 
-    func condense(target: Double, corrects: Bool, multiplier: Double) {
-        var scaleConstant = 0.0
-        for t in residual.indices {
-            right[t] = pairs.right(t, target / multiplier, corrects)
-            constant[t] = -weights[t] * (residual[t] - right[t] / pairs.dual[t])
-            scaleConstant -= slope[t] * constant[t]
+    /// phi' and phi'' at q / m, the latter over m; returns the sum of m phi.
+    private static func differentiate(
+        _ divergence: Divergence, _ q: [Double], _ multiplicity: [Double], _ slopes: inout [Double],
+        _ curvatures: inout [Double]
+    ) -> Double {
+        let q = q.span
+        let multiplicity = multiplicity.span
+        var slopes = slopes.mutableSpan
+        var curvatures = curvatures.mutableSpan
+        var sum = 0.0
+        for t in 0..<q.count {
+            let m = multiplicity[t]
+            let terms = divergence.terms(q[t] / m)
+            slopes[t] = terms.slope
+            curvatures[t] = terms.curvature / m
+            sum += m * terms.value
         }
-        scale?.constant = scaleConstant
+        return sum
+    }
+
+    /// Residuals, forces and weights; returns q'a.
+    private static func linearise(
+        _ a: [Double], _ slope: [Double], _ curvature: [Double], _ s: [Double], _ q: [Double], _ size: Double,
+        _ multiplier: Double, _ residuals: inout [Double], _ forces: inout [Double], _ plains: inout [Double],
+        _ weights: inout [Double]
+    ) -> Double {
+        let a = a.span
+        let slope = slope.span
+        let curvature = curvature.span
+        let s = s.span
+        let q = q.span
+        var residuals = residuals.mutableSpan
+        var forces = forces.mutableSpan
+        var plains = plains.mutableSpan
+        var weights = weights.mutableSpan
+        var value = 0.0
+        for t in 0..<a.count {
+            residuals[t] = size * slope[t] - a[t] - s[t]
+            forces[t] = multiplier * q[t]
+            let weight = 1 / (size * curvature[t] + s[t] / q[t])
+            plains[t] = weight
+            weights[t] = multiplier * weight
+            value += q[t] * a[t]
+        }
+        return value
+    }
+
+    func condense(target: Double, corrects: Bool, multiplier: Double) {
+        var (rights, constants) = ([Double](), [Double]())
+        swap(&rights, &right)
+        swap(&constants, &constant)
+        pairs.rights(target / multiplier, corrects, &rights)
+        let slopeConstant = Self.rest(weights, residual, pairs.dual, slope, &rights, &constants)
+        swap(&rights, &right)
+        swap(&constants, &constant)
+        scale?.constant = -slopeConstant
+    }
+
+    /// Constants, and their product with the slopes; right-hand sides are divided by q on the way.
+    private static func rest(
+        _ weights: [Double], _ residual: [Double], _ q: [Double], _ slope: [Double], _ rights: inout [Double],
+        _ constants: inout [Double]
+    ) -> Double {
+        let weights = weights.span
+        let residual = residual.span
+        let q = q.span
+        let slope = slope.span
+        var rights = rights.mutableSpan
+        var constants = constants.mutableSpan
+        var sum = 0.0
+        for t in 0..<q.count {
+            rights[t] /= q[t]
+            constants[t] = weights[t] * (rights[t] - residual[t])
+            sum += slope[t] * constants[t]
+        }
+        return sum
     }
 
     func recover(_ da: [Double], _ dv: [Double], multiplierStep: Double, multiplier: Double) {
-        let step = dv[index]
-        for t in da.indices {
-            let change = plain[t] * (da[t] - slope[t] * step - residual[t] + right[t] / pairs.dual[t])
-            pairs.dualStep[t] = change
-            pairs.slackStep[t] = (right[t] - pairs.slack[t] * change) / pairs.dual[t]
-        }
+        pairs.follow(da, dv[index], plain, slope, residual, right)
     }
 
     func stepLimits() -> (primal: Double, dual: Double) { pairs.stepLimits() }
@@ -97,4 +163,34 @@ final class DivergenceBall: ScenarioFunction {
     func advance(primal: Double, dual: Double) { pairs.advance(primal: primal, dual: dual) }
 
     func rescale(_ factor: Double) { pairs.rescale(factor) }
+}
+
+extension ComplementaryPairs {
+    /// Steps of q and s that follow from `dq = plain (da - slope step - residual + right)`, right being over q.
+    fileprivate mutating func follow(
+        _ da: [Double], _ step: Double, _ plain: [Double], _ slope: [Double], _ residual: [Double], _ right: [Double]
+    ) {
+        let (slack, dual) = (slack, dual)
+        Self.follow(da, step, plain, slope, residual, right, slack, dual, &dualStep, &slackStep)
+    }
+
+    private static func follow(
+        _ da: [Double], _ step: Double, _ plain: [Double], _ slope: [Double], _ residual: [Double], _ right: [Double],
+        _ slack: [Double], _ dual: [Double], _ dualSteps: inout [Double], _ slackSteps: inout [Double]
+    ) {
+        let da = da.span
+        let plain = plain.span
+        let slope = slope.span
+        let residual = residual.span
+        let right = right.span
+        let slack = slack.span
+        let dual = dual.span
+        var dualSteps = dualSteps.mutableSpan
+        var slackSteps = slackSteps.mutableSpan
+        for t in 0..<da.count {
+            let change = plain[t] * (da[t] - slope[t] * step - residual[t] + right[t])
+            dualSteps[t] = change
+            slackSteps[t] = right[t] - slack[t] * change / dual[t]
+        }
+    }
 }

@@ -1,8 +1,12 @@
+import LinearAlgebra
+
 /// `f = sum_t cost_t a_t`: an average, such as that of the drawdowns.
 final class WeightedSum: ScenarioFunction {
     let forcePerMultiplier: [Double]
     let weights: [Double]
     private(set) var force: [Double]
+    /// The multiplier that the forces are of.
+    private var forceMultiplier = 1.0
 
     init(cost: [Double]) {
         forcePerMultiplier = cost
@@ -14,11 +18,10 @@ final class WeightedSum: ScenarioFunction {
     var needsCommonStep: Bool { false }
 
     func evaluate(_ a: [Double], _ v: [Double], multiplier: Double) -> Double {
-        var value = 0.0
-        for t in a.indices {
-            force[t] = multiplier * forcePerMultiplier[t]
-            value += forcePerMultiplier[t] * a[t]
+        if multiplier != forceMultiplier {
+            force = forcePerMultiplier.map { multiplier * $0 }
+            forceMultiplier = multiplier
         }
-        return value
+        return Vector.dot(forcePerMultiplier, a)
     }
 }

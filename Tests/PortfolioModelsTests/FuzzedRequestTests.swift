@@ -56,6 +56,33 @@ struct FuzzedRequestTests {
         #expect(found.solution.risk == 0)
     }
 
+    @Test(
+        "a limit on shares of a risk that nothing has", arguments: ["MAD", "CVaR", "MV"],
+        ["MaxRet", "MinRisk", "Utility"])
+    func sharesOfNothing(code: String, objective: String) throws {
+        // Flat prices but for two moves in the first periods: in periods that all assets have nothing moves.
+        let days = (10..<27).map { "\"2022-01-\($0)\"" }
+        func values(_ first: [String], _ rest: String = "100") -> String {
+            "[\((first + days.dropFirst(first.count).map { _ in rest }).joined(separator: ","))]"
+        }
+        let flat = (0..<6).map { "\"F\($0)\":\(values([]))" }.joined(separator: ",")
+        let text = """
+            {"risk_measure":"\(code)","objective":"\(objective)",
+             "constraints":{"groups":{"G":["A","F0"],"H":["B","F1"]},"group_constraints":{"G":{"min":-0.42,"max":1000.0}},
+              "risk_contribution":{"A":{"max":0.188}},"units":"period"},
+             "prices":{"dates":[\(days.joined(separator: ","))],
+              "values":{"A":\(values(["90.00001"])),"B":\(values(["null", "90.00001"])),"C":\(values([], "100.00000001")),\(flat)}}}
+            """
+        let request = try OptimizeRequest(json: try StrictJSON.parse(text, limits: .stored))
+        let panel = try ReturnPanel.inline(try #require(request.panel), request: request)
+        do throws(Problem) {
+            let found = try PortfolioOptimization.run(request, panel: panel)
+            try Verification.check(request, panel: panel, result: found)
+        } catch {
+            #expect(error.status == 422, "\(error.code) \(error.detail)")
+        }
+    }
+
     @Test("growth beyond all numbers is null with a warning")
     func growth() throws {
         let panel = try madePanel([[900, 800, 700, 900], [500, 900, 600, 700]])

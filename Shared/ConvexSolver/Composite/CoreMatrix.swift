@@ -74,6 +74,8 @@ struct Workspace {
         _ map: RowMap, own: [RowMap.Border], weights: [Double], to core: inout CoreMatrix
     ) {
         let (count, width) = (map.rows, map.columns.count + map.borders.count + own.count)
+        // A function of no scenario adds nothing.
+        guard count > 0 else { return }
         let size = Self.group(of: count)
         if rows.rows != size || rows.columns != width { rows = Matrix(rows: size, columns: width) }
         if product.rows != width { product = Matrix(rows: width, columns: width) }

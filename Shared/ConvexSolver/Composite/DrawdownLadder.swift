@@ -118,6 +118,7 @@ final class DrawdownLadder: Block {
 
     func addCurvature(to core: inout CoreMatrix, _ workspace: inout Workspace, multiplier: Double) {
         tail.linearise(multiplier: multiplier)
+        guard count > 0 else { return }
         let weights = tail.weights
         // C: the tail moves with d delta - C d theta.
         columns =

@@ -33,8 +33,7 @@ enum FuzzedProblem {
             guard let inline = request.panel else { return }
             let panel = try ReturnPanel.inline(inline, request: request)
             let result = try PortfolioOptimization.run(request, panel: panel, deadline: .after(most))
-            let faults = Verification.faults(request, panel: panel, result: result)
-            if !faults.isEmpty { report("unverified: \(faults)", text) }
+            try Verification.check(request, panel: panel, result: result)
         } catch {
             if ["SYS-301", "SYS-999"].contains(error.code) || error.detail.contains("nan") {
                 report("\(error.code): \(error.detail)", text)

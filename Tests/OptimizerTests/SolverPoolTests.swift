@@ -107,7 +107,7 @@ struct SolverPoolTests {
                     while !flag.isCancelled {}
                     return (before, niceness())
                 }
-                #expect(after == min(before + SolverPool.Lane.long.niceness, 19))
+                #expect(after == min(before + SolverPool.Lane.long.niceness - SolverPool.Lane.request.niceness, 19))
             }
             for await _ in told { break }
             // The lane has one thread, and it is free.
@@ -116,7 +116,7 @@ struct SolverPoolTests {
                     (n, niceness())
                 }
                 #expect(answer == n)
-                #expect(priority == niceness())
+                #expect(priority == min(niceness() + SolverPool.Lane.request.niceness, 19))
             }
             // An answer is there a moment before its thread counts itself out.
             try await eventually { pool.load.running == 1 }

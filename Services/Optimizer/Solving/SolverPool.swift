@@ -32,13 +32,14 @@ final class SolverPool: Sendable {
         case long
         case recalculation, batch
 
-        /// Each step of niceness is a fifth of the kernel's weight: 1024 for requests, 335, 335, 272 and 137 for the others.
+        /// Each step of niceness is a fifth of the kernel's weight: 335 for requests, 110, 110, 88 and 45 for the others, and 1024 for everything that
+        /// does not solve: reading, refusing and asking the database take microseconds, and waited milliseconds for the end of a solve's slice.
         var niceness: Int32 {
             switch self {
-            case .request: 0
-            case .excess, .long: 5
-            case .recalculation: 6
-            case .batch: 9
+            case .request: 5
+            case .excess, .long: 10
+            case .recalculation: 11
+            case .batch: 14
             }
         }
 

@@ -11,7 +11,10 @@ struct DirectIndex {
 
     init(seed: Int) { generator = SplitMix64(seed: UInt64(seed) &* 7_919 &+ 13) }
 
-    mutating func problem(assets n: Int, variant: Int, isWhole: Bool = true, factors: Int = 5) throws -> TradeProblem {
+    /// - Parameter isReinvesting: whether dividends bought a little of every name ten days ago: what is kept of that takes losses away.
+    mutating func problem(
+        assets n: Int, variant: Int, isWhole: Bool = true, factors: Int = 5, isReinvesting: Bool = false
+    ) throws -> TradeProblem {
         guard let today = CalendarDate(year: 2026, month: 11, day: 20) else {
             throw Problem(.internalError, "no such day")
         }
@@ -24,11 +27,18 @@ struct DirectIndex {
         for i in 0..<n {
             let price = FixedDecimal(20 + 300 * generator.uniform(), places: 2)
             let shares = max(4, (value * weights[i] * max(drift[i], 0.1) / price.double).rounded())
-            let lots = (0..<4).map { index in
+            var lots = (0..<4).map { index in
                 TaxLot(
                     id: "\(i)-\(index)", acquired: today.adding(days: -40 - generator.integer(1000)) ?? today,
                     quantity: FixedDecimal(max(1, (shares / 4).rounded()), places: 0),
                     basisPerShare: FixedDecimal(price.double * (0.6 + 0.6 * generator.uniform()), places: 2))
+            }
+            if isReinvesting {
+                lots.append(
+                    TaxLot(
+                        id: "\(i)-r", acquired: today.adding(days: -10) ?? today,
+                        quantity: FixedDecimal(max(1, (shares / 50).rounded()), places: 0),
+                        basisPerShare: price * (FixedDecimal("0.97") ?? 1)))
             }
             assets.append(
                 TradeAsset(

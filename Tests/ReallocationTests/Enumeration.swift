@@ -25,7 +25,7 @@ struct Enumeration {
         stepWeight = problem.assets.map { $0.quote.price.double / problem.value.double }
         for asset in problem.assets {
             let quote = asset.quote
-            let lots = problem.sellableLots(asset)
+            let lots = asset.lots.filter { !asset.lockedLots.contains($0.id) }
             let cap =
                 (try #require(problem.limits.participation) * (try #require(quote.dailyVolume))).roundedDown(to: 1).int
                 ?? 0
@@ -43,20 +43,16 @@ struct Enumeration {
                 if k < 0, problem.tax.mode != .none {
                     if problem.tax.method == .minimumTax {
                         gains = []
-                        func visit(_ index: Int, _ rest: Int, _ short: FixedDecimal, _ long: FixedDecimal) {
-                            guard index < lots.count else {
-                                if rest == 0 { gains.append((short, long)) }
+                        func visit(_ sold: [Int], _ rest: Int) {
+                            guard sold.count < lots.count else {
+                                if rest == 0 { gains.append(realised(asset, sale, lots, sold)) }
                                 return
                             }
-                            for taken in 0...min(rest, lots[index].quantity.int ?? 0) {
-                                let gain = sale.gainPerShare(lots[index]) * FixedDecimal(taken)
-                                let isShort = sale.term(lots[index]) == .short
-                                visit(
-                                    index + 1, rest - taken, isShort ? short + gain : short,
-                                    isShort ? long : long + gain)
+                            for taken in 0...min(rest, lots[sold.count].quantity.int ?? 0) {
+                                visit(sold + [taken], rest - taken)
                             }
                         }
-                        visit(0, -k, 0, 0)
+                        visit([], -k)
                         // A split that realises more on both sides than another is never better.
                         gains.sort { ($0.short, $0.long) < ($1.short, $1.long) }
                         var kept: [(short: FixedDecimal, long: FixedDecimal)] = []
@@ -65,10 +61,11 @@ struct Enumeration {
                     } else {
                         let sales = try sale.select(FixedDecimal(-k), from: lots, by: problem.tax.method)
                         gains = [
-                            (
-                                sales.filter { $0.term == .short }.map { $0.gain }.reduce(0, +),
-                                sales.filter { $0.term == .long }.map { $0.gain }.reduce(0, +)
-                            )
+                            realised(
+                                asset, sale, lots,
+                                lots.map { lot in
+                                    sales.filter { $0.lot.id == lot.id }.map { $0.quantity }.reduce(0, +).int ?? 0
+                                })
                         ]
                     }
                 }
@@ -78,6 +75,39 @@ struct Enumeration {
             }
             choices.append(own)
         }
+    }
+
+    /// Results by side of so many shares of each lot: a loss share counts unless a recent share of another lot that is kept takes its place, the
+    /// oldest with the oldest, one for one.
+    private func realised(
+        _ asset: TradeAsset, _ sale: Disposal, _ lots: [TaxLot], _ sold: [Int]
+    ) -> (short: FixedDecimal, long: FixedDecimal) {
+        let shares = Dictionary(uniqueKeysWithValues: zip(lots.map { $0.id }, sold))
+        let byAge = asset.lots.sorted { ($0.acquired, $0.id) < ($1.acquired, $1.id) }
+        var kept: [String] = []
+        if problem.tax.washSale != nil {
+            for lot in byAge where problem.date.daysSinceEpoch - lot.acquired.daysSinceEpoch <= 30 {
+                kept += [String](repeating: lot.id, count: (lot.quantity.int ?? 0) - (shares[lot.id] ?? 0))
+            }
+        }
+        var (short, long) = (FixedDecimal.zero, FixedDecimal.zero)
+        for lot in byAge {
+            let gain = sale.gainPerShare(lot)
+            var counted = shares[lot.id] ?? 0
+            if gain < 0 {
+                for _ in 0..<counted {
+                    guard let place = kept.firstIndex(where: { $0 != lot.id }) else { break }
+                    kept.remove(at: place)
+                    counted -= 1
+                }
+            }
+            if sale.term(lot) == .short {
+                short += gain * FixedDecimal(counted)
+            } else {
+                long += gain * FixedDecimal(counted)
+            }
+        }
+        return (short, long)
     }
 
     /// The least objective; nil where no combination keeps to the limits.

@@ -38,7 +38,8 @@ struct RandomTrades {
             let shares = 1 + generator.integer(Int(value * weights[i] / price.double) + 1)
             let lots = try (0..<(isTaxed ? 1 + generator.integer(3) : 1)).map { index in
                 TaxLot(
-                    id: "\(i)-\(index)", acquired: try #require(today.adding(days: -1 - generator.integer(800))),
+                    id: "\(i)-\(index)",
+                    acquired: try #require(today.adding(days: -generator.integer(generator.chance(0.3) ? 32 : 800))),
                     quantity: FixedDecimal(1 + (index == 0 ? shares : generator.integer(4))),
                     basisPerShare: FixedDecimal(price.double * (0.6 + 0.8 * generator.uniform()), places: 2))
             }

@@ -197,22 +197,37 @@ struct WorkedPlanTests {
         #expect(try bought("2026-11-21") == ["A", "B", "C"])
     }
 
-    @Test("losses beside a recent lot stay; gains of the same asset go")
+    @Test("a recent lot takes as many shares of a loss away as it keeps: sold with the loss, it takes none")
     func washRows() throws {
-        let plan = try plan(
-            holdings: [
-                [
-                    "asset": "A",
-                    "lots": [
-                        lot("loss", "2025-01-01", "50", "130"), lot("new", "2026-11-05", "50", "95"),
-                        lot("gain", "2025-01-01", "50", "60"),
-                    ],
-                ]
-            ],
-            target: ["A": "0.333333333333", "CASH": "0.666666666667"], prices: ["A": "100"], settings: [tax([])])
-        #expect(Set(sold(plan)) == ["new 50 short 250.00", "gain 50 long 2000.00"])
-        // 250 x 37 % + 2,000 x 20 %.
-        #expect(plan["tax"]?["tax"] == "492.50")
+        func plan(_ kept: String, cash: String, _ more: [(String, JSONValue)] = []) throws -> JSONValue {
+            try self.plan(
+                holdings: [
+                    [
+                        "asset": "A",
+                        "lots": [
+                            lot("loss", "2025-01-01", "50", "130"), lot("new", "2026-11-05", "20", "95"),
+                            lot("gain", "2025-01-01", "80", "60"),
+                        ],
+                    ]
+                ],
+                target: ["A": .string(kept), "CASH": .string(cash)], prices: ["A": "100"],
+                settings: [tax([("realised_long", "5000")])]
+                    + (more.isEmpty ? [] : [("constraints", .object(JSONObject(more)))]))
+        }
+        // 15,000 in all. Seventy shares go: with the twenty new ones all fifty of the loss count, 1,500 long for 100 short.
+        let whole = try plan("0.533333333333", cash: "0.466666666667")
+        #expect(Set(sold(whole)) == ["loss 50 long -1500.00", "new 20 short 100.00"])
+        #expect(whole["tax"]?["gain_long"] == "-1500.00" && whole["tax"]?["gain_short"] == "100.00")
+        // 100 x 37 % - 1,500 x 20 %.
+        #expect(whole["tax"]?["tax"] == "-263.00")
+        // The new lot stays: twenty of the fifty shares at a loss are replaced, 30 x 30 count.
+        let part = try plan("0.533333333333", cash: "0.466666666667", [("locked_lots", ["new"])])
+        #expect(Set(sold(part)) == ["loss 50 long -1500.00", "gain 20 long 800.00"])
+        let lots = part["legs"]?[0]?["lots"]?.arrayValue ?? []
+        #expect(lots.first { $0["id"] == "loss" }?["disallowed"] == "600.00")
+        #expect(lots.first { $0["id"] == "gain" }?["disallowed"] == "0.00")
+        // (-900 + 800) x 20 %.
+        #expect(part["tax"]?["gain_long"] == "-100.00" && part["tax"]?["tax"] == "-20.00")
     }
 
     @Test(
@@ -227,13 +242,19 @@ struct WorkedPlanTests {
             // 30.00 a share of short loss against short gains at 37 %.
             #expect(plan["tax"]?["tax"] == .string(quantity == "50" ? "-555.00" : "-222.00"))
         }
-        // Two purchases of the last thirty days replace each other.
+        // Two purchases of the last thirty days replace each other as long as one is kept: fifty shares sold bring no loss, all hundred the whole.
         let two = try plan(
             holdings: [
                 ["asset": "A", "lots": [lot("x", "2026-11-10", "50", "130"), lot("y", "2026-11-12", "50", "130")]]
             ],
-            target: ["CASH": "1"], prices: ["A": "100"], settings: [tax([])])
-        #expect(two["legs"] == [])
+            target: ["CASH": "1"], prices: ["A": "100"], settings: [tax([("realised_short", "5000")])])
+        #expect(two["tax"]?["tax"] == "-1110.00")
+        let half = try plan(
+            holdings: [
+                ["asset": "A", "lots": [lot("x", "2026-11-10", "50", "130"), lot("y", "2026-11-12", "50", "130")]]
+            ],
+            target: ["A": "0.5", "CASH": "0.5"], prices: ["A": "100"], settings: [tax([("realised_short", "5000")])])
+        #expect(half["tax"]?["tax"] == "0.00" && half["legs"]?[0]?["quantity"] == "50")
     }
 
     @Test("sale fees: a rate, a fee a share with its cap, and the gain net of them")

@@ -16,6 +16,9 @@ public enum DisposalMethod: String, Sendable, CaseIterable {
     case minimumTax = "min_tax"
     /// Every share at the average basis, lots consumed first in, first out.
     case average
+
+    /// Whether the method fixes the order of the lots, whatever the tax.
+    public var isPrescribed: Bool { self != .minimumTax && self != .minimumTaxByRate }
 }
 
 /// Why shares cannot be taken from lots.

@@ -57,11 +57,19 @@ public struct LotSale: Sendable, Equatable {
     public var term: HoldingTerm
     /// Proceeds net of fees, less basis.
     public var gain: FixedDecimal
+    /// Of a loss, what a purchase near it takes away: not negative, and not deductible now.
+    public var disallowed: FixedDecimal
 
-    public init(lot: TaxLot, quantity: FixedDecimal, term: HoldingTerm, gain: FixedDecimal) {
+    public init(
+        lot: TaxLot, quantity: FixedDecimal, term: HoldingTerm, gain: FixedDecimal, disallowed: FixedDecimal = 0
+    ) {
         self.lot = lot
         self.quantity = quantity
         self.term = term
         self.gain = gain
+        self.disallowed = disallowed
     }
+
+    /// What counts in the year.
+    public var realised: FixedDecimal { gain + disallowed }
 }

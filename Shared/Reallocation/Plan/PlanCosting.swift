@@ -29,7 +29,17 @@ struct PlanCosting: Sendable {
     var objective: Double { risk + costs.total.double + (tax - carryValue).double }
     var turnover: FixedDecimal { costs.value / 2 }
 
-    init(_ problem: TradeProblem, shares: [FixedDecimal], fromShort: [FixedDecimal]) {
+    init(_ problem: TradeProblem, _ solution: TradeSolution) {
+        self.init(problem, shares: solution.shares, fromShort: solution.fromShortLots, named: solution.namedLots)
+    }
+
+    /// - Parameters:
+    ///   - fromShort: shares of each sale that come from short-term lots, where the tax chooses them.
+    ///   - named: shares of each sale by lot, where it is beside a recent purchase; empty dictionaries elsewhere.
+    init(
+        _ problem: TradeProblem, shares: [FixedDecimal], fromShort: [FixedDecimal],
+        named: [[String: FixedDecimal]] = []
+    ) {
         trades = []
         cashAfter = problem.cash
         var short = FixedDecimal.zero
@@ -37,8 +47,13 @@ struct PlanCosting: Sendable {
         costs = OrderCost(value: 0, commission: 0, fees: 0, spread: 0, impact: 0, ticket: 0)
         for (index, asset) in problem.assets.enumerated() where shares[index] != 0 {
             let cost = problem.costs.cost(of: shares[index], asset.quote)
-            let lots = shares[index] < 0 ? Self.lots(problem, asset, -shares[index], fromShort[index]) : []
-            for sale in lots { if sale.term == .short { short += sale.gain } else { long += sale.gain } }
+            var lots: [LotSale] = []
+            if shares[index] < 0 {
+                let named = named.indices.contains(index) ? named[index] : [:]
+                lots = problem.washed(
+                    Self.lots(problem, asset, -shares[index], fromShort[index], named), of: asset)
+            }
+            for sale in lots { if sale.term == .short { short += sale.realised } else { long += sale.realised } }
             cashAfter -= asset.quote.price * shares[index] + cost.paid
             costs.value += cost.value
             costs.commission += cost.commission
@@ -54,8 +69,8 @@ struct PlanCosting: Sendable {
         carryValue = problem.tax.carryValue(ofShort: short, long: long)
         for at in trades.indices where !trades[at].lots.isEmpty {
             let own = trades[at].lots
-            let ownShort = own.filter { $0.term == .short }.map { $0.gain }.reduce(.zero, +)
-            let ownLong = own.filter { $0.term == .long }.map { $0.gain }.reduce(.zero, +)
+            let ownShort = own.filter { $0.term == .short }.map { $0.realised }.reduce(.zero, +)
+            let ownLong = own.filter { $0.term == .long }.map { $0.realised }.reduce(.zero, +)
             trades[at].tax = tax - problem.tax.tax(ofShort: short - ownShort, long: long - ownLong)
         }
         let total = problem.value
@@ -68,13 +83,27 @@ struct PlanCosting: Sendable {
         for (asset, weight) in zip(problem.assets, weights) { risk -= scale * asset.expectedReturn * weight.double }
     }
 
-    /// The lots of a sale: by gain within each term where the tax chose the split, else in the method's own order.
+    /// The lots of a sale: those that the search named, else by gain within each term where the tax chose the split, else in the method's own order.
     private static func lots(
-        _ problem: TradeProblem, _ asset: TradeAsset, _ quantity: FixedDecimal, _ fromShort: FixedDecimal
+        _ problem: TradeProblem, _ asset: TradeAsset, _ quantity: FixedDecimal, _ fromShort: FixedDecimal,
+        _ named: [String: FixedDecimal]
     ) -> [LotSale] {
         let sale = Disposal(
             date: problem.date, netPrice: problem.netPrice(asset.quote), tax: problem.tax, step: problem.limits.lotSize)
         let lots = problem.sellableLots(asset)
+        guard named.isEmpty else {
+            let chosen = lots.compactMap { lot in
+                named[lot.id].map {
+                    TaxLot(id: lot.id, acquired: lot.acquired, quantity: $0, basisPerShare: lot.basisPerShare)
+                }
+            }
+            // Each lot as it is held, whatever is taken of it.
+            return sale.take(quantity, in: chosen.sorted { ($0.acquired, $0.id) < ($1.acquired, $1.id) }).map { part in
+                var part = part
+                part.lot = lots.first { $0.id == part.lot.id } ?? part.lot
+                return part
+            }
+        }
         guard problem.tax.mode != .none else { return (try? sale.select(quantity, from: lots, by: .fifo)) ?? [] }
         switch problem.tax.method {
         case .minimumTax, .minimumTaxByRate:

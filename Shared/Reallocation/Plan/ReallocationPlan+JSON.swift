@@ -77,7 +77,7 @@ extension ReallocationPlan {
                 leg.lots.map {
                     [
                         "id": .string($0.lot.id), "quantity": JSONValue($0.quantity), "gain": JSONValue(money: $0.gain),
-                        "term": .string($0.term.rawValue),
+                        "disallowed": JSONValue(money: $0.disallowed), "term": .string($0.term.rawValue),
                     ]
                 }),
             "costs": json(leg.cost), "tax": JSONValue(money: leg.tax), "order": JSONValue(leg.order),

@@ -36,9 +36,9 @@ public enum ReallocationPlanner {
     }
 
     static func costing(_ problem: TradeProblem, _ solution: TradeSolution?) -> PlanCosting {
+        if let solution { return PlanCosting(problem.locking(solution), solution) }
         let none = problem.assets.map { _ in FixedDecimal.zero }
-        return PlanCosting(
-            problem.locking(solution), shares: solution?.shares ?? none, fromShort: solution?.fromShortLots ?? none)
+        return PlanCosting(problem, shares: none, fromShort: none)
     }
 
     /// Raises the weight of costs until the plan passes the gate. True where it does, false where nothing but doing nothing would.

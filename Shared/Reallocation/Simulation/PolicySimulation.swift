@@ -160,7 +160,7 @@ public struct PolicySimulation: Sendable {
             guard
                 let solution = try TradeSolver.solve(problem, effort: TradeSolver.Effort(nodes: 40, deadline: deadline))
             else { return }
-            costing = PlanCosting(problem, shares: solution.shares, fromShort: solution.fromShortLots)
+            costing = PlanCosting(problem, solution)
         } else {
             // A little less than everything, for the costs.
             let total = problem.value * (1 - FixedDecimal(1) / 200)

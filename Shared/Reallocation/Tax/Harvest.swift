@@ -23,9 +23,9 @@ public struct HarvestSettings: Sendable, Equatable {
 /// Lots of one asset that stand at a loss, and what selling them for a substitute is worth.
 public struct HarvestCandidate: Sendable, Equatable {
     public var asset: String
-    /// Lots at a loss that may be sold, the largest loss a share first.
+    /// Lots at a loss that may be sold, the largest loss a share first, with what recent purchases take away.
     public var lots: [LotSale]
-    /// Losses by side, not negative.
+    /// Losses that count, by side, not negative.
     public var lossShort: FixedDecimal
     public var lossLong: FixedDecimal
     /// What the sale brings.
@@ -88,18 +88,19 @@ public enum Harvest {
         let net = problem.netPrice(asset.quote)
         let lots = problem.sellableLots(asset).filter { net < $0.basisPerShare }
             .sorted { ($0.basisPerShare, $0.id) > ($1.basisPerShare, $1.id) }
-        guard !lots.isEmpty else { return nil }
-        let sales = lots.map { lot in
-            LotSale(
-                lot: lot, quantity: lot.quantity,
-                term: problem.tax.holdingPeriod.term(acquired: lot.acquired, sold: problem.date),
-                gain: (net - lot.basisPerShare) * lot.quantity)
-        }
+        let sales = problem.washed(
+            lots.map { lot in
+                LotSale(
+                    lot: lot, quantity: lot.quantity,
+                    term: problem.tax.holdingPeriod.term(acquired: lot.acquired, sold: problem.date),
+                    gain: (net - lot.basisPerShare) * lot.quantity)
+            }, of: asset)
+        guard sales.contains(where: { $0.realised < 0 }) else { return nil }
         let quantity = lots.map { $0.quantity }.reduce(.zero, +)
         return HarvestCandidate(
             asset: asset.symbol, lots: sales,
-            lossShort: -sales.filter { $0.term == .short }.map { $0.gain }.reduce(.zero, +),
-            lossLong: -sales.filter { $0.term == .long }.map { $0.gain }.reduce(.zero, +),
+            lossShort: -sales.filter { $0.term == .short }.map { $0.realised }.reduce(.zero, +),
+            lossLong: -sales.filter { $0.term == .long }.map { $0.realised }.reduce(.zero, +),
             proceeds: asset.quote.price * quantity, substitute: nil, residualVolatility: 0, taxSaved: 0, taxLater: 0,
             cost: 0, riskPrice: 0, value: 0,
             blockedUntil: problem.tax.washSale?.firstFreeDay(after: problem.date))
@@ -187,7 +188,7 @@ extension HarvestCandidate {
                 lots.map {
                     [
                         "id": .string($0.lot.id), "quantity": JSONValue($0.quantity), "gain": JSONValue(money: $0.gain),
-                        "term": .string($0.term.rawValue),
+                        "disallowed": JSONValue(money: $0.disallowed), "term": .string($0.term.rawValue),
                     ]
                 }),
             "loss_short": JSONValue(money: lossShort), "loss_long": JSONValue(money: lossLong),

@@ -84,8 +84,8 @@ public struct WashSale: Sendable, Equatable {
 
     public var allowedLoss: FixedDecimal { allowedShort + allowedLong }
 
-    /// Matches the loss shares of a sale with purchases of the same or a substantially identical asset. The purchase that made a
-    /// sold lot does not replace it.
+    /// Matches the loss shares of a sale with purchases of the same or a substantially identical asset. What is kept of the purchase that made a
+    /// sold lot does not replace it, but may replace other lots. Source: Rev. Rul. 56-602 for the sale of a part of one purchase.
     public init(
         sold: [Sold], on day: CalendarDate, purchases: [Purchase], rule: WashSaleRule,
         holdingPeriod: HoldingPeriod = .years(1)
@@ -95,8 +95,7 @@ public struct WashSale: Sendable, Equatable {
         allowedShort = 0
         allowedLong = 0
         replacements = []
-        let soldIDs = Set(sold.map { $0.lot.id })
-        var open = purchases.filter { rule.covers(purchase: $0.date, of: day) && !soldIDs.contains($0.id) }
+        var open = purchases.filter { rule.covers(purchase: $0.date, of: day) }
             .sorted { ($0.date, $0.id) < ($1.date, $1.id) }
         let losses = sold.filter { $0.gainPerShare < 0 && $0.quantity > 0 }
             .sorted { ($0.lot.acquired, $0.lot.id) < ($1.lot.acquired, $1.lot.id) }
@@ -105,7 +104,8 @@ public struct WashSale: Sendable, Equatable {
             var rest = loss.quantity
             economicLoss += perShare * rest
             let held = day.daysSinceEpoch - loss.lot.acquired.daysSinceEpoch
-            for index in open.indices where rest > 0 && open[index].quantity > 0 {
+            for index in open.indices
+            where rest > 0 && open[index].quantity > 0 && open[index].id != loss.lot.id {
                 let matched = min(rest, open[index].quantity)
                 open[index].quantity -= matched
                 rest -= matched

@@ -217,7 +217,7 @@ struct CellBound {
 
     func orders(_ prices: [Double]) -> [LotOrder] {
         let (short, long) = rates(prices)
-        return model.assets.map { $0.order(short: short, long: long) }
+        return model.assets.map { $0.boundOrder(short: short, long: long) }
     }
 
     /// Takes over what another cell has found: where prices of this cell's rows can make the same rates, the other's exposures give a

@@ -31,8 +31,9 @@ extension TradeProblem {
     }
 
     /// The problem as a solution leaves it: with the lots locked that it leaves alone.
-    func locking(_ solution: TradeSolution?) -> TradeProblem {
-        guard let locks = solution?.lockedLots, locks.count == assets.count else { return self }
+    func locking(_ solution: TradeSolution) -> TradeProblem {
+        let locks = solution.lockedLots
+        guard locks.count == assets.count else { return self }
         var other = self
         for (index, lots) in locks.enumerated() { other.assets[index].lockedLots = lots }
         return other
@@ -64,7 +65,7 @@ extension TradeSolver {
         _ problem: TradeProblem, effort: Effort, depth: Int = 0
     ) throws(TradeProblemError) -> TradeSolution? {
         guard let found = try solveOnce(problem, effort: effort) else { return nil }
-        let costing = PlanCosting(problem, shares: found.shares, fromShort: found.fromShortLots)
+        let costing = PlanCosting(problem, found)
         guard let family = problem.clashes(costing).first else { return found }
         let spared = problem.withoutLosses(in: family)
         var keeps = try solveApart(spared, effort: effort, depth: depth + 1)

@@ -8,6 +8,8 @@ struct LocalSearch {
     private(set) var k: [Double]
     /// Steps of each sale that come from short-term lots.
     private(set) var fromShort: [Double]
+    /// Steps of each lot, in the order of `WashedLots`, of the sales beside recent purchases; empty for all others.
+    private(set) var taken: [[Double]]
     private(set) var gainsShort: [Double]
     private(set) var gainsLong: [Double]
     private(set) var costs: [Double]
@@ -44,6 +46,7 @@ struct LocalSearch {
         let n = model.count
         k = [Double](repeating: 0, count: n)
         fromShort = k
+        taken = k.map { _ in [] }
         gainsShort = k
         gainsLong = k
         costs = k
@@ -108,6 +111,7 @@ struct LocalSearch {
         var asset: Int
         var k: Double
         var fromShort: Double
+        var taken: [Double] = []
         var short: Double
         var long: Double
         var cost: Double
@@ -116,9 +120,21 @@ struct LocalSearch {
     private func change(_ i: Int, _ k: Double, _ order: LotOrder) -> Change {
         let one = model.assets[i]
         guard k < 0 else { return Change(asset: i, k: k, fromShort: 0, short: 0, long: 0, cost: one.cost(k)) }
+        let fromShort = order.shortSteps(-k)
+        if let washed = one.washed {
+            let taken = washed.taken(-k, fromShort: fromShort, fromRecent: order.recentSteps(-k))
+            return change(i, k, fromShort: fromShort, taken: taken, washed.results(taken), cost: one.cost(k))
+        }
         let gains = order.gains(-k)
-        return Change(
-            asset: i, k: k, fromShort: order.shortSteps(-k), short: gains.short, long: gains.long, cost: one.cost(k))
+        return Change(asset: i, k: k, fromShort: fromShort, short: gains.short, long: gains.long, cost: one.cost(k))
+    }
+
+    /// A sale beside recent purchases.
+    func change(
+        _ i: Int, _ k: Double, fromShort: Double, taken: [Double], _ results: WashedLots.Results, cost: Double
+    ) -> Change {
+        Change(
+            asset: i, k: k, fromShort: fromShort, taken: taken, short: results.short, long: results.long, cost: cost)
     }
 
     /// What one or two changes make of objective and penalties.
@@ -187,6 +203,7 @@ struct LocalSearch {
         }
         k[i] = change.k
         fromShort[i] = change.fromShort
+        taken[i] = change.taken
         gainsShort[i] = change.short
         gainsLong[i] = change.long
         costs[i] = change.cost

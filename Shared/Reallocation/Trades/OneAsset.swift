@@ -29,54 +29,6 @@ extension ChoicePrices {
     }
 }
 
-/// Lots in the order in which a linear tax takes them.
-struct LotOrder: Sendable {
-    struct Piece: Sendable {
-        /// In steps, counted from the first share sold.
-        var from: Double
-        var to: Double
-        /// Gain of a step.
-        var gain: Double
-        var isShort: Bool
-        /// What all pieces before this one bring, by side.
-        var shortBefore: Double
-        var longBefore: Double
-    }
-    private(set) var pieces: [Piece] = []
-
-    /// A queue of lots.
-    init(_ lots: [(gain: Double, size: Double, isShort: Bool)] = []) {
-        var (at, short, long) = (0.0, 0.0, 0.0)
-        for lot in lots {
-            pieces.append(
-                Piece(
-                    from: at, to: at + lot.size, gain: lot.gain, isShort: lot.isShort, shortBefore: short,
-                    longBefore: long))
-            at += lot.size
-            if lot.isShort { short += lot.gain * lot.size } else { long += lot.gain * lot.size }
-        }
-    }
-
-    /// How many of so many steps come from short-term lots.
-    func shortSteps(_ steps: Double) -> Double {
-        var total = 0.0
-        for piece in pieces where piece.isShort && piece.from < steps { total += min(steps, piece.to) - piece.from }
-        return total
-    }
-
-    /// Gains by side of selling so many steps.
-    func gains(_ steps: Double) -> (short: Double, long: Double) {
-        guard steps > 0 else { return (0, 0) }
-        var at = 0
-        while at + 1 < pieces.count, pieces[at].to < steps { at += 1 }
-        guard at < pieces.count else { return (0, 0) }
-        let piece = pieces[at]
-        let gain = piece.gain * (min(steps, piece.to) - piece.from)
-        return piece.isShort
-            ? (piece.shortBefore + gain, piece.longBefore) : (piece.shortBefore, piece.longBefore + gain)
-    }
-}
-
 /// One asset of the trade problem in binary figures: decisions are whole steps k, bought positive, sold negative.
 ///
 /// A class because its arrays would be retained one by one with every copy in the search's innermost loops.
@@ -114,6 +66,11 @@ final class OneAsset: Sendable {
     let drift: Double
     /// The order that the disposal method fixes, whatever the tax; nil where the tax chooses.
     let prescribed: LotOrder?
+    /// Lots of which recent ones take losses of others away, where the tax chooses among them; nil where there is nothing to be taken away.
+    let washed: WashedLots?
+    /// Results that sales can realise, by side.
+    let gainsShort: ClosedRange<Double>
+    let gainsLong: ClosedRange<Double>
     /// Steps held in short-term lots, and in long-term ones.
     let shortSteps: Double
     let longSteps: Double
@@ -121,7 +78,7 @@ final class OneAsset: Sendable {
     init(
         stepValue: Double, stepWeight: Double, deviation: Double, lowest: Double, highest: Double, leastTrade: Double,
         buying: [CostSegment], selling: [CostSegment], impact: Double, ticket: Double, shortLots: [Lot],
-        longLots: [Lot], drift: Double, prescribed: LotOrder?
+        longLots: [Lot], drift: Double, prescribed: LotOrder?, washed: WashedLots? = nil
     ) {
         self.stepValue = stepValue
         self.stepWeight = stepWeight
@@ -137,6 +94,12 @@ final class OneAsset: Sendable {
         self.longLots = longLots
         self.drift = drift
         self.prescribed = prescribed
+        self.washed = washed
+        func range(_ lots: [Lot]) -> ClosedRange<Double> {
+            lots.reduce(0) { $0 + min(0, $1.gain * $1.size) }...lots.reduce(0) { $0 + max(0, $1.gain * $1.size) }
+        }
+        gainsShort = range(shortLots)
+        gainsLong = range(longLots)
         shortSteps = shortLots.reduce(0) { $0 + $1.size }
         longSteps = longLots.reduce(0) { $0 + $1.size }
     }
@@ -146,7 +109,7 @@ final class OneAsset: Sendable {
         OneAsset(
             stepValue: stepValue, stepWeight: stepWeight, deviation: deviation, lowest: low, highest: high,
             leastTrade: leastTrade, buying: buying, selling: selling, impact: impact, ticket: ticket,
-            shortLots: shortLots, longLots: longLots, drift: drift, prescribed: prescribed)
+            shortLots: shortLots, longLots: longLots, drift: drift, prescribed: prescribed, washed: washed)
     }
 
     /// Cost paid for k steps, without ticket.
@@ -174,9 +137,16 @@ final class OneAsset: Sendable {
         return low <= high ? (low, high) : nil
     }
 
-    /// The lots merged for linear rates of tax: cheapest first.
+    /// The lots merged for linear rates of tax, cheapest first: what a sale at these rates takes.
     func order(short: Double, long: Double) -> LotOrder {
+        if let washed { return washed.order(short: short, long: long) }
+        return boundOrder(short: short, long: long)
+    }
+
+    /// An order that costs no more at these rates than any choice of lots.
+    func boundOrder(short: Double, long: Double) -> LotOrder {
         if let prescribed { return prescribed }
+        if let washed { return washed.bound(short: short, long: long) }
         if shortLots.isEmpty && longLots.isEmpty { return LotOrder() }
         var queue: [(gain: Double, size: Double, isShort: Bool)] = []
         queue.reserveCapacity(shortLots.count + longLots.count)
@@ -259,7 +229,7 @@ final class OneAsset: Sendable {
             if piece < pieces.count {
                 let lot = pieces[piece]
                 if piece + 1 < pieces.count { to = min(to, lot.to.rounded(.down)) }
-                taxSlope = (lot.isShort ? prices.short : prices.long) * lot.gain
+                taxSlope = prices.short * lot.short + prices.long * lot.long
                 taxConstant = prices.short * lot.shortBefore + prices.long * lot.longBefore - taxSlope * lot.from
             }
             to = max(to, from)

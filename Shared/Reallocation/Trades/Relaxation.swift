@@ -149,7 +149,7 @@ struct Relaxation {
     private mutating func makeHulls(_ state: Start, _ prices: [ChoicePrices]) {
         let (short, long) = (prices.first?.short ?? 0, prices.first?.long ?? 0)
         if orderRates.map({ $0.short != short || $0.long != long }) ?? true {
-            orders = model.assets.map { $0.order(short: short, long: long) }
+            orders = model.assets.map { $0.boundOrder(short: short, long: long) }
             orderRates = (short, long)
         }
         hulls.removeAll()

@@ -112,40 +112,65 @@ struct TradeModel {
             ? problem.costs.impactCoefficient * (quote.dailyVolatility ?? 0) * stepValue.double
                 * (shares / volume).squareRoot()
             : 0
-        let net = problem.netPrice(quote)
-        let isTaxed = problem.tax.mode != .none
-        func lots(_ term: HoldingTerm) -> [OneAsset.Lot] {
-            guard isTaxed else { return [] }
-            return sellable.filter { problem.tax.holdingPeriod.term(acquired: $0.acquired, sold: problem.date) == term }
-                .map { OneAsset.Lot(gain: ((net - $0.basisPerShare) * step).double, size: ($0.quantity / step).double) }
+        let weight = stepValue.double / total.double
+        let lots = problem.tax.mode == .none ? [] : lots(sellable, problem, netPrice: problem.netPrice(quote))
+        func side(isShort: Bool) -> [OneAsset.Lot] {
+            lots.filter { $0.isShort == isShort }.map { OneAsset.Lot(gain: $0.gain, size: $0.size) }
                 .sorted { $0.gain < $1.gain }
         }
-        let weight = stepValue.double / total.double
-        let prescribed = isTaxed ? prescribed(sellable, problem, net: net) : nil
+        let washed = washed(lots, asset, problem)
+        var prescribed: LotOrder?
+        if problem.tax.mode != .none, problem.tax.method.isPrescribed {
+            prescribed =
+                washed.map { washed in
+                    let places = Dictionary(uniqueKeysWithValues: washed.lots.enumerated().map { ($1.id, $0) })
+                    return washed.order(lots.compactMap { lot in places[lot.id].map { ($0, lot.size) } })
+                } ?? LotOrder(lots.map { ($0.gain, $0.size, $0.isShort) })
+        }
         return OneAsset(
             stepValue: stepValue.double, stepWeight: weight,
             deviation: (heldValue / total - asset.target).double, lowest: least, highest: most,
             leastTrade: max(1, (limits.minimumTrade / stepValue).rounded(places: 12).double.rounded(.up)),
             buying: schedule.segments(isSale: false), selling: schedule.segments(isSale: true), impact: impact,
-            ticket: problem.costs.ticket.double, shortLots: lots(.short), longLots: lots(.long),
-            drift: -problem.horizonYears * stepValue.double * asset.expectedReturn, prescribed: prescribed)
+            ticket: problem.costs.ticket.double, shortLots: side(isShort: true), longLots: side(isShort: false),
+            drift: -problem.horizonYears * stepValue.double * asset.expectedReturn, prescribed: prescribed,
+            washed: prescribed == nil ? washed : nil)
     }
 
-    /// The queue of lots that a disposal method fixes; nil for the methods that look at the tax.
-    private static func prescribed(_ lots: [TaxLot], _ problem: TradeProblem, net: FixedDecimal) -> LotOrder? {
-        let method = problem.tax.method
-        guard method != .minimumTax, method != .minimumTaxByRate else { return nil }
-        let sale = Disposal(date: problem.date, netPrice: net, tax: problem.tax, step: problem.limits.lotSize)
-        let all = lots.map { $0.quantity }.reduce(.zero, +)
-        guard let sales = try? sale.select(all, from: lots, by: method, named: lots.map { $0.id }) else { return nil }
+    /// The lots of an asset with what a step of each brings, in the order of the disposal method where it fixes one.
+    private static func lots(
+        _ sellable: [TaxLot], _ problem: TradeProblem, netPrice: FixedDecimal
+    ) -> [WashedLots.Lot] {
         let step = problem.limits.lotSize
-        return LotOrder(
-            sales.filter { $0.quantity > 0 }.map {
-                (
-                    gain: ($0.gain / $0.quantity * step).double, size: ($0.quantity / step).double,
-                    isShort: $0.term == .short
-                )
-            })
+        let sale = Disposal(date: problem.date, netPrice: netPrice, tax: problem.tax, step: step)
+        let method = problem.tax.method.isPrescribed ? problem.tax.method : .fifo
+        let all = sellable.map { $0.quantity }.reduce(.zero, +)
+        // Of all there is: neither too few shares, nor a lot that is not named.
+        let sales = (try? sale.select(all, from: sellable, by: method, named: sellable.map { $0.id })) ?? []
+        return sales.filter { $0.quantity > 0 }.map {
+            WashedLots.Lot(
+                id: $0.lot.id, gain: ($0.gain / $0.quantity * step).double, size: ($0.quantity / step).double,
+                isShort: $0.term == .short, isRecent: problem.isRecent($0.lot))
+        }
+    }
+
+    /// The same lots as what recent purchases take away of them; nil where no loss has another lot's purchase beside it.
+    private static func washed(
+        _ lots: [WashedLots.Lot], _ asset: TradeAsset, _ problem: TradeProblem
+    ) -> WashedLots? {
+        let purchases = problem.purchases(asset)
+        guard lots.contains(where: { lot in lot.gain < 0 && purchases.contains { $0.id != lot.id } }) else {
+            return nil
+        }
+        let age = Dictionary(uniqueKeysWithValues: asset.lots.map { ($0.id, ($0.acquired, $0.id)) })
+        let byAge = lots.sorted { a, b in
+            guard let first = age[a.id], let second = age[b.id] else { return false }
+            return first < second
+        }
+        let places = Dictionary(uniqueKeysWithValues: byAge.enumerated().map { ($1.id, $0) })
+        return WashedLots(
+            lots: byAge,
+            purchases: purchases.map { (places[$0.id], ($0.quantity / problem.limits.lotSize).double) })
     }
 
     private static func rows(_ problem: TradeProblem, value: Double) -> [Row] {

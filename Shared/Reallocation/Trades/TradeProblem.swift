@@ -110,22 +110,47 @@ public struct TradeProblem: Sendable {
         quote.price - costs.saleFees.rate * quote.price - costs.saleFees.perShare
     }
 
-    /// The lots of an asset that may be sold: not locked, and no loss that a recent purchase would take away.
-    ///
-    /// Where another lot was bought within the wash-sale window before today, a lot at a loss stays: what is kept of the recent purchase would
-    /// replace it, share by share. A lot does not replace itself: what was bought lately, and nothing else, may be sold again.
-    /// Source: Rev. Rul. 56-602 for the sale of a part of one purchase.
+    /// The lots of an asset that may be sold.
     public func sellableLots(_ asset: TradeAsset) -> [TaxLot] {
         guard asset.canSell else { return [] }
-        let net = netPrice(asset.quote)
-        let isRecent: (TaxLot) -> Bool = { lot in
-            guard let rule = tax.washSale, tax.mode != .none else { return false }
-            return lot.acquired <= date && rule.covers(purchase: lot.acquired, of: date)
-        }
-        let recent = asset.lots.filter(isRecent).map { $0.id }
-        return asset.lots.filter { lot in
-            !asset.lockedLots.contains(lot.id) && lot.quantity > 0
-                && !(net < lot.basisPerShare && recent.contains { $0 != lot.id })
+        return asset.lots.filter { !asset.lockedLots.contains($0.id) && $0.quantity > 0 }
+    }
+
+    /// Whether a lot was bought so lately that what is kept of it takes losses of other lots away.
+    func isRecent(_ lot: TaxLot) -> Bool {
+        guard let rule = tax.washSale, tax.mode != .none else { return false }
+        return lot.acquired <= date && rule.covers(purchase: lot.acquired, of: date)
+    }
+
+    /// The recent lots of an asset, the oldest first.
+    func purchases(_ asset: TradeAsset) -> [TaxLot] {
+        asset.lots.filter { $0.quantity > 0 && isRecent($0) }.sorted { ($0.acquired, $0.id) < ($1.acquired, $1.id) }
+    }
+
+    /// The lots of a sale with what recent lots that are kept take away of their losses, share by share.
+    func washed(_ sales: [LotSale], of asset: TradeAsset) -> [LotSale] {
+        guard let rule = tax.washSale, sales.contains(where: { $0.gain < 0 }) else { return sales }
+        let purchases = purchases(asset)
+        guard !purchases.isEmpty else { return sales }
+        let wash = WashSale(
+            sold: sales.filter { $0.quantity > 0 }.map {
+                WashSale.Sold(lot: $0.lot, quantity: $0.quantity, gainPerShare: $0.gain / $0.quantity)
+            },
+            on: date,
+            purchases: purchases.map { lot in
+                let sold = sales.filter { $0.lot.id == lot.id }.map { $0.quantity }.reduce(.zero, +)
+                return WashSale.Purchase(
+                    id: lot.id, date: lot.acquired, quantity: lot.quantity - sold, costPerShare: lot.basisPerShare)
+            },
+            rule: rule, holdingPeriod: tax.holdingPeriod)
+        return sales.map { sale in
+            var sale = sale
+            let replaced = wash.replacements.filter { $0.sold == sale.lot.id }
+            let shares = replaced.map { $0.quantity }.reduce(.zero, +)
+            // A loss that is taken away whole is so to the last digit.
+            sale.disallowed =
+                shares == sale.quantity ? -sale.gain : replaced.map { $0.lossPerShare * $0.quantity }.reduce(.zero, +)
+            return sale
         }
     }
 }
@@ -158,6 +183,8 @@ public struct TradeSolution: Sendable {
     public var shares: [FixedDecimal]
     /// For a sale, how many of them come from short-term lots.
     public var fromShortLots: [FixedDecimal]
+    /// For a sale beside a recent purchase, the shares of each lot by its id; empty for all others.
+    public var namedLots: [[String: FixedDecimal]]
     /// In currency, relative to the terms of `TradeProblem`.
     public var objective: Double
     /// No plan is better than this.

@@ -55,8 +55,34 @@ public enum TradeSolver {
         let isIdleAllowed = idle.isFeasible && idle.k.allSatisfy { $0 == 0 }
         return TradeSolution(
             shares: best.k.map { shares($0) }, fromShortLots: best.fromShort.map { FixedDecimal($0, places: 9) * step },
+            namedLots: zip(problem.assets, model.assets).enumerated().map { index, pair in
+                guard let washed = pair.1.washed, best.k[index] < 0 else { return [:] }
+                return named(
+                    zip(washed.lots, best.taken[index]), of: pair.0, shares: shares(-best.k[index]), step: step)
+            },
             objective: best.objective, lowerBound: min(search.lowerBound, best.objective),
             idleObjective: isIdleAllowed ? model.idleObjective : nil, nodes: search.nodes)
+    }
+
+    /// Steps of lots as shares that add up: a lot that is sold whole is so to the last digit, and what rounding leaves goes where there is room.
+    private static func named(
+        _ taken: some Sequence<(WashedLots.Lot, Double)>, of asset: TradeAsset, shares: FixedDecimal, step: FixedDecimal
+    ) -> [String: FixedDecimal] {
+        let held = Dictionary(asset.lots.map { ($0.id, $0.quantity) }, uniquingKeysWith: { first, _ in first })
+        var named: [String: FixedDecimal] = [:]
+        var left = shares
+        for (lot, steps) in taken where steps > 0 {
+            let whole = held[lot.id] ?? 0
+            let part = steps >= lot.size ? whole : min(whole, FixedDecimal(steps, places: 9) * step)
+            named[lot.id] = min(part, left)
+            left -= min(part, left)
+        }
+        for (id, part) in named.sorted(by: { $0.key < $1.key }) where left > 0 {
+            let more = min(left, (held[id] ?? 0) - part)
+            named[id] = part + more
+            left -= more
+        }
+        return named.filter { $0.value > 0 }
     }
 }
 
@@ -65,6 +91,7 @@ struct BranchAndBound {
     struct Incumbent {
         var k: [Double]
         var fromShort: [Double]
+        var taken: [[Double]]
         var objective: Double
     }
     private struct Node {
@@ -92,15 +119,8 @@ struct BranchAndBound {
         var short = (0.0, 0.0)
         var long = (0.0, 0.0)
         for one in model.assets {
-            // Results that any sale can realise, by side.
-            let shorts =
-                one.prescribed.map { $0.pieces.filter { $0.isShort }.map { ($0.gain, $0.to - $0.from) } }
-                ?? one.shortLots.map { ($0.gain, $0.size) }
-            let longs =
-                one.prescribed.map { $0.pieces.filter { !$0.isShort }.map { ($0.gain, $0.to - $0.from) } }
-                ?? one.longLots.map { ($0.gain, $0.size) }
-            for (gain, size) in shorts { if gain < 0 { short.0 += gain * size } else { short.1 += gain * size } }
-            for (gain, size) in longs { if gain < 0 { long.0 += gain * size } else { long.1 += gain * size } }
+            short = (short.0 + one.gainsShort.lowerBound, short.1 + one.gainsShort.upperBound)
+            long = (long.0 + one.gainsLong.lowerBound, long.1 + one.gainsLong.upperBound)
         }
         let cells = model.tax.cells(short: short.0...short.1, long: long.0...long.1)
         ceiling = Self.ceiling(model, short: short.1, long: long.1)
@@ -229,7 +249,8 @@ struct BranchAndBound {
         if fixed { search.refineLots() } else { search.improve(pairs: pairs) }
         let isComplete = enumerates ? search.enumerateLots(limit: 200_000) : false
         if search.isFeasible, search.objective < (incumbent?.objective ?? .infinity) {
-            incumbent = Incumbent(k: search.k, fromShort: search.fromShort, objective: search.objective)
+            incumbent = Incumbent(
+                k: search.k, fromShort: search.fromShort, taken: search.taken, objective: search.objective)
         }
         return isComplete
     }

@@ -29,20 +29,23 @@ struct LotOrder: Sendable {
 
     /// A queue of lots.
     init(_ lots: [(gain: Double, size: Double, isShort: Bool)] = []) {
+        self.init(
+            results: lots.map { ($0.isShort ? $0.gain : 0, $0.isShort ? 0 : $0.gain, $0.size, $0.isShort) })
+    }
+
+    /// A queue of steps by what each brings on both sides.
+    init(results: [(short: Double, long: Double, size: Double, isShort: Bool)]) {
         var (at, short, long, shortSteps) = (0.0, 0.0, 0.0, 0.0)
-        pieces.reserveCapacity(lots.count)
-        for lot in lots {
+        pieces.reserveCapacity(results.count)
+        for part in results {
             pieces.append(
                 Piece(
-                    from: at, to: at + lot.size, short: lot.isShort ? lot.gain : 0, long: lot.isShort ? 0 : lot.gain,
-                    shortBefore: short, longBefore: long, isShort: lot.isShort, shortStepsBefore: shortSteps))
-            at += lot.size
-            if lot.isShort {
-                short += lot.gain * lot.size
-                shortSteps += lot.size
-            } else {
-                long += lot.gain * lot.size
-            }
+                    from: at, to: at + part.size, short: part.short, long: part.long, shortBefore: short,
+                    longBefore: long, isShort: part.isShort, shortStepsBefore: shortSteps))
+            at += part.size
+            short += part.short * part.size
+            long += part.long * part.size
+            if part.isShort { shortSteps += part.size }
         }
     }
 

@@ -258,28 +258,41 @@ struct WashedLots: Sendable {
     /// An order that costs no more than any choice of lots, for bounds.
     ///
     /// With rates that are not negative, of k steps: recent gains, kept, take a loss each away, and sold cost something, so that as many steps as
-    /// they are bring nothing; and of lots that are not recent at most k less all purchases count, since recent losses replace those as well.
+    /// they are bring nothing; of lots that are not recent at most k less all purchases count, since recent losses replace those as well; and of
+    /// the oldest losses, as many as recent gains replace, one more counts only where one more recent gain is sold.
     /// With negative rates a loss that would cost is taken to be replaced.
     func bound(short: Double, long: Double) -> LotOrder {
         func price(_ lot: Lot) -> Double { lot.gain * (lot.isShort ? short : long) }
-        var queue: [(gain: Double, size: Double, isShort: Bool)] = []
-        if short < 0 || long < 0 {
+        guard short >= 0, long >= 0 else {
             let priced = lots.map { lot -> (lot: Lot, price: Double) in
-                let isReplaced = lot.gain < 0 && price(lot) > 0
                 var lot = lot
-                if isReplaced { lot.gain = 0 }
+                if lot.gain < 0, price(lot) > 0 { lot.gain = 0 }
                 return (lot, price(lot))
             }
-            queue = priced.sorted { $0.price < $1.price }.map { ($0.lot.gain, $0.lot.size, $0.lot.isShort) }
-        } else {
-            queue.append((0, purchased - recentLosses, true))
-            for place in recent.sorted(by: { price(lots[$0]) < price(lots[$1]) }) where lots[place].gain < 0 {
-                queue.append((lots[place].gain, lots[place].size, lots[place].isShort))
-            }
-            for place in others.sorted(by: { price(lots[$0]) < price(lots[$1]) }) {
-                queue.append((lots[place].gain, lots[place].size, lots[place].isShort))
-            }
+            return LotOrder(priced.sorted { $0.price < $1.price }.map { ($0.lot.gain, $0.lot.size, $0.lot.isShort) })
         }
-        return LotOrder(queue)
+        typealias Part = (short: Double, long: Double, size: Double, isShort: Bool)
+        func part(_ lot: Lot, _ size: Double) -> Part {
+            (lot.isShort ? lot.gain : 0, lot.isShort ? 0 : lot.gain, size, lot.isShort)
+        }
+        var pool: [Part] = []
+        var old = purchased - recentLosses
+        let cheapest = recent.map { lots[$0] }.filter { $0.gain >= 0 }.min { price($0) < price($1) }
+        for place in losses {
+            let lot = lots[place]
+            let size = min(old, lot.size)
+            old -= size
+            if size > 0, let cheapest {
+                let given = part(cheapest, size)
+                let own = part(lot, size)
+                pool.append((own.short + given.short, own.long + given.long, size, lot.isShort))
+            }
+            if lot.size > size { pool.append(part(lot, lot.size - size)) }
+        }
+        for place in others where lots[place].gain >= 0 { pool.append(part(lots[place], lots[place].size)) }
+        func cost(_ part: Part) -> Double { short * part.short + long * part.long }
+        pool.sort { cost($0) < cost($1) }
+        let own = recent.map { lots[$0] }.filter { $0.gain < 0 }.map { part($0, $0.size) }.sorted { cost($0) < cost($1) }
+        return LotOrder(results: [(0, 0, purchased - recentLosses, true)] + own + pool)
     }
 }

@@ -111,6 +111,8 @@ struct LocalSearch {
         var asset: Int
         var k: Double
         var fromShort: Double
+        var fromRecent = 0.0
+        /// Steps of each lot beside recent purchases; empty for the best lots of so many short-term and recent steps.
         var taken: [Double] = []
         var short: Double
         var long: Double
@@ -120,13 +122,10 @@ struct LocalSearch {
     private func change(_ i: Int, _ k: Double, _ order: LotOrder) -> Change {
         let one = model.assets[i]
         guard k < 0 else { return Change(asset: i, k: k, fromShort: 0, short: 0, long: 0, cost: one.cost(k)) }
-        let fromShort = order.shortSteps(-k)
-        if let washed = one.washed {
-            let taken = washed.taken(-k, fromShort: fromShort, fromRecent: order.recentSteps(-k))
-            return change(i, k, fromShort: fromShort, taken: taken, washed.results(taken), cost: one.cost(k))
-        }
         let gains = order.gains(-k)
-        return Change(asset: i, k: k, fromShort: fromShort, short: gains.short, long: gains.long, cost: one.cost(k))
+        return Change(
+            asset: i, k: k, fromShort: order.shortSteps(-k), fromRecent: one.washed == nil ? 0 : order.recentSteps(-k),
+            short: gains.short, long: gains.long, cost: one.cost(k))
     }
 
     /// A sale beside recent purchases.
@@ -185,8 +184,14 @@ struct LocalSearch {
             absolute: one.stepValue * (change.k.magnitude - k[i].magnitude), count: isNew)
     }
 
-    mutating func apply(_ change: Change, keepsPull: Bool = true) {
+    mutating func apply(_ proposal: Change, keepsPull: Bool = true) {
+        var change = proposal
         let i = change.asset
+        if change.k < 0, change.taken.isEmpty, let washed = model.assets[i].washed {
+            change.taken = washed.taken(-change.k, fromShort: change.fromShort, fromRecent: change.fromRecent)
+            let results = washed.results(change.taken)
+            (change.short, change.long) = (results.short, results.long)
+        }
         let made = effect(change)
         let one = model.assets[i]
         linear += made.cost + one.ticket * made.count + one.drift * (change.k - k[i])

@@ -188,6 +188,37 @@ struct PolicySimulationTests {
         #expect(try taxed.run(.calendar(days: 28)) == often)
     }
 
+    @Test("a loss that the next month's purchase takes away waits in its basis: later tax, and in the end as much")
+    func washSale() throws {
+        func run(from start: String, washSale: WashSaleRule?) throws -> PolicySimulation.Outcome {
+            var simulation = try simulation(seed: 1, tax: netted)
+            let first = try day(start)
+            simulation.symbols = ["A", "B"]
+            simulation.target = [dec("0.5"), dec("0.5")]
+            simulation.covariance = Matrix(rows: 2, columns: 2)
+            for i in 0..<2 { simulation.covariance[i, i] = 0.04 }
+            // A is sold below its price, and bought again twenty-eight days later.
+            let prices: [[FixedDecimal]] = [[100, 100], [90, 60], [60, 60], [80, 70]]
+            simulation.days = try prices.enumerated().map { (try #require(first.adding(days: 28 * $0)), $1) }
+            simulation.tax = TaxSettings(
+                mode: .lotRates,
+                rates: TaxRates(short: dec("0.3"), long: dec("0.3"), ordinary: dec("0.3"), ordinaryCap: 3000),
+                washSale: washSale)
+            return try #require(try simulation.run(.calendar(days: 28)))
+        }
+        let (washed, free) = (
+            try run(from: "2025-02-03", washSale: .unitedStates), try run(from: "2025-02-03", washSale: nil)
+        )
+        #expect(washed.trades == free.trades && washed.costs == free.costs)
+        #expect((washed.valueAfterTax - free.valueAfterTax).magnitude < dec("0.000001"))
+        // With the year's end before the last prices, the tax of its losses is saved later.
+        let (late, early) = (
+            try run(from: "2025-11-03", washSale: .unitedStates), try run(from: "2025-11-03", washSale: nil)
+        )
+        let (saved, most) = (try #require(late.taxes.first).tax, try #require(early.taxes.first).tax)
+        #expect(most < -100 && saved > most + 50, "\(saved) and \(most)")
+    }
+
     @Test("over seeded paths the optimised policy leaves more after tax than the calendar, mostly")
     func optimised() throws {
         // It may trade more where that takes losses: costs alone say nothing.

@@ -118,7 +118,8 @@ public struct TaxBooking: Sendable, Equatable {
     private var losses: [OpenLoss]
     /// Days of purchase of lots whose holding period began earlier, and of all others that can replace.
     private var purchased: [String: CalendarDate] = [:]
-    private var replaced: Set<String>
+    /// Ids of lots that have taken over a loss: they replace nothing again.
+    public private(set) var replaced: Set<String>
     /// The lot that each piece was split from.
     private var origin: [String: String] = [:]
 
@@ -310,6 +311,17 @@ public struct TaxBooking: Sendable, Equatable {
     }
 
     // MARK: Results
+
+    /// Losses with the shares that nothing has replaced yet, those of earlier plans too.
+    public var openLosses: [Realised] {
+        losses.filter { $0.left > 0 }.map { loss in
+            var open = loss.realised
+            open.quantity = loss.left
+            open.proceeds = loss.realised.proceeds * loss.left / loss.realised.quantity
+            open.basis = loss.realised.basis * loss.left / loss.realised.quantity
+            return open
+        }
+    }
 
     /// Results of the plan's own sales before wash sales, by term.
     public func gain(_ term: HoldingTerm) -> FixedDecimal {

@@ -15,7 +15,8 @@ public enum RebalancePolicy: Sendable, Equatable {
 }
 
 /// What a policy leaves after tax on a path of prices: each purchase a lot, each sale out of lots, the tax of a year paid on its first day after it,
-/// losses carried on, and everything sold and taxed at the end.
+/// losses carried on, and everything sold and taxed at the end. Trades are booked as executed plans are (`TaxBooking`): a loss that a purchase near it
+/// takes away goes to the basis of that purchase. A loss of December that is taken away in January is taken back in January's year.
 ///
 /// Between two policies on one path only the policy differs, so their after-tax values compare what costs and taxes do. Source: Bouchey,
 /// Brunel and Li (2012), Structuring tax-efficient equity portfolios, for liquidation at the end. A model with settings, not advice.
@@ -85,6 +86,9 @@ public struct PolicySimulation: Sendable {
         var trades = 0
         var taxes: [(year: Int, tax: FixedDecimal)] = []
         var lotCount = 0
+        /// Losses that a later purchase may still take away, and lots that have taken one over.
+        var losses: [TaxBooking.Realised] = []
+        var replaced: Set<String> = []
     }
 
     /// Runs a policy; nil where sizes do not fit together or there is no day.
@@ -141,11 +145,15 @@ public struct PolicySimulation: Sendable {
         limits.lotSize = lotSize
         return TradeProblem(
             date: day.date, cash: account.cash,
-            assets: symbols.indices.map {
-                TradeAsset(
-                    symbol: symbols[$0],
-                    quote: MarketQuote(price: day.prices[$0], halfSpread: halfSpread * day.prices[$0]),
-                    lots: account.lots[$0], target: target[$0])
+            assets: symbols.indices.map { index in
+                var asset = TradeAsset(
+                    symbol: symbols[index],
+                    quote: MarketQuote(price: day.prices[index], halfSpread: halfSpread * day.prices[index]),
+                    lots: account.lots[index], target: target[index])
+                asset.canBuy = !account.losses.contains { loss in
+                    loss.asset == symbols[index] && tax.washSale?.covers(purchase: day.date, of: loss.sold) == true
+                }
+                return asset
             }, covariance: covariance, riskAversion: riskAversion, horizonYears: 1, costs: costs, tax: settings,
             limits: limits)
     }
@@ -174,29 +182,46 @@ public struct PolicySimulation: Sendable {
             costing = PlanCosting(plain, shares: shares, fromShort: shares.map { _ in 0 })
             guard costing.cashAfter >= 0 else { return }
         }
-        for trade in costing.trades {
-            if trade.shares < 0 {
-                for sale in trade.lots {
-                    guard let at = account.lots[trade.asset].firstIndex(where: { $0.id == sale.lot.id }) else {
-                        continue
-                    }
-                    account.lots[trade.asset][at].quantity -= sale.quantity
-                }
-                account.lots[trade.asset].removeAll { $0.quantity <= 0 }
-            } else {
-                account.lotCount += 1
-                account.lots[trade.asset].append(
-                    TaxLot(
-                        id: "s\(account.lotCount)", acquired: day.date, quantity: trade.shares,
-                        basisPerShare: day.prices[trade.asset] + trade.cost.paid / trade.shares))
-            }
-        }
+        book(costing, problem, &account)
         account.cash = costing.cashAfter
-        account.realisedShort += costing.gainShort
-        account.realisedLong += costing.gainLong
         account.costs += costing.costs.paid
         account.traded += costing.costs.value
         account.trades += costing.trades.count
+    }
+
+    /// Lots, results and wash sales of a day's trades.
+    private func book(_ costing: PlanCosting, _ problem: TradeProblem, _ account: inout Account) {
+        var fills: [TaxBooking.Fill] = []
+        for (leg, trade) in costing.trades.enumerated() {
+            let quote = problem.assets[trade.asset].quote
+            let isSale = trade.shares < 0
+            account.lotCount += 1
+            fills.append(
+                TaxBooking.Fill(
+                    id: "f\(account.lotCount)", leg: leg, date: problem.date, quantity: trade.shares.magnitude,
+                    price: quote.price,
+                    commission: isSale
+                        ? (quote.price - problem.netPrice(quote)) * trade.shares.magnitude : trade.cost.paid,
+                    lot: isSale ? "" : "s\(account.lotCount)"))
+        }
+        let booking = TaxBooking(
+            fills,
+            legs: costing.trades.map { trade in
+                ExecutionLeg(
+                    asset: symbols[trade.asset], isSale: trade.shares < 0, quantity: trade.shares.magnitude,
+                    limitPrice: problem.assets[trade.asset].quote.price,
+                    lots: trade.lots.map { ($0.lot.id, $0.quantity) })
+            },
+            lots: Dictionary(zip(symbols, account.lots), uniquingKeysWith: { first, _ in first }),
+            earlier: account.losses, replaced: account.replaced,
+            rules: TaxBooking.Rules(
+                holdingPeriod: tax.holdingPeriod, washSale: tax.mode == .none ? nil : tax.washSale,
+                isAveraging: tax.method == .average))
+        account.lots = symbols.map { booking.lots[$0] ?? [] }
+        account.realisedShort += booking.gain(.short) + booking.disallowed(.short)
+        account.realisedLong += booking.gain(.long) + booking.disallowed(.long)
+        account.losses = booking.openLosses.filter { tax.washSale?.covers(purchase: problem.date, of: $0.sold) == true }
+        account.replaced = booking.replaced.intersection(account.lots.joined().map { $0.id })
     }
 
     /// Pays the tax of a year and carries what is left of its losses.

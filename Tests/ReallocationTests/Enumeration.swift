@@ -89,6 +89,9 @@ struct Enumeration {
             for lot in byAge where problem.date.daysSinceEpoch - lot.acquired.daysSinceEpoch <= 30 {
                 kept += [String](repeating: lot.id, count: (lot.quantity.int ?? 0) - (shares[lot.id] ?? 0))
             }
+            for lot in asset.foreignPurchases {
+                kept += [String](repeating: "foreign " + lot.id, count: lot.quantity.int ?? 0)
+            }
         }
         var (short, long) = (FixedDecimal.zero, FixedDecimal.zero)
         for lot in byAge {

@@ -145,4 +145,44 @@ struct WashedLotsTests {
         // The search's order is good, not always the best.
         #expect(exact * 10 > orders * 9, "\(exact) of \(orders)")
     }
+
+    @Test("what a plan says of wash sales is what the booking of its fills does")
+    func booking() throws {
+        var disallowed = 0
+        for seed in 0..<400 {
+            var random = RandomTrades(seed: UInt64(30_000 + seed))
+            var problem = try random.small()
+            guard problem.tax.mode != .none else { continue }
+            problem.tax.washSale = .unitedStates
+            if problem.assets.count > 1, seed % 2 == 0 { problem.identical = [[0, 1]] }
+            guard let solution = try TradeSolver.solve(problem) else { continue }
+            let costing = PlanCosting(problem.locking(solution), solution)
+            let legs = costing.trades.map { trade in
+                ExecutionLeg(
+                    asset: problem.assets[trade.asset].symbol, isSale: trade.shares < 0,
+                    quantity: trade.shares.magnitude, limitPrice: 1,
+                    lots: trade.lots.map { ($0.lot.id, $0.quantity) })
+            }
+            let fills = costing.trades.enumerated().map { leg, trade in
+                let quote = problem.assets[trade.asset].quote
+                // A plan counts the fees of a sale as less proceeds, and nothing else.
+                return TaxBooking.Fill(
+                    id: "\(leg)", leg: leg, date: problem.date, quantity: trade.shares.magnitude, price: quote.price,
+                    commission: trade.shares < 0
+                        ? (quote.price - problem.netPrice(quote)) * trade.shares.magnitude : 0,
+                    lot: trade.shares < 0 ? "" : "new \(leg)")
+            }
+            let booking = TaxBooking(
+                fills, legs: legs, lots: Dictionary(uniqueKeysWithValues: problem.assets.map { ($0.symbol, $0.lots) }),
+                rules: TaxBooking.Rules(
+                    holdingPeriod: problem.tax.holdingPeriod, washSale: .unitedStates,
+                    identical: problem.identical.map { Set($0.map { problem.assets[$0].symbol }) }))
+            for (term, planned) in [(HoldingTerm.short, costing.gainShort), (.long, costing.gainLong)] {
+                let booked = booking.gain(term) + booking.disallowed(term)
+                #expect((booked - planned).magnitude < dec("0.000001"), "seed \(seed): \(booked) for \(planned)")
+            }
+            if !booking.adjustments.isEmpty { disallowed += 1 }
+        }
+        #expect(disallowed > 10, "\(disallowed)")
+    }
 }

@@ -45,14 +45,15 @@ struct PlanCosting: Sendable {
         var short = FixedDecimal.zero
         var long = FixedDecimal.zero
         costs = OrderCost(value: 0, commission: 0, fees: 0, spread: 0, impact: 0, ticket: 0)
+        var sales: [Int: [LotSale]] = [:]
+        for (index, asset) in problem.assets.enumerated() where shares[index] < 0 {
+            let named = named.indices.contains(index) ? named[index] : [:]
+            sales[index] = Self.lots(problem, asset, -shares[index], fromShort[index], named)
+        }
+        sales = problem.washed(sales)
         for (index, asset) in problem.assets.enumerated() where shares[index] != 0 {
             let cost = problem.costs.cost(of: shares[index], asset.quote)
-            var lots: [LotSale] = []
-            if shares[index] < 0 {
-                let named = named.indices.contains(index) ? named[index] : [:]
-                lots = problem.washed(
-                    Self.lots(problem, asset, -shares[index], fromShort[index], named), of: asset)
-            }
+            let lots = sales[index] ?? []
             for sale in lots { if sale.term == .short { short += sale.realised } else { long += sale.realised } }
             cashAfter -= asset.quote.price * shares[index] + cost.paid
             costs.value += cost.value

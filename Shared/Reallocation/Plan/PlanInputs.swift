@@ -119,7 +119,6 @@ struct PlanInputs: Sendable {
             riskAversion: settings.riskAversion, horizonYears: settings.horizonYears, costs: Self.costs(settings.costs),
             tax: tax, limits: limits)
         problem.identical = identical.map { set in Set(set.compactMap { index[$0] }).sorted() }.filter { $0.count > 1 }
-        problem.lockReplacedLosses()
         try lookAhead(names)
         if constraints.participation != nil {
             for asset in assets where asset.quote.dailyVolume == nil {

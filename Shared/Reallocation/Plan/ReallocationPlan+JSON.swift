@@ -152,6 +152,7 @@ extension ReallocationPlan {
             for leg in legs {
                 let lots = leg.lots.map {
                     "\($0.lot.id) x \($0.quantity) \($0.term.rawValue) \($0.gain.text(places: 2))"
+                        + ($0.disallowed > 0 ? ", of which \($0.disallowed.text(places: 2)) is taken away" : "")
                 }.joined(separator: ", ")
                 lines.append(
                     "\(leg.order). \(leg.isSale ? "sell" : "buy") \(leg.quantity) \(leg.asset) at \(leg.price), limit \(leg.limitPrice): "

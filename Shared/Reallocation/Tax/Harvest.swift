@@ -88,13 +88,13 @@ public enum Harvest {
         let net = problem.netPrice(asset.quote)
         let lots = problem.sellableLots(asset).filter { net < $0.basisPerShare }
             .sorted { ($0.basisPerShare, $0.id) > ($1.basisPerShare, $1.id) }
-        let sales = problem.washed(
-            lots.map { lot in
-                LotSale(
-                    lot: lot, quantity: lot.quantity,
-                    term: problem.tax.holdingPeriod.term(acquired: lot.acquired, sold: problem.date),
-                    gain: (net - lot.basisPerShare) * lot.quantity)
-            }, of: asset)
+        let losses = lots.map { lot in
+            LotSale(
+                lot: lot, quantity: lot.quantity,
+                term: problem.tax.holdingPeriod.term(acquired: lot.acquired, sold: problem.date),
+                gain: (net - lot.basisPerShare) * lot.quantity)
+        }
+        let sales = problem.washed([index: losses])[index] ?? losses
         guard sales.contains(where: { $0.realised < 0 }) else { return nil }
         let quantity = lots.map { $0.quantity }.reduce(.zero, +)
         return HarvestCandidate(

@@ -37,12 +37,15 @@ public struct WashSaleRule: Sendable, Equatable {
 public struct WashSale: Sendable, Equatable {
     /// Shares sold from one lot on the day of the sale.
     public struct Sold: Sendable, Equatable {
+        /// Empty where all shares are of one asset.
+        public var asset: String
         public var lot: TaxLot
         public var quantity: FixedDecimal
         /// Proceeds less basis of one share, negative for a loss.
         public var gainPerShare: FixedDecimal
 
-        public init(lot: TaxLot, quantity: FixedDecimal, gainPerShare: FixedDecimal) {
+        public init(asset: String = "", lot: TaxLot, quantity: FixedDecimal, gainPerShare: FixedDecimal) {
+            self.asset = asset
             self.lot = lot
             self.quantity = quantity
             self.gainPerShare = gainPerShare
@@ -51,12 +54,16 @@ public struct WashSale: Sendable, Equatable {
 
     /// A purchase that may replace sold shares; its quantity is what is left of it for matching.
     public struct Purchase: Sendable, Equatable {
+        public var asset: String
         public var id: String
         public var date: CalendarDate
         public var quantity: FixedDecimal
         public var costPerShare: FixedDecimal
 
-        public init(id: String, date: CalendarDate, quantity: FixedDecimal, costPerShare: FixedDecimal) {
+        public init(
+            asset: String = "", id: String, date: CalendarDate, quantity: FixedDecimal, costPerShare: FixedDecimal
+        ) {
+            self.asset = asset
             self.id = id
             self.date = date
             self.quantity = quantity
@@ -66,6 +73,8 @@ public struct WashSale: Sendable, Equatable {
 
     /// Shares of a purchase that took over a loss.
     public struct Replacement: Sendable, Equatable {
+        /// The asset that was sold.
+        public var asset: String
         public var purchase: String
         public var sold: String
         public var quantity: FixedDecimal
@@ -86,10 +95,16 @@ public struct WashSale: Sendable, Equatable {
 
     /// Matches the loss shares of a sale with purchases of the same or a substantially identical asset. What is kept of the purchase that made a
     /// sold lot does not replace it, but may replace other lots. Source: Rev. Rul. 56-602 for the sale of a part of one purchase.
+    ///
+    /// - Parameter identical: sets of assets that replace each other in the eyes of the law.
     public init(
         sold: [Sold], on day: CalendarDate, purchases: [Purchase], rule: WashSaleRule,
-        holdingPeriod: HoldingPeriod = .years(1)
+        holdingPeriod: HoldingPeriod = .years(1), identical: [Set<String>] = []
     ) {
+        func replaces(_ purchase: Purchase, _ loss: Sold) -> Bool {
+            if purchase.asset == loss.asset { return purchase.id != loss.lot.id }
+            return identical.contains { $0.contains(purchase.asset) && $0.contains(loss.asset) }
+        }
         economicLoss = 0
         disallowedLoss = 0
         allowedShort = 0
@@ -105,7 +120,7 @@ public struct WashSale: Sendable, Equatable {
             economicLoss += perShare * rest
             let held = day.daysSinceEpoch - loss.lot.acquired.daysSinceEpoch
             for index in open.indices
-            where rest > 0 && open[index].quantity > 0 && open[index].id != loss.lot.id {
+            where rest > 0 && open[index].quantity > 0 && replaces(open[index], loss) {
                 let matched = min(rest, open[index].quantity)
                 open[index].quantity -= matched
                 rest -= matched
@@ -113,7 +128,8 @@ public struct WashSale: Sendable, Equatable {
                 let carried = rule.carriesHoldingPeriod ? held : 0
                 replacements.append(
                     Replacement(
-                        purchase: open[index].id, sold: loss.lot.id, quantity: matched, lossPerShare: perShare,
+                        asset: loss.asset, purchase: open[index].id, sold: loss.lot.id, quantity: matched,
+                        lossPerShare: perShare,
                         basisPerShare: open[index].costPerShare + perShare, daysCarried: carried,
                         acquired: open[index].date.adding(days: -carried) ?? .earliest))
             }

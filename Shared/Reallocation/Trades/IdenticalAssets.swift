@@ -45,15 +45,25 @@ extension TradeProblem {
         assets[index].lockedLots.formUnion(assets[index].lots.filter { net < $0.basisPerShare }.map { $0.id })
     }
 
-    /// Locks losses that a lot of an identical asset, bought within the window before today, would take away.
-    mutating func lockReplacedLosses() {
-        guard tax.mode != .none, let rule = tax.washSale else { return }
-        for family in identical {
-            let recent = family.filter { index in
-                assets[index].lots.contains { $0.acquired <= date && rule.covers(purchase: $0.acquired, of: date) }
-            }
-            for index in family where recent.contains(where: { $0 != index }) { lockLosses(of: index) }
+    /// An asset and those that are connected with it by sets of identical assets, ascending.
+    func family(of index: Int) -> [Int] {
+        var family: Set<Int> = [index]
+        while true {
+            let wider = identical.filter { !family.isDisjoint(with: $0) }.reduce(into: family) { $0.formUnion($1) }
+            if wider == family { return family.sorted() }
+            family = wider
         }
+    }
+
+    /// The same problem in which recent purchases of identical assets stay, and take losses away; nil where there are none.
+    func keepingForeignPurchases() -> TradeProblem? {
+        guard tax.mode != .none, tax.washSale != nil else { return nil }
+        var other = self
+        for index in assets.indices {
+            let same = Set(identical.filter { $0.contains(index) }.joined()).subtracting([index]).sorted()
+            other.assets[index].foreignPurchases = same.flatMap { purchases(assets[$0]).own }
+        }
+        return other.assets.allSatisfy { $0.foreignPurchases.isEmpty } ? nil : other
     }
 }
 
@@ -64,7 +74,7 @@ extension TradeSolver {
     static func solveApart(
         _ problem: TradeProblem, effort: Effort, depth: Int = 0
     ) throws(TradeProblemError) -> TradeSolution? {
-        guard let found = try solveOnce(problem, effort: effort) else { return nil }
+        guard let found = try solveBeside(problem, effort: effort) else { return nil }
         let costing = PlanCosting(problem, found)
         guard let family = problem.clashes(costing).first else { return found }
         let spared = problem.withoutLosses(in: family)
@@ -83,7 +93,32 @@ extension TradeSolver {
     }
 }
 
+extension TradeSolver {
+    /// The trades beside recent purchases of identical assets.
+    private static func solveBeside(
+        _ problem: TradeProblem, effort: Effort
+    ) throws(TradeProblemError) -> TradeSolution? {
+        guard let free = try solveOnce(problem, effort: effort) else { return nil }
+        guard let kept = problem.keepingForeignPurchases() else { return free }
+        let counted = free.counted(problem)
+        let tolerance = 1e-7 * max(1, free.objective.magnitude)
+        if let counted, counted.objective <= free.objective + tolerance { return free }
+        let careful = try solveOnce(kept, effort: effort)?.counted(problem)
+        let best = [counted, careful].compactMap { $0 }.min { $0.objective < $1.objective }
+        return best?.bounded(by: free.lowerBound, idle: free.idleObjective)
+    }
+}
+
 extension TradeSolution {
+    /// The same trades with their objective as the law counts losses beside identical assets; nil where that breaks the tax budget.
+    fileprivate func counted(_ problem: TradeProblem) -> TradeSolution? {
+        let costing = PlanCosting(problem, self)
+        if let budget = problem.limits.taxBudget, costing.tax > budget + FixedDecimal(1) / 10_000_000 { return nil }
+        var other = self
+        other.objective = costing.objective
+        return other
+    }
+
     fileprivate func bounded(by bound: Double, idle: Double?) -> TradeSolution {
         var other = self
         other.lowerBound = min(bound, objective)

@@ -158,19 +158,20 @@ struct TradeModel {
     private static func washed(
         _ lots: [WashedLots.Lot], _ asset: TradeAsset, _ problem: TradeProblem
     ) -> WashedLots? {
-        let purchases = problem.purchases(asset)
-        guard lots.contains(where: { lot in lot.gain < 0 && purchases.contains { $0.id != lot.id } }) else {
-            return nil
-        }
+        let (own, foreign) = problem.purchases(asset)
+        guard lots.contains(where: { lot in lot.gain < 0 && (!foreign.isEmpty || own.contains { $0.id != lot.id }) })
+        else { return nil }
         let age = Dictionary(uniqueKeysWithValues: asset.lots.map { ($0.id, ($0.acquired, $0.id)) })
         let byAge = lots.sorted { a, b in
             guard let first = age[a.id], let second = age[b.id] else { return false }
             return first < second
         }
         let places = Dictionary(uniqueKeysWithValues: byAge.enumerated().map { ($1.id, $0) })
+        let purchases = (own.map { (lot: $0, place: places[$0.id]) } + foreign.map { (lot: $0, place: nil) })
+            .sorted { ($0.lot.acquired, $0.lot.id) < ($1.lot.acquired, $1.lot.id) }
         return WashedLots(
             lots: byAge,
-            purchases: purchases.map { (places[$0.id], ($0.quantity / problem.limits.lotSize).double) })
+            purchases: purchases.map { ($0.place, ($0.lot.quantity / problem.limits.lotSize).double) })
     }
 
     private static func rows(_ problem: TradeProblem, value: Double) -> [Row] {

@@ -16,6 +16,8 @@ public struct TradeAsset: Sendable {
     public var canSell = true
     /// Annual, beyond cash; enters the objective where it is not zero.
     public var expectedReturn = 0.0
+    /// Recent purchases of identical assets that are taken to stay: they take losses away as the asset's own do.
+    var foreignPurchases: [TaxLot] = []
 
     public init(symbol: String, quote: MarketQuote, lots: [TaxLot], target: FixedDecimal) {
         self.symbol = symbol
@@ -84,7 +86,8 @@ public struct TradeProblem: Sendable {
     public var costs: CostModel
     public var tax: TaxSettings
     public var limits: TradeLimits
-    /// Sets of assets, by index, that the law takes for the same: a loss on one and a purchase of another are not planned together.
+    /// Sets of assets, by index, that the law takes for the same: a loss on one and a purchase of another are not planned together, and recent
+    /// purchases of one take losses of another away.
     public var identical: [[Int]] = []
 
     public init(
@@ -122,36 +125,57 @@ public struct TradeProblem: Sendable {
         return lot.acquired <= date && rule.covers(purchase: lot.acquired, of: date)
     }
 
-    /// The recent lots of an asset, the oldest first.
-    func purchases(_ asset: TradeAsset) -> [TaxLot] {
-        asset.lots.filter { $0.quantity > 0 && isRecent($0) }.sorted { ($0.acquired, $0.id) < ($1.acquired, $1.id) }
+    /// The recent lots of an asset, and those of identical assets that are taken to stay.
+    func purchases(_ asset: TradeAsset) -> (own: [TaxLot], foreign: [TaxLot]) {
+        (asset.lots.filter { $0.quantity > 0 && isRecent($0) }, asset.foreignPurchases)
     }
 
-    /// The lots of a sale with what recent lots that are kept take away of their losses, share by share.
-    func washed(_ sales: [LotSale], of asset: TradeAsset) -> [LotSale] {
-        guard let rule = tax.washSale, sales.contains(where: { $0.gain < 0 }) else { return sales }
-        let purchases = purchases(asset)
-        guard !purchases.isEmpty else { return sales }
-        let wash = WashSale(
-            sold: sales.filter { $0.quantity > 0 }.map {
-                WashSale.Sold(lot: $0.lot, quantity: $0.quantity, gainPerShare: $0.gain / $0.quantity)
-            },
-            on: date,
-            purchases: purchases.map { lot in
-                let sold = sales.filter { $0.lot.id == lot.id }.map { $0.quantity }.reduce(.zero, +)
-                return WashSale.Purchase(
-                    id: lot.id, date: lot.acquired, quantity: lot.quantity - sold, costPerShare: lot.basisPerShare)
-            },
-            rule: rule, holdingPeriod: tax.holdingPeriod)
-        return sales.map { sale in
-            var sale = sale
-            let replaced = wash.replacements.filter { $0.sold == sale.lot.id }
-            let shares = replaced.map { $0.quantity }.reduce(.zero, +)
-            // A loss that is taken away whole is so to the last digit.
-            sale.disallowed =
-                shares == sale.quantity ? -sale.gain : replaced.map { $0.lossPerShare * $0.quantity }.reduce(.zero, +)
-            return sale
+    /// The lots of sales, by asset, with what recent lots that are kept take away of their losses, share by share: lots of the asset and of those
+    /// that the law takes for the same.
+    func washed(_ sales: [Int: [LotSale]]) -> [Int: [LotSale]] {
+        guard let rule = tax.washSale, tax.mode != .none else { return sales }
+        var result = sales
+        var done: Set<Int> = []
+        for first in sales.keys.sorted() where !done.contains(first) {
+            let family = family(of: first)
+            done.formUnion(family)
+            guard family.contains(where: { sales[$0]?.contains { $0.gain < 0 } == true }) else { continue }
+            var purchases: [WashSale.Purchase] = []
+            for index in family {
+                for lot in self.purchases(assets[index]).own {
+                    let sold = (sales[index] ?? []).filter { $0.lot.id == lot.id }.map { $0.quantity }
+                    purchases.append(
+                        WashSale.Purchase(
+                            asset: assets[index].symbol, id: lot.id, date: lot.acquired,
+                            quantity: lot.quantity - sold.reduce(.zero, +), costPerShare: lot.basisPerShare))
+                }
+            }
+            guard !purchases.isEmpty else { continue }
+            let wash = WashSale(
+                sold: family.flatMap { index in
+                    (sales[index] ?? []).filter { $0.quantity > 0 }.map {
+                        WashSale.Sold(
+                            asset: assets[index].symbol, lot: $0.lot, quantity: $0.quantity,
+                            gainPerShare: $0.gain / $0.quantity)
+                    }
+                }, on: date, purchases: purchases, rule: rule, holdingPeriod: tax.holdingPeriod,
+                identical: identical.map { Set($0.map { assets[$0].symbol }) })
+            for index in family {
+                result[index] = sales[index]?.map { sale in
+                    var sale = sale
+                    let replaced = wash.replacements.filter {
+                        $0.asset == assets[index].symbol && $0.sold == sale.lot.id
+                    }
+                    let shares = replaced.map { $0.quantity }.reduce(.zero, +)
+                    // A loss that is taken away whole is so to the last digit.
+                    sale.disallowed =
+                        shares == sale.quantity
+                        ? -sale.gain : replaced.map { $0.lossPerShare * $0.quantity }.reduce(.zero, +)
+                    return sale
+                }
+            }
         }
+        return result
     }
 }
 

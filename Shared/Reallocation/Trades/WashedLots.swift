@@ -292,7 +292,8 @@ struct WashedLots: Sendable {
         for place in others where lots[place].gain >= 0 { pool.append(part(lots[place], lots[place].size)) }
         func cost(_ part: Part) -> Double { short * part.short + long * part.long }
         pool.sort { cost($0) < cost($1) }
-        let own = recent.map { lots[$0] }.filter { $0.gain < 0 }.map { part($0, $0.size) }.sorted { cost($0) < cost($1) }
+        let own = recent.map { lots[$0] }.filter { $0.gain < 0 }.map { part($0, $0.size) }
+            .sorted { cost($0) < cost($1) }
         return LotOrder(results: [(0, 0, purchased - recentLosses, true)] + own + pool)
     }
 }

@@ -76,12 +76,9 @@ extension BranchAndBound {
                 guard var child = parent.limited(asset, low, high) else { continue }
                 while !child.isDone, child.rounds < 4, child.value < cutoff { child.improve() }
                 if child.value >= cutoff { continue }
-                if nodes % 8 == 1 {
-                    search(child)
-                } else {
-                    let guide = Array(child.multipliers.prefix(model.rows.count))
-                    offer(child.start, guide: guide, rates: child.marginalRates, pairs: 0, enumerates: false)
-                }
+                let guide = Array(child.multipliers.prefix(model.rows.count))
+                let pairs = nodes % 8 == 1 ? 16 : 0
+                offer(child.start, guide: guide, rates: child.marginalRates, pairs: pairs, enumerates: false)
                 open.append(child)
             }
         }

@@ -74,11 +74,14 @@ extension BranchAndBound {
             let one = parent.model.assets[asset]
             for (low, high) in [(one.lowest, cut), (cut + 1, one.highest)] {
                 guard var child = parent.limited(asset, low, high) else { continue }
-                while !child.isDone, child.rounds < 4, child.value < cutoff { child.improve() }
+                // One round each: more parts raise the bound more than more rounds of one.
+                if child.value < cutoff { child.improve() }
                 if child.value >= cutoff { continue }
-                let guide = Array(child.multipliers.prefix(model.rows.count))
-                let pairs = nodes % 8 == 1 ? 16 : 0
-                offer(child.start, guide: guide, rates: child.marginalRates, pairs: pairs, enumerates: false)
+                if nodes % 4 == 1 {
+                    let guide = Array(child.multipliers.prefix(model.rows.count))
+                    let pairs = nodes % 8 == 1 ? 16 : 0
+                    offer(child.start, guide: guide, rates: child.marginalRates, pairs: pairs, enumerates: false)
+                }
                 open.append(child)
             }
         }

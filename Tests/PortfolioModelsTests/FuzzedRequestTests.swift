@@ -187,4 +187,19 @@ struct FuzzedRequestTests {
         let found = try answer(try madePanel(columns)) { $0.model = .maximumDecorrelation }
         #expect(found.solution.objectiveValue <= 1e-7)
     }
+
+    @Test("a utility is measured by its terms where the risk is a gain", arguments: ["CVaR", "EVaR", "WR", "TG"])
+    func gain(code: String) throws {
+        // All but the first lose; that one earns the same in every period, up to its tenth digit.
+        let panel = try randomPanel(assets: 9, observations: 17, seed: 8)
+        var numbers = RepeatableNumbers(seed: 4)
+        let safe = (0..<17).map { _ in 1e-4 * (1 + 1e-9 * numbers.normal()) }
+        let found = try answer(try madePanel([safe] + (1..<9).map { i in panel.column(i).map { $0 - 0.001 } })) {
+            $0.riskMeasure = RiskMeasureCode(rawValue: code) ?? .cvar
+            $0.objective = .utility
+            $0.riskAversion = 15
+            $0.kelly = .approx
+        }
+        #expect(found.solution.risk < 0 && found.solution.dualityGap <= Verification.fullProof)
+    }
 }

@@ -142,7 +142,7 @@ struct MeanRiskSolve: Sendable {
         }
         if !solved.isFullyProven, let found = try nearRiskless(model), found.error < solved.error { solved = found }
         if !solved.isFullyProven, solved.solution.method != Self.cuttingPlanes,
-            let found = try byCuttingPlanes(model, near: solved.weights), found.error < solved.error
+            let found = try byCuttingPlanes(model, near: solved.weights), found.isProven, found.error < solved.error
         {
             solved = found
         }

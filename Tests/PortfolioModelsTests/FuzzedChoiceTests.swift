@@ -81,7 +81,27 @@ struct FuzzedChoiceTests {
             $0.join = [.init("A1", "A0")]
             $0.soft = [.init(constraint: "linear", weight: 0.39)]
         }
-        #expect(found.weights.allSatisfy { abs($0 - 0.5) <= 1e-5 })
+        #expect(found.weights == [0.5, 0.5])
+    }
+
+    @Test(
+        "the only portfolio that is allowed is the answer, whatever is asked of it",
+        arguments: RiskMeasureCode.optimisable)
+    func onlyPortfolio(code: RiskMeasureCode) throws {
+        let panel = try randomPanel(assets: 5, observations: 40, seed: 19)
+        let columns = (0..<5).map { i in panel.column(i).map { $0 + 0.001 } }
+        for objective in ObjectiveName.allCases {
+            for chosen in [false, true] {
+                // Two of the five are closed: three are as many as there are.
+                let found = try answer(columns, code, objective) {
+                    $0.upperBound = .byAsset([.init("A1", 0), .init("A3", 0)])
+                    $0.effectiveAssets = 3
+                    if chosen { $0.join = [.init("A0", "A2")] }
+                }
+                #expect(found.weights == [1.0 / 3, 0, 1.0 / 3, 0, 1.0 / 3], "\(objective)")
+                #expect(found.solution.dualityGap <= 1e-6)
+            }
+        }
     }
 
     @Test("what a soft limit of risk never costs leaves the largest mean to be held")

@@ -120,6 +120,9 @@ struct MeanRiskSolve: Sendable {
 
     /// The answer of a convex problem that is not a quadratic program.
     func convex(_ model: MeanRisk) throws(Problem) -> Solved {
+        if let only = try onlyPortfolio(model), only.solution.risk > 0 || request.objective != .sharpe {
+            return only.pointedOut
+        }
         var solved: Solved
         var nearest: [Double]?
         do throws(Problem) {

@@ -84,6 +84,7 @@ extension MeanRiskSolve {
     private func node(_ box: HoldingBox, _ whole: MeanRisk, _ rules: HoldingRules) throws(Problem) -> Solved? {
         let (part, model) = relaxation(box, whole, rules)
         do throws(Problem) {
+            if let only = try part.onlyPortfolio(model) { return only }
             var quick: Solved?
             do throws(Problem) {
                 quick = try part.quickly(box, model)

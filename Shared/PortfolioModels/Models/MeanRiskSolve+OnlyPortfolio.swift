@@ -51,6 +51,8 @@ extension MeanRiskSolve {
                 weights: weights, prices: prices, evidence: [], costKinks: evidence.costKinks, soft: evidence.soft,
                 tangents: tangents, iterations: 0, primalResidual: 0, dualResidual: 0), model)
         solved.solution.method = "only_portfolio"
+        // No other is allowed, whatever the prices leave open.
+        solved.gain = 0
         return solved.isProven ? solved : nil
     }
 }

@@ -71,7 +71,7 @@ extension MeanRiskSolve {
         constraints.soft.compactMap { soft in
             let excess = soft.excess(at: weights)
             // Less is what a solve leaves of a constraint that is kept.
-            guard excess > 1e-7 * max(1e-3, abs(soft.constraint.level)) else { return nil }
+            guard excess > 1e-7 * soft.size(at: weights) else { return nil }
             return PortfolioWarning(
                 code: "soft_limit_exceeded", pointer: soft.constraint.pointer,
                 detail:
@@ -97,7 +97,7 @@ extension MeanRiskSolve {
         for soft in set.soft {
             if case .convex = soft.constraint.kind { continue }
             let excess = soft.excess(at: found.weights)
-            if excess > 0, excess <= 1e-7 * max(1, abs(soft.constraint.level)) { hard.add([soft.constraint]) }
+            if excess > 0, excess <= 1e-7 * soft.size(at: found.weights) { hard.add([soft.constraint]) }
         }
         guard hard.constraints.count > set.constraints.count else { return found }
         do throws(Problem) {

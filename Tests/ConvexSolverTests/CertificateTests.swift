@@ -41,6 +41,32 @@ struct CertificateTests {
         #expect(try InteriorPointMethod.solve(impossible).status == .primalInfeasible)
     }
 
+    @Test("A row that bounds alone contradict is seen far below and far beyond the sizes of the others")
+    func outOfReach() throws {
+        // The least return of 1e150 where returns are 1e-8; the sum of two that may not be above zero, one of them at least 1e-12.
+        let reach = try proof(
+            QuadraticProgram(
+                P: .identity(3), q: ones(3, 0), A: Matrix([ones(3)]), b: [1], G: Matrix([[-1e-8, -2e-8, 0]]),
+                h: [-1e150],
+                lower: ones(3, 0), upper: ones(3)))
+        #expect(reach.inequality[0] > 0 && reach.equality[0] == 0 && reach.upper[1] > 0 && reach.upper[2] == 0)
+        let tiny = try proof(
+            QuadraticProgram(
+                q: [1, 1, 1], A: Matrix([ones(3)]), b: [1], G: Matrix([[1, 1, 0], [-1, 0, 0]]), h: [0, -1e-12],
+                lower: ones(3, 0), upper: ones(3)))
+        #expect(tiny.inequality[0] > 0 && tiny.inequality[1] > 0)
+        for (level, sign) in [(1e-12, 1.0), (-1e-12, -1)] {
+            _ = try proof(
+                QuadraticProgram(
+                    q: [1, 1], A: Matrix([[sign, 0], [sign, sign]]), b: [level, sign * 1e-13], lower: [0, 0],
+                    upper: [1, 1]))
+        }
+        let kept = QuadraticProgram(
+            q: [1, 1, 1], A: Matrix([ones(3)]), b: [1], G: Matrix([[1, 1, 0], [-1, 0, 0]]), h: [1e-12, -1e-12],
+            lower: ones(3, 0), upper: ones(3))
+        #expect(try InteriorPointMethod.solve(kept).status == .optimal)
+    }
+
     @Test("Equality rows that depend on each other up to rounding are not a contradiction")
     func roundedDependence() throws {
         let program = QuadraticProgram(

@@ -105,4 +105,101 @@ struct FuzzedRequestTests {
         }
         #expect(found.solution.objectiveValue == 0)
     }
+
+    @Test("a return beyond what any weights can reach is named as such", arguments: [1e3, 1e150])
+    func outOfReach(level: Double) throws {
+        let panel = try madePanel((0..<8).map { [Double](repeating: 1e-9 * Double($0), count: 17) })
+        let problem = try #require(
+            caught {
+                try answer(panel) {
+                    $0.objective = .maximumReturn
+                    $0.riskMeasure = .mad
+                    $0.constraints.minReturn = level
+                    $0.constraints.benchmark = panel.assets.map { .init($0, 0.125) }
+                    $0.constraints.trackingError = 0.16
+                    $0.constraints.cardinality = .init(max: 6)
+                    $0.constraints.isAnnual = false
+                }
+            })
+        #expect(problem.code == "OPT-101" && problem.conflict?.contains("min_return") == true)
+        #expect(
+            problem.relaxation?.first { $0.constraint == "min_return" }.map { $0.from == level && $0.to <= 7e-9 }
+                == true)
+    }
+
+    @Test("limits that contradict each other by a trillionth are refused, not met by half")
+    func trillionth() throws {
+        let panel = try madePanel([[Double]](repeating: [Double](repeating: 0, count: 17), count: 4))
+        for (most, code) in [(0.0, "OPT-202"), (1e-12, "no problem")] {
+            let found = problemCode {
+                try answer(panel) {
+                    $0.objective = .minimumRisk
+                    $0.constraints.groups = [.init("G", ["A0", "A1", "A2"]), .init("H", ["A0"])]
+                    $0.constraints.groupLimits = [
+                        .init(group: "G", min: 0, max: most), .init(group: "H", min: 1e-12, max: 1e-12),
+                    ]
+                }
+            }
+            #expect(found == code)
+        }
+    }
+
+    @Test("what rounding leaves of the budget goes to what is held, not to a group that holds nothing")
+    func balance() throws {
+        var wanted = OptimizeRequest(assets: ["A0", "A1", "A2"])
+        wanted.constraints.lowerBound = .all(-1)
+        wanted.constraints.upperBound = .all(2)
+        let set = try ConstraintSet(request: wanted, mean: [0, 0, 0], periodsPerYear: 252)
+        var weights = [1 - 3e-15, 0, 0]
+        WeightCleanup.balance(&weights, set)
+        #expect(weights == [1, 0, 0])
+    }
+
+    @Test(
+        "contributions add up to lower partial moments whose target is the rate", arguments: ["FLPM", "SLPM"],
+        [ModelName.hierarchicalEqualRisk, .hierarchicalRiskParity, .equalWeight, .nestedClusters])
+    func targetContributions(code: String, model: ModelName) throws {
+        let panel = try randomPanel(assets: 5, observations: 40, seed: 5)
+        let found = try answer(panel) {
+            $0.model = model
+            $0.riskMeasure = RiskMeasureCode(rawValue: code) ?? .mv
+            $0.objective = .sharpe
+            $0.riskFreeRate = 0.02
+        }
+        let sum = found.riskContributions.reduce(0, +)
+        #expect(abs(sum - found.solution.risk) <= 1e-12 * found.solution.risk)
+    }
+
+    @Test("half of each of two opposite assets has no risk, however few the periods are", arguments: [6, 40])
+    func opposite(periods: Int) throws {
+        let panel = try randomPanel(assets: 8, observations: periods, seed: 71, scale: 10)
+        var columns = (0..<8).map { panel.column($0) }
+        columns[4] = columns[3].map { -$0 }
+        let found = try answer(try madePanel(columns)) { $0.objective = .minimumRisk }
+        #expect(found.solution.risk <= 1e-12)
+    }
+
+    @Test("a correlation of nothing is nothing up to the root of rounding", arguments: [3, 7])
+    func decorrelated(assets: Int) throws {
+        let panel = try randomPanel(assets: assets, observations: 30, seed: 3)
+        var columns = (0..<assets).map { panel.column($0) }
+        columns[2] = columns[1].map { -1e-5 * $0 }
+        let found = try answer(try madePanel(columns)) { $0.model = .maximumDecorrelation }
+        #expect(found.solution.objectiveValue <= 1e-7)
+    }
+
+    @Test("a utility is measured by its terms where the risk is a gain", arguments: ["CVaR", "EVaR", "WR", "TG"])
+    func gain(code: String) throws {
+        // All but the first lose; that one earns the same in every period, up to its tenth digit.
+        let panel = try randomPanel(assets: 9, observations: 17, seed: 8)
+        var numbers = RepeatableNumbers(seed: 4)
+        let safe = (0..<17).map { _ in 1e-4 * (1 + 1e-9 * numbers.normal()) }
+        let found = try answer(try madePanel([safe] + (1..<9).map { i in panel.column(i).map { $0 - 0.001 } })) {
+            $0.riskMeasure = RiskMeasureCode(rawValue: code) ?? .cvar
+            $0.objective = .utility
+            $0.riskAversion = 15
+            $0.kelly = .approx
+        }
+        #expect(found.solution.risk < 0 && found.solution.dualityGap <= Verification.fullProof)
+    }
 }

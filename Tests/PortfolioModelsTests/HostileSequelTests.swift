@@ -176,4 +176,20 @@ struct HostileSequelTests {
         #expect(found.prices.contains { $0.constraint == "max_risk.CVaR" && $0.dual > 0 })
         #expect(!found.prices.contains { $0.constraint == "max_risk.EVRG" })
     }
+
+    @Test("being beyond a soft least return of tiny returns is no rounding", arguments: [1, 1e-6])
+    func softOfTinyReturns(scale: Double) throws {
+        let panel = try randomPanel(assets: 7, observations: 37, seed: 205, scale: 0.01 * scale)
+        let mean = panel.assets.indices.map { panel.column($0).reduce(0, +) / 37 }
+        let found = try answer(panel, .cvarRange) {
+            $0.objective = .utility
+            $0.riskAversion = 0.3
+            $0.constraints.minReturn = mean.max()
+            $0.constraints.benchmark = panel.assets.map { .init($0, 1.0 / 7) }
+            $0.constraints.trackingError = 0.003 * scale
+            $0.constraints.soft = [.init(constraint: "min_return", weight: 0.01)]
+        }
+        #expect(found.solution.dualityGap <= 1e-8)
+        #expect(found.warnings.contains { $0.code == "soft_limit_exceeded" })
+    }
 }

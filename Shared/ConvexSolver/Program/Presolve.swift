@@ -30,6 +30,7 @@ struct Presolve: Sendable {
                 FarkasCertificate(
                     equality: program.b.map { _ in 0 }, inequality: program.h.map { _ in 0 }, lower: unit, upper: unit))
         }
+        if let proof = BoundContradiction.find(program) { return .infeasible(proof) }
         var values = [Double](repeating: 0, count: n)
         var free: [Int] = []
         for j in 0..<n {

@@ -9,8 +9,7 @@ extension MeanRiskSolve {
     func chosen(_ model: MeanRisk) throws(Problem) -> Solved {
         let rules = try HoldingRules(request.constraints, panel: observed ?? panel)
         let root = HoldingBox(lower: constraints.lower, upper: constraints.upper)
-        // Explains itself where even the constraints without the rules have no portfolio.
-        _ = try node(root, model, HoldingRules(), isRoot: true)
+        try explain(root, model)
         let sense = request.objective == .minimumRisk ? 1.0 : -1.0
         // The best of those where everything is decided: the answer, should time run out.
         var decided: (box: HoldingBox, solved: Solved, value: Double)?
@@ -19,9 +18,10 @@ extension MeanRiskSolve {
             relax: { (box: HoldingBox, rules: HoldingRules) throws(Problem) -> BranchAndBound.Relaxation? in
                 let node: Solved?
                 do throws(Problem) {
-                    node = try self.node(box, model, rules, isRoot: false)
+                    node = try self.node(box, model, rules)
                 } catch {
-                    guard error.isOfRounding else { throw error }
+                    if error.isUnlimitedRatio { return try self.unbounded(box, model, rules) }
+                    guard error.isOfRounding || error.code == ProblemCode.ratioUndefined.rawValue else { throw error }
                     return .unknown
                 }
                 guard let found = node else { return nil }
@@ -35,10 +35,11 @@ extension MeanRiskSolve {
             }, mostNodes: mostNodes(model))
         guard let best = try search.search(root) else { throw try ruleConflict(search, root) }
         let isKept = decided.map { $0.box.lower == best.box.lower && $0.box.upper == best.box.upper } ?? false
-        let chosen = isKept ? decided?.solved : try node(best.box, model, rules, isRoot: false)
+        let chosen = isKept ? decided?.solved : try node(best.box, model, rules)
         guard var answer = chosen else { throw Problem(.internalError, "The chosen assets have no portfolio.") }
         let size = abs(best.value) > 0 ? abs(best.value) : 1
         let gap = max((best.value - best.bound) / size, 0)
+        guard gap.isFinite else { throw Problem(.notConverged, "No bound on what other choices of assets give.") }
         answer.choice = (best.box.lower, best.box.upper)
         answer.solution.dualityGap = gap
         answer.solution.iterations = best.iterations
@@ -64,55 +65,104 @@ extension MeanRiskSolve {
         return Int(min(max(2e10 / work, 200), 50_000))
     }
 
-    /// The relaxation of a node; nil where it has no portfolio, or none that a ratio could be made of.
-    private func node(
-        _ box: HoldingBox, _ whole: MeanRisk, _ rules: HoldingRules, isRoot: Bool
-    ) throws(Problem) -> Solved? {
-        var model = whole
-        var cuts: [RequestRules.Rule] = []
+    /// Says why where even the constraints without the rules have no portfolio, or none that a ratio could be made of.
+    private func explain(_ root: HoldingBox, _ model: MeanRisk) throws(Problem) {
+        do throws(Problem) {
+            if isQuadratic {
+                _ = try quadratic(model)
+            } else {
+                _ = try model.solve(
+                    request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
+            }
+        } catch {
+            guard error.isOfRounding || error.isUnlimitedRatio else { throw error }
+        }
+    }
+
+    /// The relaxation of a node, as good as the convex problems can be solved; nil where it has no portfolio, or none that a ratio could be
+    /// made of.
+    private func node(_ box: HoldingBox, _ whole: MeanRisk, _ rules: HoldingRules) throws(Problem) -> Solved? {
+        let (part, model) = relaxation(box, whole, rules)
+        do throws(Problem) {
+            if let only = try part.onlyPortfolio(model) { return only }
+            var quick: Solved?
+            do throws(Problem) {
+                quick = try part.quickly(box, model)
+                guard let quick, !quick.isProven else { return quick }
+            } catch {
+                guard error.isOfRounding else { throw error }
+            }
+            do throws(Problem) {
+                let slow = try part.convex(model)
+                return slow.error < quick?.error ?? .infinity ? slow : quick
+            } catch {
+                guard error.isOfRounding, let quick else { throw error }
+                return quick
+            }
+        } catch {
+            // Too few assets may have no portfolio, or none that beats the rate.
+            guard error.code == ProblemCode.infeasible.rawValue || error.isWithoutExcess else { throw error }
+            return nil
+        }
+    }
+
+    /// The convex problem of a node: the undecided rules are forgotten, or are rows.
+    private func relaxation(
+        _ box: HoldingBox, _ whole: MeanRisk, _ rules: HoldingRules
+    ) -> (part: MeanRiskSolve, model: MeanRisk) {
+        var (part, model) = (self, whole)
+        model.constraints = whole.constraints.narrowed(to: (box.lower, box.upper))
+        model.constraints.isExplained = false
         for (index, count) in rules.counts.enumerated() {
             guard let row = cut(count, box) else { continue }
             let name = "\(count.name).\(index).relaxed"
             model.constraints.limit(row.coefficients, atMost: row.level, name: name)
-            cuts.append(RequestRules.Rule(name: name, coefficients: row.coefficients, high: row.level))
+            part.cuts.append(RequestRules.Rule(name: name, coefficients: row.coefficients, high: row.level))
         }
-        let needed = whole.needed
+        part.constraints = model.constraints
+        return (part, model)
+    }
+
+    /// By the interior point alone, on the assets that are not left out: what most nodes take; nil where none are left.
+    private func quickly(_ box: HoldingBox, _ model: MeanRisk) throws(Problem) -> Solved? {
+        let needed = model.needed
         let kept = box.state.indices.filter { box.state[$0] != .out || needed[$0] }
-        do {
-            if isRoot, isQuadratic { return try quadratic(model) }
-            guard !kept.isEmpty else { return nil }
-            let part = isRoot ? model : model.restricted(to: kept, lower: box.lower, upper: box.upper)
-            func certify(_ found: MeanRisk.Solution) throws(Problem) -> Solved {
-                try certified(
-                    isRoot ? found : found.expanded(kept, count: box.state.count), model,
-                    box: (box.lower, box.upper), cuts: cuts)
-            }
-            if isQuadratic { return try certify(try reducedQuadratic(part)) }
-            let rounds = OrderingWindow.careful.map { $0.width }
-            var best: Solved?
-            var attempt = part
-            for round in 0..<(hasOrder ? rounds.count + 1 : 3) {
-                let found = try attempt.solve(
-                    request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
-                let solved = try certify(found)
-                if solved.error < best?.error ?? .infinity { best = solved }
-                if let best, best.error <= 1e-9 { return best }
-                if hasOrder, round < rounds.count {
-                    attempt.ordering = .near(
-                        returns: panel.portfolioReturns(solved.weights), width: rounds[round])
-                    attempt.nearby = found.weights
-                } else {
-                    attempt.regularisation = round == 0 ? 1e-12 : 1e-16
-                }
-            }
-            return best
-        } catch {
-            guard !isRoot else { throw error }
-            // Too few assets may have no portfolio, or none that beats the rate.
-            let codes = [ProblemCode.infeasible.rawValue, ProblemCode.ratioUndefined.rawValue]
-            if codes.contains(error.code) { return nil }
-            throw error
+        guard !kept.isEmpty else { return nil }
+        let part = model.restricted(to: kept, lower: box.lower, upper: box.upper)
+        func certify(_ found: MeanRisk.Solution) throws(Problem) -> Solved {
+            try certified(found.expanded(kept, count: box.state.count), model)
         }
+        if isQuadratic { return try certify(try reducedQuadratic(part)) }
+        let rounds = OrderingWindow.careful.map { $0.width }
+        var best: Solved?
+        var attempt = part
+        for round in 0..<(hasOrder ? rounds.count + 1 : 3) {
+            let found = try attempt.solve(
+                request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion)
+            let solved = try certify(found)
+            if solved.error < best?.error ?? .infinity { best = solved }
+            if let best, best.error <= 1e-9 { return best }
+            if hasOrder, round < rounds.count {
+                attempt.ordering = .near(returns: panel.portfolioReturns(solved.weights), width: rounds[round])
+                attempt.nearby = found.weights
+            } else {
+                attempt.regularisation = round == 0 ? 1e-12 : 1e-16
+            }
+        }
+        return best
+    }
+
+    /// A node whose ratio has no bound, as a portfolio without risk beats the rate there.
+    /// - Throws: `OPT-203` where that portfolio keeps the rules.
+    private func unbounded(
+        _ box: HoldingBox, _ whole: MeanRisk, _ rules: HoldingRules
+    ) throws(Problem) -> BranchAndBound.Relaxation {
+        let (part, model) = relaxation(box, whole, rules)
+        guard let weights = try part.risklessBeyondRate(model), box.branches(weights, rules) != nil else {
+            throw MeanVariance.unlimitedRatio
+        }
+        return BranchAndBound.Relaxation(
+            weights: weights, value: -.infinity, bound: -.infinity, promise: weights.map { _ in 0 }, iterations: 0)
     }
 
     /// `sum w_i / u_i <= room` over the undecided members; nil where bounds and budget say as much.

@@ -1,4 +1,5 @@
 import ConvexSolver
+import ConvexSolver
 import LinearAlgebra
 import WireFormat
 
@@ -16,6 +17,8 @@ struct CompiledConstraints: Sendable {
     /// The constraint that a row belongs to; nil for the rows of hinge variables and of homogenised bounds.
     private(set) var equalityOrigin: [Int?]
     private(set) var inequalityOrigin: [Int?]
+    /// By inequality row, what was taken off it; nil where nothing was.
+    private var thinRows: [Int: ThinRow]
     let assets: Int
     let columns: Int
     let isHomogenised: Bool
@@ -37,12 +40,17 @@ struct CompiledConstraints: Sendable {
         columns = n + hinges.count + (homogenised ? 1 : 0)
         var equalities: [Row] = []
         var inequalities: [Row] = []
+        var thinRows: [Int: ThinRow] = [:]
+        func add(_ row: ThinRow, _ index: Int) {
+            if row.share != 0 { thinRows[inequalities.count] = row }
+            inequalities.append((Self.sparse(row.coefficients), row.level, index))
+        }
         for (index, constraint) in set.constraints.enumerated() {
             switch constraint.kind {
             case .bounds, .convex: break
             case .equal(let a): equalities.append((Self.sparse(a), constraint.level, index))
-            case .atMost(let a): inequalities.append((Self.sparse(a), constraint.level, index))
-            case .atLeast(let a): inequalities.append((Self.sparse(a.map { -$0 }), -constraint.level, index))
+            case .atMost(let a): add(ThinRow(a, atMost: constraint.level, set), index)
+            case .atLeast(let a): add(ThinRow(a.map { -$0 }, atMost: -constraint.level, set), index)
             case .hinge(let hinge):
                 var row: [(Int, Double)] = hinge.linear == 0 ? [] : (0..<n).map { ($0, hinge.linear) }
                 for (k, owner) in hinges.enumerated() where owner.constraint == index {
@@ -67,15 +75,31 @@ struct CompiledConstraints: Sendable {
         }
         self.lower = lower
         self.upper = upper
+        self.thinRows = thinRows
         (A, b, equalityOrigin) = Self.dense(equalities, columns, homogenised)
         (G, h, inequalityOrigin) = Self.dense(inequalities, columns, homogenised)
     }
 
+    /// By constraint of the set, a solution's prices.
+    func prices(_ found: QuadraticSolution, count: Int) -> [Double] {
+        var prices = [Double](repeating: 0, count: count)
+        for (row, origin) in equalityOrigin.enumerated() {
+            if let origin { prices[origin] += found.equalityDuals[row] }
+        }
+        for (row, origin) in inequalityOrigin.enumerated() {
+            if let origin { prices[origin] += found.inequalityDuals[row] }
+            thinRows[row]?.charge(found.inequalityDuals[row], to: &prices)
+        }
+        return prices
+    }
+
     /// Adds `coefficients' w >= level` as a last inequality.
-    mutating func require(_ coefficients: [Double], atLeast level: Double) {
-        let row = (0..<columns).map { $0 < assets ? -coefficients[$0] : 0 }
+    mutating func require(_ coefficients: [Double], atLeast level: Double, _ set: ConstraintSet) {
+        let thin = ThinRow(coefficients.map { -$0 }, atMost: -level, set)
+        if thin.share != 0 { thinRows[h.count] = thin }
+        let row = (0..<columns).map { $0 < assets ? thin.coefficients[$0] : 0 }
         G = G.appending(row: row)
-        h.append(-level)
+        h.append(thin.level)
         inequalityOrigin.append(nil)
     }
 

@@ -16,6 +16,9 @@ struct SoftConstraint: Sendable {
     /// Of `effective_assets` to first order: least^2 (sum of squares - 1 / least), which is convex.
     func excess(at w: [Double]) -> Double { max(-constraint.slack(at: w) / constraint.perLevel, 0) }
 
+    /// What an excess is measured by, in the caller's units.
+    func size(at w: [Double]) -> Double { constraint.size(at: w) / constraint.perLevel }
+
     /// A constraint in the forms that have one price: an equality is two, limits of each asset are the sums of what is beyond them.
     static func parts(_ constraint: NamedConstraint, weight: Double) -> [SoftConstraint] {
         func part(_ kind: NamedConstraint.Kind, _ level: Double) -> SoftConstraint {

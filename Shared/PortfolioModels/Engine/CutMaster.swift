@@ -213,14 +213,7 @@ struct CutMaster {
 
     /// By constraint of the set, what a unit more room is worth to the objective, in its own units.
     func prices(_ found: QuadraticSolution) -> [Double] {
-        var prices = [Double](repeating: 0, count: set.constraints.count)
-        for (row, origin) in compiled.equalityOrigin.enumerated() {
-            if let origin { prices[origin] += size * found.equalityDuals[row] }
-        }
-        for (row, origin) in compiled.inequalityOrigin.enumerated() {
-            if let origin { prices[origin] += size * found.inequalityDuals[row] }
-        }
-        return prices
+        compiled.prices(found, count: set.constraints.count).map { size * $0 }
     }
 
     /// Tangents of the costs of a 3/2 power, the nearest to the last portfolio's weights on either side.

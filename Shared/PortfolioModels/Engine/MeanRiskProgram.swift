@@ -13,6 +13,8 @@ struct MeanRiskProgram {
         var factor: Double
         /// Of an equality, the constraint that a price below zero belongs to, where two limits make it.
         var opposite: Int?
+        /// What was taken off the row.
+        var thinRow: ThinRow?
     }
 
     var risk: RiskProgram
@@ -110,11 +112,11 @@ struct MeanRiskProgram {
                 if let other = constraintSet.least(equalTo: index) {
                     addEquality(a, constraint.level, index, opposite: other)
                 } else {
-                    rows.append((a, constraint.level, Origin(constraint: index, factor: 1)))
+                    rows.append(Self.row(ThinRow(a, atMost: constraint.level, constraintSet), index))
                 }
             case .atLeast(let a):
                 guard constraintSet.most(equalTo: index) == nil else { break }
-                rows.append((a.map { -$0 }, -constraint.level, Origin(constraint: index, factor: 1)))
+                rows.append(Self.row(ThinRow(a.map { -$0 }, atMost: -constraint.level, constraintSet), index))
             }
         }
         for i in 0..<n {
@@ -133,7 +135,8 @@ struct MeanRiskProgram {
             let factor = largest > 0 ? largest : 1
             for i in 0..<n { matrix.storage[r + i * rows.count] = row.coefficients[i] / factor }
             levels[r] = row.level / factor
-            rowOrigins.append(row.origin.map { Origin(constraint: $0.constraint, factor: factor) })
+            rowOrigins.append(
+                row.origin.map { Origin(constraint: $0.constraint, factor: factor, thinRow: $0.thinRow) })
         }
         let map =
             scale.map {
@@ -143,6 +146,10 @@ struct MeanRiskProgram {
             } ?? RowMap(matrix, columns: risk.weights, offset: levels.map { -$0 })
         rowTerm = risk.program.terms.count
         risk.program.terms.append(.init(.objective(1), parts: [.scenarios(.hard, .rows(map))]))
+    }
+
+    private static func row(_ row: ThinRow, _ index: Int) -> (coefficients: [Double], level: Double, origin: Origin?) {
+        (row.coefficients, row.level, Origin(constraint: index, factor: 1, thinRow: row))
     }
 
     mutating func addEquality(_ a: [Double], _ level: Double, _ index: Int?, opposite: Int? = nil) {

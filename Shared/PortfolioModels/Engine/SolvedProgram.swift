@@ -74,7 +74,10 @@ extension MeanRiskProgram {
         }
         if let rowTerm, let series = found.dualSeries[rowTerm].first {
             for (row, origin) in rowOrigins.enumerated() {
-                if let origin { prices[origin.constraint] += size * series[row] / origin.factor }
+                guard let origin else { continue }
+                let price = size * series[row] / origin.factor
+                prices[origin.constraint] += price
+                origin.thinRow?.charge(price, to: &prices)
             }
         }
         for ceiling in ceilings {

@@ -320,15 +320,25 @@ extension ModelDispatch {
         try firstProven(Self.regularisations) { (regularisation) throws(Problem) in
             problem.regularisation = regularisation
             let found = try problem.solve(request.objective, rate: request.riskFreeRate / periodsPerYear)
-            let proof = FourMomentsProof(
-                problem: problem, limits: found.limits.map { (names[$0.constraint].name, $0.evidence) })
-            let point = proof.point(request, weights: found.weights, periodsPerYear: periodsPerYear)
-            return try answer(
-                Proven(
-                    weights: found.weights, prices: found.prices, iterations: found.iterations,
-                    objective: point.objective, direction: point.direction, limits: proof.minorants(found.weights),
-                    proof: proof,
-                    figures: FourMomentsProof.figures(point)))
+            let own = try answer(problem, found, names)
+            guard !own.solution.isProven(to: 1e-9),
+                let step = try problem.newtonStep(from: found, request.objective)
+            else { return own }
+            let next = try answer(problem, step, names)
+            return next.solution.largestError < own.solution.largestError ? next : own
         }
+    }
+
+    private func answer(
+        _ problem: FourMoments, _ found: FourMoments.Solution, _ names: [NamedConstraint]
+    ) throws(Problem) -> OptimizationResult {
+        let proof = FourMomentsProof(
+            problem: problem, limits: found.limits.map { (names[$0.constraint].name, $0.evidence) })
+        let point = proof.point(request, weights: found.weights, periodsPerYear: periodsPerYear)
+        return try answer(
+            Proven(
+                weights: found.weights, prices: found.prices, iterations: found.iterations,
+                objective: point.objective, direction: point.direction, limits: proof.minorants(found.weights),
+                proof: proof, figures: FourMomentsProof.figures(point)))
     }
 }

@@ -12,6 +12,8 @@ import WireFormat
 struct ConflictAnalysis {
     private let set: ConstraintSet
     private let deadline: SolverDeadline
+    /// By constraint.
+    private let levels: [Double]
     /// Weights are looked for within the first distance of zero once bounds are taken away; within the next where rounding
     /// does not let the program be solved so wide.
     private static let boxes = [1e3, 1e2, 1e1]
@@ -20,6 +22,25 @@ struct ConflictAnalysis {
     init(_ set: ConstraintSet, deadline: SolverDeadline) {
         self.set = set
         self.deadline = deadline
+        levels = set.constraints.map { Self.near($0, set) }
+    }
+
+    /// A row's level, or one a little beyond all that weights within their bounds reach: which rows contradict each other is the same, and the
+    /// program keeps its digits.
+    private static func near(_ constraint: NamedConstraint, _ set: ConstraintSet) -> Double {
+        let row: [Double]
+        switch constraint.kind {
+        case .atMost(let a), .atLeast(let a), .equal(let a): row = a
+        case .bounds, .hinge, .convex: return constraint.level
+        }
+        var (least, most, size) = (0.0, 0.0, 0.0)
+        for (i, a) in row.enumerated() where a != 0 {
+            least += a * (a > 0 ? set.lower[i] : set.upper[i])
+            most += a * (a > 0 ? set.upper[i] : set.lower[i])
+            size = max(size, abs(a))
+        }
+        guard least.isFinite, most.isFinite, least <= most else { return constraint.level }
+        return min(max(constraint.level, least - size), most + size)
     }
 
     /// The problem to answer with.
@@ -69,10 +90,10 @@ struct ConflictAnalysis {
             return relaxable.compactMap { index in
                 let constraint = set.constraints[index]
                 let slack = found.slacks[index]
-                guard abs(slack) > 1e-8 * max(1, abs(constraint.level)) else { return nil }
+                guard abs(slack) > 1e-8 * max(1, abs(levels[index])) else { return nil }
                 let direction = constraint.direction == 0 ? 1 : constraint.direction
                 // Outwards by less than the tolerance, so that the relaxed problem is not on the edge of rounding.
-                let level = constraint.level + direction * slack
+                let level = levels[index] + direction * slack
                 return Problem.Relaxation(
                     constraint: constraint.name, from: constraint.level, to: Self.outward(level, direction * slack))
             }
@@ -127,7 +148,9 @@ struct ConflictAnalysis {
         var program = ElasticProgram(assets: set.assets.count, box: box)
         let canGive = Set(relaxable)
         for index in chosen {
-            program.add(set.constraints[index], index, cost: canGive.contains(index) ? weights(index) : nil)
+            program.add(
+                set.constraints[index], level: levels[index], index,
+                cost: canGive.contains(index) ? weights(index) : nil)
         }
         let found: QuadraticSolution
         do {
@@ -184,7 +207,7 @@ private struct ElasticProgram {
         upper = [Double](repeating: box, count: assets)
     }
 
-    mutating func add(_ constraint: NamedConstraint, _ index: Int, cost: Double?) {
+    mutating func add(_ constraint: NamedConstraint, level: Double, _ index: Int, cost: Double?) {
         switch constraint.kind {
         case .bounds(let low, let high):
             let slack = slack(index, cost)
@@ -192,11 +215,11 @@ private struct ElasticProgram {
                 if low[i] > -.infinity { append([(i, -1)], slack, -low[i], index) }
                 if high[i] < .infinity { append([(i, 1)], slack, high[i], index) }
             }
-        case .atMost(let a): append(sparse(a, 1), slack(index, cost), constraint.level, index)
-        case .atLeast(let a): append(sparse(a, -1), slack(index, cost), -constraint.level, index)
+        case .atMost(let a): append(sparse(a, 1), slack(index, cost), level, index)
+        case .atLeast(let a): append(sparse(a, -1), slack(index, cost), -level, index)
         case .equal(let a):
-            append(sparse(a, 1), slack(index, cost), constraint.level, index)
-            append(sparse(a, -1), slack(index, cost, sign: -1), -constraint.level, index)
+            append(sparse(a, 1), slack(index, cost), level, index)
+            append(sparse(a, -1), slack(index, cost, sign: -1), -level, index)
         case .convex: break
         case .hinge(let hinge):
             var row: [(Int, Double)] = hinge.linear == 0 ? [] : (0..<assets).map { ($0, hinge.linear) }
@@ -205,7 +228,7 @@ private struct ElasticProgram {
                 row.append((column, hinge.weight))
                 append([(i, -1), (column, -1)], nil, -hinge.reference[i], index)
             }
-            append(row, slack(index, cost), constraint.level + hinge.linear * hinge.reference.reduce(0, +), index)
+            append(row, slack(index, cost), level + hinge.linear * hinge.reference.reduce(0, +), index)
         }
     }
 

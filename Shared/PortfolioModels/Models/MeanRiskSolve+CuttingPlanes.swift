@@ -17,7 +17,7 @@ extension MeanRiskSolve {
         let planes = LimitPlanes(model)
         let inner = try room(under: planes, from: start, model)
         guard let outcome = try best(model, planes, from: start, inner: inner) else { return nil }
-        return try certified(solution(outcome, model, planes), model, box: (set.lower, set.upper))
+        return try certified(solution(outcome, model, planes), model)
     }
 
     /// Portfolio that keeps the linear constraints, near the given one.

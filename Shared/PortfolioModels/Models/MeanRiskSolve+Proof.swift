@@ -3,14 +3,8 @@ import WireFormat
 
 /// What a solve found as an answer: with the bound that its prices prove, and in the caller's terms.
 extension MeanRiskSolve {
-    /// What a solve found, with the bound that its prices prove.
-    /// - Parameters:
-    ///   - box: bounds of each asset in place of the constraints', where the solve was about a part of the portfolios.
-    ///   - cuts: rows of the model's set that hold for that part.
-    func certified(
-        _ found: MeanRisk.Solution, _ model: MeanRisk, box: (lower: [Double], upper: [Double])? = nil,
-        cuts: [RequestRules.Rule] = []
-    ) throws(Problem) -> Solved {
+    /// What a solve found, with the bound that its prices prove over the portfolios within the model's bounds.
+    func certified(_ found: MeanRisk.Solution, _ model: MeanRisk) throws(Problem) -> Solved {
         let constraints = model.constraints
         let found = try settledSoft(found, constraints)
         var best:
@@ -38,7 +32,7 @@ extension MeanRiskSolve {
                 point: point,
                 prices: named(binding.prices, constraints), limits: limits,
                 periodsPerYear: PortfolioOptimization.periodsPerYear(request, panel),
-                exposures: exposures, box: box, cuts: self.cuts + cuts)
+                exposures: exposures, box: (constraints.lower, constraints.upper), cuts: cuts)
             if bound.relativeGap < best?.bound.relativeGap ?? .infinity { best = (bound, binding, point, evidence) }
             if let settled = settled(evidence, binding, point, model) {
                 evidence = settled
@@ -77,7 +71,7 @@ extension MeanRiskSolve {
         constraints.soft.compactMap { soft in
             let excess = soft.excess(at: weights)
             // Less is what a solve leaves of a constraint that is kept.
-            guard excess > 1e-7 * max(1e-3, abs(soft.constraint.level)) else { return nil }
+            guard excess > 1e-7 * soft.size(at: weights) else { return nil }
             return PortfolioWarning(
                 code: "soft_limit_exceeded", pointer: soft.constraint.pointer,
                 detail:
@@ -93,10 +87,7 @@ extension MeanRiskSolve {
     func contributions(_ weights: [Double], _ model: MeanRisk) -> [Double] {
         // A deviation under other moments is not that of the panel's series.
         if request.riskMeasure == .mv, !isSample { return moments.riskContributions(weights) }
-        // What a target adds belongs to the weights as such, and is shared out by them: contributions add up to the risk.
-        let total = weights.reduce(0, +)
-        let target = total != 0 ? model.measure.targetShare(at: panel.portfolioReturns(weights)) / total : 0
-        return zip(weights, model.measure.contributions(weights: weights, panel: panel)).map { $1 + target * $0 }
+        return model.measure.contributionsWithTarget(weights: weights, panel: panel)
     }
 
     /// The solution with soft constraints that it breaks by a rounding kept to the letter: at a weight far above the price a rounding would
@@ -106,7 +97,7 @@ extension MeanRiskSolve {
         for soft in set.soft {
             if case .convex = soft.constraint.kind { continue }
             let excess = soft.excess(at: found.weights)
-            if excess > 0, excess <= 1e-7 * max(1, abs(soft.constraint.level)) { hard.add([soft.constraint]) }
+            if excess > 0, excess <= 1e-7 * soft.size(at: found.weights) { hard.add([soft.constraint]) }
         }
         guard hard.constraints.count > set.constraints.count else { return found }
         do throws(Problem) {

@@ -32,6 +32,10 @@ extension MeanRiskSolve {
                 binding: binding.binding),
             prices: named(binding.prices, constraints), contributions: contributions(found.weights, model),
             evidence: SolutionEvidence(), meanVariance: plain, meanRisk: model)
+        if var exact = try withoutRisk(model, risk: point.risk) {
+            exact.meanVariance = plain
+            return exact
+        }
         return try rescued(answer, plain: found, model)
     }
 

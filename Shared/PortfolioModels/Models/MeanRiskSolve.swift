@@ -120,6 +120,9 @@ struct MeanRiskSolve: Sendable {
 
     /// The answer of a convex problem that is not a quadratic program.
     func convex(_ model: MeanRisk) throws(Problem) -> Solved {
+        if let only = try onlyPortfolio(model), only.solution.risk > 0 || request.objective != .sharpe {
+            return only.pointedOut
+        }
         var solved: Solved
         var nearest: [Double]?
         do throws(Problem) {
@@ -142,20 +145,24 @@ struct MeanRiskSolve: Sendable {
         }
         if !solved.isFullyProven, let found = try nearRiskless(model), found.error < solved.error { solved = found }
         if !solved.isFullyProven, solved.solution.method != Self.cuttingPlanes,
-            let found = try byCuttingPlanes(model, near: solved.weights), found.error < solved.error
+            let found = try byCuttingPlanes(model, near: solved.weights), found.isProven, found.error < solved.error
         {
             solved = found
         }
-        // A risk close to nothing may be nothing: then the portfolio without any is the answer, not one a little beside it.
-        let unit = type(of: model.measure).degree == 2 ? model.model.unit * model.model.unit : model.model.unit
-        if request.objective == .minimumRisk, solved.solution.risk > 0, solved.solution.risk < 1e-4 * unit,
-            let exact = try riskless(model), exact.solution.risk < solved.solution.risk
-        {
-            return exact
-        }
+        if let exact = try withoutRisk(model, risk: solved.solution.risk) { return exact }
         // What beats the rate at a risk of nothing, or less, has no largest ratio.
         if request.objective == .sharpe, !(solved.solution.risk > 0) { throw MeanVariance.unlimitedRatio }
         return solved.pointedOut
+    }
+
+    /// The portfolio of least risk where it has none, for one that was found close to it: a risk close to nothing may be nothing, and then
+    /// the portfolio without any is the answer, not one a little beside it. Nil where there is none.
+    func withoutRisk(_ model: MeanRisk, risk: Double) throws(Problem) -> Solved? {
+        let unit = type(of: model.measure).degree == 2 ? model.model.unit * model.model.unit : model.model.unit
+        guard request.objective == .minimumRisk, risk > 0, risk < 1e-4 * unit, let exact = try riskless(model),
+            exact.solution.risk < risk
+        else { return nil }
+        return exact
     }
 
     static let cuttingPlanes = "cutting_planes"
@@ -196,7 +203,7 @@ struct MeanRiskSolve: Sendable {
         guard request.objective == .sharpe else { return }
         let excess = try netExcess(model)
         guard excess > 0 else { throw MeanVariance.noExcess(excess: excess, rate: riskFreeRate) }
-        if try isRiskless(model) { throw MeanVariance.unlimitedRatio }
+        if try risklessBeyondRate(model) != nil { throw MeanVariance.unlimitedRatio }
     }
 
     /// The largest return over the rate within the limits of risk, after costs and penalties; infinite where there are none of these.
@@ -211,28 +218,30 @@ struct MeanRiskSolve: Sendable {
         return point.reward - riskFreeRate
     }
 
-    /// Whether a portfolio that beats the rate has no risk to speak of: the ratio then has no maximum.
-    func isRiskless(_ model: MeanRisk) throws(Problem) -> Bool {
-        let best = try MeanVariance(
-            mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline
-        ).maximumReturn().weights
-        let excess = Vector.dot(moments.mean, best) - riskFreeRate
-        guard excess > 0 else { return false }
+    /// A portfolio that beats the rate and has no risk to speak of, beside which the ratio has no maximum; nil where none was found.
+    func risklessBeyondRate(_ model: MeanRisk) throws(Problem) -> [Double]? {
+        let plain = MeanVariance(
+            mean: moments.mean, covariance: moments.covariance, constraints: constraints, deadline: deadline)
+        let excess = Vector.dot(moments.mean, try plain.maximumReturn().weights) - riskFreeRate
+        guard excess > 0 else { return nil }
         do {
-            let least = try model.minimumRisk(atLeast: riskFreeRate + 1e-3 * excess).solution.weights
+            let level = riskFreeRate + 1e-3 * excess
+            let least =
+                isQuadratic
+                ? try plain.minimumRisk(atLeast: level).weights
+                : try model.minimumRisk(atLeast: level).solution.weights
             let risk = model.measure.value(of: panel.portfolioReturns(least))
             let unit = type(of: model.measure).degree == 2 ? model.model.unit * model.model.unit : model.model.unit
-            return risk <= 1e-5 * unit
+            return risk <= 1e-5 * unit ? least : nil
         } catch {
             guard error.isOfRounding else { throw error }
-            return false
+            return nil
         }
     }
 
     func solveOnce(_ model: MeanRisk) throws(Problem) -> Solved {
         try certified(
-            try model.solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion), model,
-            box: (model.constraints.lower, model.constraints.upper))
+            try model.solve(request.objective, riskFreeRate: riskFreeRate, riskAversion: request.riskAversion), model)
     }
 }
 

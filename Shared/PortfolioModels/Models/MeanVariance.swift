@@ -61,7 +61,7 @@ struct MeanVariance: Sendable {
     /// The least variance, or the least among those with `mean'w >= atLeast`, and that row's price for the variance.
     func minimumRisk(atLeast level: Double? = nil) throws(Problem) -> ModelSolution {
         var compiled = CompiledConstraints(constraints)
-        if let level { compiled.require(scaledMean, atLeast: level / unit) }
+        if let level { compiled.require(scaledMean, atLeast: level / unit, constraints) }
         let program = compiled.program(quadratic: doubled(1), linear: zeros)
         let found = try run(program, floor: 1e-5)
         let weights = WeightCleanup.clean(found.x, compiled, constraints)
@@ -165,14 +165,7 @@ struct MeanVariance: Sendable {
 
     /// Prices by constraint: what one unit of the caller's level improves the objective by. Zero for bounds, priced later.
     private func prices(_ found: QuadraticSolution, _ compiled: CompiledConstraints, scale: Double) -> [Double] {
-        var prices = [Double](repeating: 0, count: constraints.constraints.count)
-        for (row, origin) in compiled.equalityOrigin.enumerated() {
-            if let origin { prices[origin] += scale * found.equalityDuals[row] }
-        }
-        for (row, origin) in compiled.inequalityOrigin.enumerated() {
-            if let origin { prices[origin] += scale * found.inequalityDuals[row] }
-        }
-        return prices
+        compiled.prices(found, count: constraints.constraints.count).map { scale * $0 }
     }
 
     /// Solves a program and turns whatever is no solution into a problem: exactly where guesses at its active set come to one, else by the

@@ -181,7 +181,7 @@ struct ModelDispatch {
                 method: found.method, binding: []),
             prices: [], metrics: figures.metrics, risk: figures.risk, frontier: nil, moments: own,
             riskContributions: isModelled
-                ? moments.riskContributions(w) : measure.contributions(weights: w, panel: panel),
+                ? moments.riskContributions(w) : measure.contributionsWithTarget(weights: w, panel: panel),
             model: nil, exposures: exposures, periodsPerYear: periodsPerYear,
             warnings: moments.warnings + constraints.warnings + found.warnings + figures.warnings)
     }

@@ -7,7 +7,23 @@ enum WeightCleanup {
 
     /// The N weights of a program's point.
     static func clean(_ point: [Double], _ compiled: CompiledConstraints, _ set: ConstraintSet) -> [Double] {
-        var weights = Array(point.prefix(set.assets.count))
+        let own = Array(point.prefix(set.assets.count))
+        let settled = settled(own, set)
+        guard set.linearResidual(at: settled) > 1e-10 else { return settled }
+        // Rows ask for less than what counts as nothing: only what they do not ask for is settled.
+        var weights = own.indices.map { min(max(own[$0], set.lower[$0]), set.upper[$0]) }
+        for i in weights.indices where weights[i] != settled[i] {
+            var next = weights
+            next[i] = settled[i]
+            if set.linearResidual(at: next) <= set.linearResidual(at: weights) { weights = next }
+        }
+        balance(&weights, set)
+        return set.linearResidual(at: weights) < set.linearResidual(at: settled) ? weights : settled
+    }
+
+    /// On its bounds or at zero where it is nearly there, and balanced.
+    private static func settled(_ point: [Double], _ set: ConstraintSet) -> [Double] {
+        var weights = point
         for i in weights.indices {
             let (low, high) = (set.lower[i], set.upper[i])
             if weights[i] <= low + reach * max(1, abs(low)) {
@@ -23,7 +39,8 @@ enum WeightCleanup {
         return weights
     }
 
-    /// Gives what the sum misses to the weight with most room.
+    /// Gives what the sum misses to a weight with room whose own size it hardly changes: at zero it would be a holding, and all of the rows
+    /// on it.
     static func balance(_ weights: inout [Double], _ set: ConstraintSet) {
         for _ in 0..<3 {
             let total = weights.reduce(0, +)
@@ -37,8 +54,11 @@ enum WeightCleanup {
             let inner = weights.indices.map {
                 weights[$0] > set.lower[$0] && weights[$0] < set.upper[$0] ? room[$0] : 0
             }
-            let most = inner.indices.max { inner[$0] < inner[$1] }
-            guard let most, inner[most] >= abs(missing) else { return }
+            let held = inner.indices.map { min(inner[$0], abs(weights[$0])) }
+            let choice = held.contains { $0 >= abs(missing) } ? held : inner
+            guard let most = choice.indices.max(by: { choice[$0] < choice[$1] }), inner[most] >= abs(missing) else {
+                return
+            }
             weights[most] += missing
         }
     }

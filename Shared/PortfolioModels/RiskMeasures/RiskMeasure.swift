@@ -103,4 +103,12 @@ extension RiskMeasure {
         let scale = 1 / Double(Self.degree ?? 1)
         return zip(weights, margin).map { $0 == 0 ? 0 : scale * $0 * $1 }
     }
+
+    /// The contributions with what a target adds, so that they add up to the risk of lower partial moments too: it belongs to the weights as
+    /// such, and is shared out by them.
+    func contributionsWithTarget(weights: [Double], panel: ReturnPanel) -> [Double] {
+        let total = weights.reduce(0, +)
+        let target = total != 0 ? targetShare(at: panel.portfolioReturns(weights)) / total : 0
+        return zip(weights, contributions(weights: weights, panel: panel)).map { $1 + target * $0 }
+    }
 }

@@ -77,7 +77,7 @@ struct OptimalityBound {
             size = max(abs(point.objective), (isMV ? 3e-3 : 1e-6) * unit)
         case .utility:
             let risk = isMV ? point.risk * point.risk : point.risk
-            size = max(abs(point.reward) + request.riskAversion * risk, 1e-6 * typical)
+            size = max(abs(point.reward) + request.riskAversion * abs(risk), 1e-6 * typical)
         case .maximumReturn: size = max(abs(point.reward), 1e-6 * typical)
         case .sharpe:
             size = max(abs(point.objective), 1e-9)

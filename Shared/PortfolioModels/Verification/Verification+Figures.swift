@@ -78,11 +78,18 @@ extension Verification {
             || request.model == .maximumDecorrelation
         let rounding = 1e9 * penaltyRounding / (isRatio ? max(risk, .leastNormalMagnitude) : 1)
         let size = max(isRatio ? 1e-6 : 1e-3 * unit, rounding)
+        // The root of w'C w loses as much of a correlation matrix, whose terms are of size one.
+        let rootFloor: Double =
+            switch (request.model, request.objective) {
+            case (.maximumDecorrelation, _): OptimalityBound.noise(assets: result.weights.count)
+            case (_, .minimumRisk): floor
+            default: 0
+            }
         // Costs are beside the risk whose rounding is meant.
         let beside = request.objective == .minimumRisk ? costs : 0
         compare(
             "objective_value", result.solution.objectiveValue - beside, objective - beside, max(size, abs(beside)),
-            floor: request.objective == .minimumRisk ? floor : 0)
+            floor: rootFloor)
         func annual(_ name: String) -> Double? { result.metrics.first { $0.name == name }?.value }
         let yearly =
             request.convention == .pypfopt ? compounded(panel, result) : seen.mean * result.periodsPerYear

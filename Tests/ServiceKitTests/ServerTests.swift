@@ -159,6 +159,23 @@ struct ServerTests {
         #expect(parts[0].hasSuffix("early [\"r1\"]") && parts[2].hasSuffix("[\"p3\"]") && !parts[2].contains("early"))
     }
 
+    @Test("a reply that is waited for is sent though what follows it is no HTTP, and then the rest is refused")
+    func brokenAfterAwaited() async throws {
+        var guards = ServerGuards.standard
+        guards.early = Self.readyReplies
+        let answers = try await LiveServer.with(guards: guards, register: Self.register) { server in
+            var answers: [String] = []
+            for name in ["l", "p"] {
+                answers.append(try await server.exchange(Self.post("[\"\(name)\"]") + "GARBAGE\r\n\r\n"))
+            }
+            return answers
+        }
+        let parts = answers[0].components(separatedBy: "HTTP/1.1 ").dropFirst()
+        #expect(parts.map { $0.prefix(3) } == ["200", "400"], "\(answers[0])")
+        #expect(parts.last?.contains("REQ-108") == true)
+        #expect(answers[1].hasPrefix("HTTP/1.1 200"), "and so is the answer to one that passes: \(answers[1])")
+    }
+
     @Test("a client that leaves while its reply is waited for harms nobody")
     func leavesBeforeReply() async throws {
         var guards = ServerGuards.standard

@@ -29,8 +29,9 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     /// What came while a reply is waited for.
     private var held: [NIOAny] = []
     private var wantsToRead = false
-    /// The server stops: told to the others when the reply that is waited for has gone.
+    /// The server stops, or what follows is no HTTP: told to the others when the reply that is waited for has gone.
     private var heldEvent: Any?
+    private var heldError: (any Error)?
     private var isClosed = false
     /// More parts than these are not read while a reply is waited for.
     private static let mostHeld = 32
@@ -107,8 +108,13 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // Who reads the rest of the body answers. What waits for its reply is whole.
-        if awaited == nil { pass(context) }
+        guard awaited == nil else {
+            // What waits for its reply is whole.
+            heldError = error
+            return
+        }
+        // Who reads the rest of the body answers.
+        pass(context)
         context.fireErrorCaught(error)
     }
 
@@ -151,7 +157,17 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
             wantsToRead = false
             context.read()
         }
-        if awaited == nil, let event = heldEvent {
+        if awaited == nil { release(context) }
+    }
+
+    /// Tells the others what was kept from them while a reply was waited for.
+    private func release(_ context: ChannelHandlerContext) {
+        if let error = heldError {
+            heldError = nil
+            // With nothing in progress it is the deadlines' to answer, as it would have been.
+            if passed > 0 || !deadlines.answers(error, context) { context.fireErrorCaught(error) }
+        }
+        if let event = heldEvent {
             heldEvent = nil
             context.fireUserInboundEventTriggered(event)
         }

@@ -105,14 +105,17 @@ final class RequestDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard requestsInProgress == 0, let parserError = error as? HTTPParserError else {
-            let wasReadingBody = isReadingBody && error is HTTPParserError
-            if wasReadingBody { isReadingBody = false }
-            context.fireErrorCaught(error)
-            // A body that is broken: whoever reads it answers, and nothing that follows could be trusted.
-            if wasReadingBody { start(.seconds(1), context) }
-            return
-        }
+        if answers(error, context) { return }
+        let wasReadingBody = isReadingBody && error is HTTPParserError
+        if wasReadingBody { isReadingBody = false }
+        context.fireErrorCaught(error)
+        // A body that is broken: whoever reads it answers, and nothing that follows could be trusted.
+        if wasReadingBody { start(.seconds(1), context) }
+    }
+
+    /// Answers bytes that are no head, where no request is in progress, and closes the connection. False for everything else.
+    func answers(_ error: any Error, _ context: ChannelHandlerContext) -> Bool {
+        guard requestsInProgress == 0, let parserError = error as? HTTPParserError else { return false }
         stop()
         let problem: Problem
         switch parserError {
@@ -125,6 +128,7 @@ final class RequestDeadlines: ChannelDuplexHandler, RemovableChannelHandler {
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
         EarlyAnswers.write(answer, promise: written, context)
+        return true
     }
 
     /// Looks at the pace of the body time and again, until its deadline.

@@ -135,4 +135,42 @@ struct ArrivalTests {
             #expect(!concerns(arrivals.head()), "the answer has to ask for the connection to be closed")
         }
     }
+
+    @Test(
+        "while the queue is full, who comes is refused before it is routed, with what the endpoint would say, and counted"
+    )
+    func refused() async throws {
+        try await ServiceUnderTest.with { service in
+            let arrivals = Arrivals(service)
+            try await arrivals.greet()
+            let gate = service.optimizer.gate
+            let soon = ContinuousClock.now + .seconds(100)
+            var waiting: [Task<Void, any Error>] = []
+            // Each tenant of its own: none has more than its part.
+            while !gate.isShedding {
+                let count = gate.load.running + gate.load.waiting
+                waiting.append(
+                    Task { _ = try await gate.enter(tenant: UUID(), cost: 0.01, deadline: soon) })
+                try await eventually { gate.load.running + gate.load.waiting > count }
+            }
+            defer { for task in waiting { task.cancel() } }
+            let arrival = EarlyAnswer.Arrival(
+                head: arrivals.head(), body: Self.request.bytes(), requestID: "request-of-mine", since: .now)
+            guard case .refuse(let problem) = arrivals.early.decide(arrival) else {
+                Issue.record("it was not refused")
+                return
+            }
+            #expect(problem.status == 503)
+            let routed = try await service.call(.post, "/api/portfolio/optimize", Self.request)
+            #expect(routed.status == 503 && routed.json?["code"] == "SYS-101")
+            let seconds = try #require(routed.json?["retry_after_s"]?.intValue)
+            #expect(routed.headers[.retryAfter] == String(seconds))
+            let text = await service.registry.text()
+            #expect(text.contains("shed_total{why=\"load\"} 2\n"))
+            #expect(
+                text.contains(
+                    "http_server_request_duration_seconds_count{method=\"POST\",route=\"/api/portfolio/optimize\",status=\"503\"} "
+                ))
+        }
+    }
 }

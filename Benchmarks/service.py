@@ -315,6 +315,19 @@ def loop_seconds():
     return total / os.sysconf("SC_CLK_TCK")
 
 
+def thread_ticks():
+    """Hundredths of a second of each thread, by number and name."""
+    found = {}
+    for task in os.listdir(f"/proc/{PID}/task"):
+        try:
+            with open(f"/proc/{PID}/task/{task}/stat") as file:
+                name, rest = file.read().rsplit(")", 1)
+        except OSError:
+            continue
+        found[task, name.partition("(")[2]] = sum(int(n) for n in rest.split()[11:13])
+    return found
+
+
 def cpu_ticks():
     """Hundredths of a second that the process has used."""
     with open(f"/proc/{PID}/stat") as file:
@@ -351,10 +364,14 @@ def abandoned(stack):
         start = time.perf_counter()
         for one in sockets:
             one.close()  # RST
-        samples = []
+        samples, late = [], None
         while time.perf_counter() < start + 2:
             samples.append((time.perf_counter() - start, cpu_ticks()))
+            if late is None and samples[-1][0] > 0.1:
+                late = thread_ticks()
             time.sleep(0.005)
+        # Who works later than that.
+        worked_late = {name: ticks - late.get((task, name), 0) for (task, name), ticks in thread_ticks().items() if ticks > late.get((task, name), 0)}
         # Busy at a moment: a third of a core or more over the 60 ms that follow it.
         last = 0.0
         for n, (when, ticks) in enumerate(samples):
@@ -362,6 +379,8 @@ def abandoned(stack):
             if later is not None and later - ticks >= 2:
                 last = when
         times.append(1000 * last if worked >= 5 else float("nan"))
+        if last > 0.1:
+            print(f"- {1000 * last:.0f} ms: ticks of threads after the first 100 ms: {worked_late}")
     print(f"- 20 requests (CVaR, 300 assets, frontier of 20 points), cut off by RST after a second, five times: the process was busy for at most {max(times):.0f} ms more "
           f"(each: {', '.join(f'{t:.0f}' for t in times)}; its clock ticks each 10 ms)", flush=True)
 

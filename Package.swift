@@ -130,7 +130,8 @@ let package = Package(
             "ServiceKit",
             [
                 "WireFormat", "PostgresClient", "CMalloc", hummingbird, hummingbirdCore, httpTypes, nioCore, nioPosix,
-                nioHTTP1, nioHTTPTypes, logging, metrics, coreMetrics, configuration, lifecycle, unixSignals, jwt,
+                nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, logging, metrics, coreMetrics, configuration, lifecycle,
+                unixSignals, jwt,
                 crypto,
             ]),
 

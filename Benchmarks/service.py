@@ -78,13 +78,13 @@ async def closed_loop(make, seconds, connections):
 
 
 class Load:
-    """What became of requests that no cache answers: (status, ms, when) of each, and the generator's share of a core."""
+    """What became of requests that no cache answers: (status, ms, when) of each, or only their number, and the generator's share of a core."""
 
-    def __init__(self, names, seconds, connections, measure="MV", rate=None, key=KEY, urgent=False):
+    def __init__(self, names, seconds, connections, measure="MV", rate=None, key=KEY, urgent=False, each=True):
         # A caller that waits for its answer and then pauses: the rate is a little below the wanted one.
         pause = 1000 * connections / rate if rate else 0
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "10s", "-s", os.path.join(os.path.dirname(os.path.abspath(__file__)), "load.lua"),
-                   URL.geturl(), "--", measure, json.dumps(names), f"{pause:.3f}"]
+                   URL.geturl(), "--", measure, json.dumps(names, separators=(",", ":")), f"{pause:.3f}", "each" if each else "count"]
         # The one whose latency counts is not to wait for the processor itself.
         if urgent and os.geteuid() == 0:
             command = ["nice", "-n", "-10"] + command
@@ -99,6 +99,11 @@ class Load:
         if self.process.returncode != 0:
             raise RuntimeError(f"wrk ended with {self.process.returncode}: {text[:300]}")
         self.processor = (usage.ru_utime + usage.ru_stime) / self.seconds
+        self.count = int(re.search(r"(\d+) requests in", text)[1])
+        bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+        self.bad = int(bad[1]) if bad else 0
+        broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+        self.broken = sum(map(int, broken.groups())) if broken else 0
         self.found = [(int(status), float(took) / 1000, float(when)) for status, took, when in re.findall(r"^answer (\d+) (\d+) ([\d.]+)$", text, re.M)]
         return self
 
@@ -201,43 +206,60 @@ def panels(stack):
 # MARK: Overload
 
 
+def metric(name, **labels):
+    """Sum of a metric's samples with such labels."""
+    with urllib.request.urlopen(os.environ["BALLAST_OPS_URL"] + "/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    found = re.findall(rf"^{name}(?:\{{([^}}]*)\}})? ([\d.eE+-]+)$", text, re.M)
+    return sum(float(value) for given, value in found if all(f'{label}="{wanted}"' in given for label, wanted in labels.items()))
+
+
 def overload(stack):
-    names = stack.names[:20]
-    load(names, 2, 2, "CVaR")
+    for count, measure, what in ((20, "CVaR", "half a millisecond of solving"), (200, "CVaR", "some ten milliseconds")):
+        print(f"{measure}, {count} assets x 1,000 days: {what}. Medians of three rounds, each in brackets.\n")
+        flooded(stack.names[:count], measure)
+        print()
+
+
+def flooded(names, measure):
+    load(names, 2, 2, measure)
     rows = []
+    answered = lambda: metric("http_server_request_duration_seconds_count", route="/api/portfolio/optimize", status="200")
     for _ in range(3):
-        unloaded = load(names, SECONDS, 1, "CVaR").times(200)
-        closed = [load(names, SECONDS / 2, connections, "CVaR") for connections in (2, 3, 4)]
+        unloaded = load(names, SECONDS, 1, measure).times(200)
+        closed = [load(names, SECONDS / 2, connections, measure) for connections in (2, 3, 4)]
         best = max(len(one.times(200)) / one.seconds for one in closed)
         before = loop_seconds()
-        flood = Load(names, SECONDS, 400, "CVaR", rate=10 * best)
-        # The flood's own generator is busy, and what it takes for a request's time is partly its own: a caller beside it says how long one waits.
-        caller = Load(names, SECONDS, 1, "CVaR", rate=100, urgent=True)
+        # Answers are counted by the service: looking at each would make the flood's generator a part of the load.
+        flood = Load(names, SECONDS, 100, measure, rate=10 * best, each=False)
+        # A caller beside it says how long one waits.
+        caller = Load(names, SECONDS, 1, measure, rate=100, urgent=True)
+        # The first second is the burst that is let queue.
+        time.sleep(1)
+        since, good = time.perf_counter(), answered()
+        time.sleep(SECONDS - 1.2)
+        good = (answered() - good) / (time.perf_counter() - since)
         over = flood.result()
         loops = (loop_seconds() - before) / SECONDS
         caller = caller.result()
         ended = time.perf_counter()
         recovered = float("nan")
         while time.perf_counter() < ended + 5:
-            probe = asyncio.run(closed_loop(fresh(names, risk_measure="CVaR"), 0.1, 1))
+            probe = asyncio.run(closed_loop(fresh(names, risk_measure=measure), 0.1, 1))
             if probe and all(status == 200 for status, _, _ in probe) and statistics.median(t for _, t, _ in probe) <= 2 * percentile(unloaded, 0.5):
                 recovered = time.perf_counter() - ended
                 break
-        # The first second is the burst that is let queue.
-        good, refused = over.times(200, after=1), caller.times(429, 503, after=1)
-        accepted = caller.times(200, after=1)
+        refused, accepted = caller.times(429, 503, after=1), caller.times(200, after=1)
         rows.append({
-            "peak": best, "p50 alone": percentile(unloaded, 0.5), "p99 alone": percentile(unloaded, 0.99), "offered": len(over.found) / SECONDS, "goodput": len(good) / (SECONDS - 1),
-            "share": 100 * len(good) / (SECONDS - 1) / best, "p50": percentile(accepted, 0.5), "p99": percentile(accepted, 0.99), "times": percentile(accepted, 0.99) / percentile(unloaded, 0.99),
-            "flood p99": percentile(good, 0.99), "flood refused p99": percentile(over.times(429, 503, after=1), 0.99), "loops": 100 * loops,
-            "refused p50": percentile(refused, 0.5), "refused p99": percentile(refused, 0.99), "other": len(over.found) - len(over.times(200, 429, 503)), "recovered": recovered,
-            "generator": 100 * over.processor})
+            "peak": best, "p50 alone": percentile(unloaded, 0.5), "p99 alone": percentile(unloaded, 0.99), "offered": over.count / SECONDS, "goodput": good,
+            "share": 100 * good / best, "p50": percentile(accepted, 0.5), "p99": percentile(accepted, 0.99), "times": percentile(accepted, 0.99) / percentile(unloaded, 0.99),
+            "loops": 100 * loops, "refused p50": percentile(refused, 0.5), "refused p99": percentile(refused, 0.99), "broken": over.broken,
+            "other": len(caller.found) - len(caller.times(200, 429, 503)), "recovered": recovered, "generator": 100 * over.processor, "accepted": len(accepted)})
     show = lambda name, form: f"{statistics.median(row[name] for row in rows):{form}} ({', '.join(f'{row[name]:{form}}' for row in rows)})"
-    print("Medians of three rounds, each in brackets.\n")
     print(f"- Peak in a closed loop of 2 to 4 callers: {show('peak', '.0f')} answers/s; one caller alone: p50 {show('p50 alone', '.1f')} ms, p99 {show('p99 alone', '.1f')} ms")
-    print(f"- Offered {show('offered', '.0f')}/s by 400 callers: goodput {show('goodput', '.0f')}/s, {show('share', '.0f')} % of the peak; a caller of 100/s beside them: accepted p50 {show('p50', '.1f')} ms, "
-          f"p99 {show('p99', '.1f')} ms, {show('times', '.1f')} x that of one alone (by the flood's own clock p99 {show('flood p99', '.1f')} ms)")
-    print(f"- Refusals: p50 {show('refused p50', '.2f')} ms, p99 {show('refused p99', '.2f')} ms (by the flood's own clock {show('flood refused p99', '.1f')} ms); other answers {show('other', '.0f')}; "
+    print(f"- Offered {show('offered', '.0f')}/s by 100 connections: goodput {show('goodput', '.0f')}/s, {show('share', '.0f')} % of the peak; a caller of 100/s beside them: accepted p50 {show('p50', '.1f')} ms, "
+          f"p99 {show('p99', '.1f')} ms, {show('times', '.1f')} x that of one alone ({show('accepted', '.0f')} answers)")
+    print(f"- Refusals: p50 {show('refused p50', '.2f')} ms, p99 {show('refused p99', '.2f')} ms; other answers {show('other', '.0f')}, broken connections {show('broken', '.0f')}; "
           f"of two cores the generator took {show('generator', '.0f')} % of one, the event loops, which read and refuse, {show('loops', '.0f')} %")
     print(f"- Back to normal after {show('recovered', '.1f')} s", flush=True)
 
@@ -293,6 +315,19 @@ def loop_seconds():
     return total / os.sysconf("SC_CLK_TCK")
 
 
+def thread_ticks():
+    """Hundredths of a second of each thread, by number and name."""
+    found = {}
+    for task in os.listdir(f"/proc/{PID}/task"):
+        try:
+            with open(f"/proc/{PID}/task/{task}/stat") as file:
+                name, rest = file.read().rsplit(")", 1)
+        except OSError:
+            continue
+        found[task, name.partition("(")[2]] = sum(int(n) for n in rest.split()[11:13])
+    return found
+
+
 def cpu_ticks():
     """Hundredths of a second that the process has used."""
     with open(f"/proc/{PID}/stat") as file:
@@ -329,10 +364,14 @@ def abandoned(stack):
         start = time.perf_counter()
         for one in sockets:
             one.close()  # RST
-        samples = []
+        samples, late = [], None
         while time.perf_counter() < start + 2:
             samples.append((time.perf_counter() - start, cpu_ticks()))
+            if late is None and samples[-1][0] > 0.1:
+                late = thread_ticks()
             time.sleep(0.005)
+        # Who works later than that.
+        worked_late = {name: ticks - late.get((task, name), 0) for (task, name), ticks in thread_ticks().items() if ticks > late.get((task, name), 0)}
         # Busy at a moment: a third of a core or more over the 60 ms that follow it.
         last = 0.0
         for n, (when, ticks) in enumerate(samples):
@@ -340,6 +379,8 @@ def abandoned(stack):
             if later is not None and later - ticks >= 2:
                 last = when
         times.append(1000 * last if worked >= 5 else float("nan"))
+        if last > 0.1:
+            print(f"- {1000 * last:.0f} ms: ticks of threads after the first 100 ms: {worked_late}")
     print(f"- 20 requests (CVaR, 300 assets, frontier of 20 points), cut off by RST after a second, five times: the process was busy for at most {max(times):.0f} ms more "
           f"(each: {', '.join(f'{t:.0f}' for t in times)}; its clock ticks each 10 ms)", flush=True)
 
@@ -402,7 +443,7 @@ def main():
         ("uncached", "Uncached: 20 x 1,000 mean-variance, database included (ms)\n\n| requests | p50 | p90 | p99 |\n|---|---|---|---|", lambda: uncached(stack)),
         ("panels", "Panels from PostgreSQL, every series read anew a second after an update of each: to the matrix, by the service's own clock, and the whole request but its solve (ms)\n\n"
          "| panel | requests | to the matrix, p50 | longest but the first | request, p50 | longest but the first |\n|---|---|---|---|---|---|", lambda: panels(stack)),
-        ("overload", "Overload: ten times the peak, CVaR 20 x 1,000", lambda: overload(stack)),
+        ("overload", "Overload: ten times the peak", lambda: overload(stack)),
         ("fairness", "A tenant beside one that sends a hundred times as much", lambda: fairness(stack)),
         ("abandoned", "Abandoned requests", lambda: abandoned(stack)),
         ("stalled", "Stalled connections, cached optimise over four others", lambda: stalled(stack)),
@@ -418,4 +459,5 @@ def main():
         print()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,10 @@ import WireFormat
 /// What can be observed of this service, one method an observation. No tenant and no symbol is ever a label.
 struct Event: Sendable {
     private let registry: PrometheusRegistry
-    private let hits: any CounterHandler
+    // What is counted where answers take microseconds is looked up once.
+    private let hits, misses: any CounterHandler
+    private let shedByTenant, shedByLoad, shedByLeaving: any CounterHandler
+    private let solves = TimerTable<Kind>()
 
     static let solve = "optimizer_solve_seconds"
     static let evaluation = "optimizer_evaluation_seconds"
@@ -26,6 +29,11 @@ struct Event: Sendable {
     init(registry: PrometheusRegistry) {
         self.registry = registry
         hits = registry.makeCounter(label: Self.cacheHits, dimensions: [])
+        misses = registry.makeCounter(label: Self.cacheMisses, dimensions: [])
+        func shed(_ why: String) -> any CounterHandler {
+            registry.makeCounter(label: RateLimiter.shed, dimensions: [("why", why)])
+        }
+        (shedByTenant, shedByLoad, shedByLeaving) = (shed("tenant_queue"), shed("load"), shed("left"))
         registry.describe(Self.solve, "Time of an optimisation, verification included")
         registry.describe(Self.evaluation, "Time of a backtest, from its data to its figures")
         registry.describe(Self.panel, "Time from a transaction's begin to the matrix of returns, fingerprint included")
@@ -44,10 +52,21 @@ struct Event: Sendable {
 
     /// A solve ended; nil seconds where it ended without an answer.
     func solved(_ request: OptimizeRequest, seconds: Double?, outcome: String) {
-        let dimensions = [
-            ("model", request.model.rawValue), ("measure", request.riskMeasure.rawValue), ("outcome", outcome),
-        ]
-        registry.makeTimer(label: Self.solve, dimensions: dimensions).recordNanoseconds(Int64((seconds ?? 0) * 1e9))
+        let kind = Kind(model: request.model, measure: request.riskMeasure, outcome: outcome)
+        let timer = solves.timer(kind) {
+            registry.makeTimer(
+                label: Self.solve,
+                dimensions: [
+                    ("model", kind.model.rawValue), ("measure", kind.measure.rawValue), ("outcome", outcome),
+                ])
+        }
+        timer.recordNanoseconds(Int64((seconds ?? 0) * 1e9))
+    }
+
+    private struct Kind: Hashable {
+        var model: ModelName
+        var measure: RiskMeasureCode
+        var outcome: String
     }
 
     /// A backtest ended with its figures.
@@ -62,16 +81,17 @@ struct Event: Sendable {
 
     func cacheHit() { hits.increment(by: 1) }
 
-    func cacheMiss() { registry.makeCounter(label: Self.cacheMisses, dimensions: []).increment(by: 1) }
+    func cacheMiss() { misses.increment(by: 1) }
 
     func sharedSolve() { registry.makeCounter(label: Self.sharedSolves, dimensions: []).increment(by: 1) }
 
-    /// A request was not let in.
-    func shed(_ code: String) {
-        let why =
-            code == ProblemCode.rateLimited.rawValue
-            ? "tenant_queue" : code == ProblemCode.overloaded.rawValue ? "load" : "left"
-        registry.makeCounter(label: RateLimiter.shed, dimensions: [("why", why)]).increment(by: 1)
+    /// A request was not let in: refused, or, without a cause, given up.
+    func shed(_ cause: AdmissionRefusal.Cause?) {
+        switch cause {
+        case .part: shedByTenant.increment(by: 1)
+        case .load: shedByLoad.increment(by: 1)
+        case nil: shedByLeaving.increment(by: 1)
+        }
     }
 
     /// An attempt to deliver a webhook ended.

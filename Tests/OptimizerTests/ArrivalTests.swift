@@ -38,16 +38,17 @@ struct ArrivalTests {
             _ = try await access.authenticator.authenticate(bearer: key ?? service.key, apiKey: nil)
         }
 
-        func head(_ more: HTTPFields = [:], path: String = "/api/portfolio/optimize", key: String? = nil) -> HTTPRequest
-        {
-            var fields: HTTPFields = [
-                .authorization: "Bearer \(key ?? service.key)", .contentType: "application/json",
-            ]
-            for field in more { fields[field.name] = field.value }
-            return HTTPRequest(method: .post, scheme: "http", authority: "x", path: path, headerFields: fields)
+        func head(
+            _ more: (name: String, value: String)..., path: String = "/api/portfolio/optimize", key: String? = nil
+        ) -> EarlyAnswer.Head {
+            var fields = [("Host", "x"), ("authorization", "Bearer \(key ?? service.key)")]
+            if !more.contains(where: { $0.name == "Content-Type" }) {
+                fields.append(("Content-Type", "application/json"))
+            }
+            return EarlyAnswer.Head(post: path, fields + more.map { ($0.name, $0.value) })
         }
 
-        func reply(_ body: JSONValue, _ head: HTTPRequest? = nil) async -> EarlyAnswer.Reply? {
+        func reply(_ body: JSONValue, _ head: EarlyAnswer.Head? = nil) async -> EarlyAnswer.Reply? {
             let arrival = EarlyAnswer.Arrival(
                 head: head ?? self.head(), body: body.bytes(), requestID: "request-of-mine", since: .now)
             switch early.decide(arrival) {
@@ -83,8 +84,9 @@ struct ArrivalTests {
             #expect(try plain(early.body) == plain(Array(routed.text.utf8)))
             let meta = try StrictJSON.parse(early.body)["meta"]
             #expect(meta?["request_id"] == "request-of-mine" && meta?["cached"] == true)
-            #expect(early.fields[.cacheControl] == "no-store" && early.fields[.contentType] == "application/json")
-            #expect(early.fields[.rateLimit]?.hasPrefix("\"key\";r=4") == true)
+            let fields = Dictionary(early.fields.map { ($0.name, $0.value) }) { first, _ in first }
+            #expect(fields["Cache-Control"] == "no-store" && fields["Content-Type"] == "application/json")
+            #expect(fields["RateLimit"]?.hasPrefix("\"key\";r=4") == true)
             _ = try await service.admin.execute(
                 "UPDATE market_data SET price = price * 1.01 WHERE asset_symbol = 'AAA'")
             #expect(await arrivals.reply(Self.request) == nil)
@@ -122,16 +124,53 @@ struct ArrivalTests {
             #expect(!concerns(arrivals.head(path: "/api/portfolio/optimize?async=true")))
             #expect(!concerns(arrivals.head(path: "/api/portfolio/metrics")))
             for (name, value) in [
-                (HTTPField.Name.prefer, "respond-async"), (.idempotencyKey, "key-of-mine"),
-                (.origin, "https://a.example"),
-                (.contentType, "text/plain"), (.expect, "100-continue"),
-            ] { #expect(!concerns(arrivals.head([name: value])), "\(name)") }
+                ("prefer", "respond-async"), ("Idempotency-Key", "key-of-mine"), ("Origin", "https://a.example"),
+                ("X-Request-Timeout", "3"), ("Content-Type", "text/plain"), ("EXPECT", "100-continue"),
+            ] { #expect(!concerns(arrivals.head((name, value))), "\(name)") }
             try await service.writePrices(["AAA", "BBB"])
             try await arrivals.greet()
             _ = try await service.optimize(Self.request)
-            #expect(await arrivals.reply(Self.request)?.fields[.vary] == "Origin")
+            #expect(await arrivals.reply(Self.request)?.fields.contains { $0 == ("Vary", "Origin") } == true)
             drain.begin()
             #expect(!concerns(arrivals.head()), "the answer has to ask for the connection to be closed")
+        }
+    }
+
+    @Test(
+        "while the queue is full, who comes is refused before it is routed, with what the endpoint would say, and counted"
+    )
+    func refused() async throws {
+        try await ServiceUnderTest.with { service in
+            let arrivals = Arrivals(service)
+            try await arrivals.greet()
+            let gate = service.optimizer.gate
+            let soon = ContinuousClock.now + .seconds(100)
+            var waiting: [Task<Void, any Error>] = []
+            // Each tenant of its own: none has more than its part.
+            while !gate.isShedding {
+                let count = gate.load.running + gate.load.waiting
+                waiting.append(
+                    Task { _ = try await gate.enter(tenant: UUID(), cost: 0.01, deadline: soon) })
+                try await eventually { gate.load.running + gate.load.waiting > count }
+            }
+            defer { for task in waiting { task.cancel() } }
+            let arrival = EarlyAnswer.Arrival(
+                head: arrivals.head(), body: Self.request.bytes(), requestID: "request-of-mine", since: .now)
+            guard case .refuse(let problem) = arrivals.early.decide(arrival) else {
+                Issue.record("it was not refused")
+                return
+            }
+            #expect(problem.status == 503)
+            let routed = try await service.call(.post, "/api/portfolio/optimize", Self.request)
+            #expect(routed.status == 503 && routed.json?["code"] == "SYS-101")
+            let seconds = try #require(routed.json?["retry_after_s"]?.intValue)
+            #expect(routed.headers[.retryAfter] == String(seconds))
+            let text = await service.registry.text()
+            #expect(text.contains("shed_total{why=\"load\"} 2\n"))
+            #expect(
+                text.contains(
+                    "http_server_request_duration_seconds_count{method=\"POST\",route=\"/api/portfolio/optimize\",status=\"503\"} "
+                ))
         }
     }
 }

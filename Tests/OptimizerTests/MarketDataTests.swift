@@ -72,6 +72,12 @@ struct MarketDataTests {
             #expect(first["inserted"] == 2)
             #expect(first["quarantined"]?[0]?["rule"] == "wrong_column_count")
             #expect(first["quarantined"]?[0]?["line"] == 4)
+            // A null byte is no text for the database, wherever it stands.
+            let null = try await push(
+                service,
+                "asset_symbol,timestamp,price,source\n\0,2023-05-04,1,\nMSFT,2023-05-04,3\0,\nMSFT,2023-05-04,3,pu\0sh\nMSFT,2023-05-04\n\0\n",
+                as: "text/csv")
+            #expect(null["inserted"] == 0 && null["quarantined"]?.arrayValue?.count == 5)
             let second = try await push(service, "asset_symbol,timestamp,price\nMSFT,2023-05-02,302\n", as: "text/csv")
             #expect(second["updated"] == 1)
             let kept = try await service.admin.query(

@@ -39,6 +39,21 @@ struct SolverPoolTests {
         }
     }
 
+    #if os(Linux)
+    @Test("the system shows the names of its threads", arguments: [SolverPool.Lane.request, .excess, .batch])
+    func names(lane: SolverPool.Lane) async throws {
+        let pool = SolverPool(threads: 1)
+        defer { pool.stop() }
+        let name = try await pool.solve(lane: lane, deadline: .none) { () throws(Problem) in
+            (try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)) ?? ""
+        }
+        let wanted: [SolverPool.Lane: String] = [
+            .request: "solver-0", .excess: "solver-excess-0", .batch: "solver-batch-0",
+        ]
+        #expect(name == wanted[lane].map { $0 + "\n" })
+    }
+    #endif
+
     @Test("cancelling the task raises the flag that the solve polls")
     func cancellation() async throws {
         let pool = SolverPool(threads: 1)

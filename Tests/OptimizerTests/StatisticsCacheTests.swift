@@ -25,6 +25,8 @@ struct StatisticsCacheTests {
             #expect(statistics().misses == 1 && statistics().hits == 0)
             let shared = try await ask([("objective", "Utility"), ("constraints", ["upper_bound": 0.6])])
             #expect(statistics().misses == 1 && statistics().hits == 1)
+            _ = try await ask([("objective", "MinRisk"), ("risk_free_rate", 0.03)])
+            #expect(statistics().misses == 1 && statistics().hits == 2, "the sample's moments know of no rate")
             _ = try await ask([("covariance_estimator", ["method": "ledoit"])])
             #expect(statistics().misses == 2)
             _ = try await service.admin.execute(

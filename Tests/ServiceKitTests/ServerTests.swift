@@ -41,15 +41,18 @@ private struct LiveServer {
         }
     }
 
-    /// Sends bytes and reads until the server closes.
-    func exchange(_ text: String) async throws -> String {
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    func connect() async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
+        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(host: "127.0.0.1", port: port) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
                 }
             }
-        return try await channel.executeThenClose { inbound, outbound in
+    }
+
+    /// Sends bytes and reads until the server closes.
+    func exchange(_ text: String) async throws -> String {
+        try await connect().executeThenClose { inbound, outbound in
             try await outbound.write(ByteBuffer(string: text))
             var received: [UInt8] = []
             for try await buffer in inbound { received += buffer.readableBytesView }
@@ -89,7 +92,7 @@ struct ServerTests {
             concerns: { $0.path == "/echo" },
             decide: { arrival in
                 arrival.body.contains(UInt8(ascii: "!"))
-                    ? .refuse(Problem(.overloaded, "Too much.", retryAfter: 7)) : .pass
+                    ? .refuse(ReadyProblem(Problem(.overloaded, "Too much.", retryAfter: 7))) : .pass
             })
         func post(_ body: String, _ more: String = "") -> String { Self.post(body, more) }
         // Longer than what is held: it passes although it would be refused.
@@ -124,7 +127,7 @@ struct ServerTests {
         concerns: { $0.path == "/echo" },
         decide: { arrival in
             let text = String(decoding: arrival.body, as: UTF8.self)
-            let reply = EarlyAnswer.Reply(fields: [.contentType: "text/plain"], body: Array("early \(text)".utf8))
+            let reply = EarlyAnswer.Reply(fields: [("Content-Type", "text/plain")], body: Array("early \(text)".utf8))
             if text.contains("r") { return .reply(reply) }
             guard text.contains("l") || text.contains("p") else { return .pass }
             return .replyLater(
@@ -156,6 +159,23 @@ struct ServerTests {
         #expect(parts[0].hasSuffix("early [\"r1\"]") && parts[2].hasSuffix("[\"p3\"]") && !parts[2].contains("early"))
     }
 
+    @Test("a reply that is waited for is sent though what follows it is no HTTP, and then the rest is refused")
+    func brokenAfterAwaited() async throws {
+        var guards = ServerGuards.standard
+        guards.early = Self.readyReplies
+        let answers = try await LiveServer.with(guards: guards, register: Self.register) { server in
+            var answers: [String] = []
+            for name in ["l", "p"] {
+                answers.append(try await server.exchange(Self.post("[\"\(name)\"]") + "GARBAGE\r\n\r\n"))
+            }
+            return answers
+        }
+        let parts = answers[0].components(separatedBy: "HTTP/1.1 ").dropFirst()
+        #expect(parts.map { $0.prefix(3) } == ["200", "400"], "\(answers[0])")
+        #expect(parts.last?.contains("REQ-108") == true)
+        #expect(answers[1].hasPrefix("HTTP/1.1 200"), "and so is the answer to one that passes: \(answers[1])")
+    }
+
     @Test("a client that leaves while its reply is waited for harms nobody")
     func leavesBeforeReply() async throws {
         var guards = ServerGuards.standard
@@ -169,6 +189,94 @@ struct ServerTests {
         #expect(answers.hasSuffix("early [\"l\"]"))
     }
 
+    @Test(
+        "a connection that idles is closed, and one whose requests are answered early is not idle",
+        arguments: [true, false])
+    func idles(isAsking: Bool) async throws {
+        var guards = ServerGuards.standard
+        guards.idle = .milliseconds(300)
+        guards.early = Self.readyReplies
+        let (answers, elapsed) = try await LiveServer.with(guards: guards, register: Self.register) { server in
+            let start = ContinuousClock.now
+            let channel = try await server.connect()
+            return try await channel.executeThenClose { inbound, outbound in
+                // Longer than a connection may idle, with pauses that are shorter.
+                for _ in 0..<(isAsking ? 10 : 1) {
+                    try await outbound.write(ByteBuffer(string: Self.post("[\"r\"]")))
+                    try await Task.sleep(for: .milliseconds(60))
+                }
+                var received: [UInt8] = []
+                for try await buffer in inbound { received += buffer.readableBytesView }
+                let text = String(decoding: received, as: UTF8.self)
+                return (text.components(separatedBy: "HTTP/1.1 200").count - 1, ContinuousClock.now - start)
+            }
+        }
+        #expect(answers == (isAsking ? 10 : 1), "and the server closes the connection, or this would not end")
+        #expect(elapsed >= .milliseconds(300))
+    }
+
+    @Test("a server that stops finishes the reply that is waited for")
+    func stopsAfterReply() async throws {
+        let (asked, ask) = AsyncStream.makeStream(of: (@Sendable (Bool) -> Void).self)
+        var guards = ServerGuards.standard
+        guards.early = EarlyAnswer(
+            concerns: { _ in true },
+            decide: { _ in
+                .replyLater(
+                    ask: { ask.yield($0) },
+                    make: { EarlyAnswer.Reply(fields: [("Content-Type", "text/plain")], body: Array("late".utf8)) })
+            })
+        let answer = try await LiveServer.with(guards: guards, register: Self.register) { server in
+            async let answer = server.exchange(Self.post("[]"))
+            var iterator = asked.makeAsyncIterator()
+            let isGood = try #require(await iterator.next())
+            await server.group.triggerGracefulShutdown()
+            // The connection has been told by then.
+            try await Task.sleep(for: .milliseconds(100))
+            isGood(true)
+            return try await answer
+        }
+        #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n") && answer.hasSuffix("late"))
+    }
+
+    @Test("HTTP/1.0 and fields that come twice are read as behind the router")
+    func headsOfOthers() async throws {
+        let head = EarlyAnswer.Head(post: "/echo", [("X-A", "1"), ("Host", "x"), ("x-a", "2"), ("X_A", "3")])
+        #expect(head["X-a"] == "1, 2" && head["host"] == "x" && head["Y-A"] == nil && head.path == "/echo")
+        var guards = ServerGuards.standard
+        guards.early = EarlyAnswer(
+            concerns: { _ in true }, decide: { _ in .refuse(ReadyProblem(Problem(.overloaded, "No."))) })
+        let answer = try await LiveServer.with(guards: guards, register: Self.register) {
+            try await $0.exchange("GET /hello HTTP/1.0\r\nHost: x\r\nConnection: close\r\n\r\n")
+        }
+        #expect(answer.hasPrefix("HTTP/1.1 200"), "\(answer.prefix(100))")
+    }
+
+    @Test("a problem that is written ahead says what one that is written anew says")
+    func readyProblems() throws {
+        let problem = Problem(
+            .overloaded, "Pieces: request_id, \u{1F600}, \"quoted\".",
+            errors: [Violation(JSONPointer(["a"]), .wrongType, "That.")],
+            retryAfter: 3)
+        var buffer = ByteBuffer()
+        let trace = TraceContext(traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        ReadyProblem(problem).write(to: &buffer, requestID: "request-7", trace: trace, closes: false)
+        let parts = String(buffer: buffer).components(separatedBy: "\r\n\r\n")
+        #expect(parts.count == 2 && parts[1] == problem.json(requestID: "request-7").serialized())
+        let lines = parts[0].components(separatedBy: "\r\n")
+        #expect(lines[0] == "HTTP/1.1 503 Service Unavailable")
+        for line in [
+            "Content-Type: application/problem+json", "Cache-Control: no-store", "Retry-After: 3",
+            "Content-Length: \(parts[1].utf8.count)", "X-Request-ID: request-7", "traceparent: \(trace.traceparent)",
+        ] { #expect(lines.contains(line), "\(line)") }
+    }
+
+    @Test("random words differ, and none is given out twice")
+    func randomWords() {
+        let words = (0..<1000).map { _ in RandomWords.next() }
+        #expect(Set(words).count == 1000)
+    }
+
     @Test("the date is that of RFC 9110")
     func date() {
         #expect(HTTPDate.text(784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT")
@@ -179,7 +287,8 @@ struct ServerTests {
     @Test("a body that breaks off while it is held is answered as without the refusal")
     func brokenWhileHeld() async throws {
         var guards = ServerGuards.standard
-        guards.early = EarlyAnswer(concerns: { _ in true }, decide: { _ in .refuse(Problem(.overloaded, "No.")) })
+        guards.early = EarlyAnswer(
+            concerns: { _ in true }, decide: { _ in .refuse(ReadyProblem(Problem(.overloaded, "No."))) })
         let answer = try await LiveServer.with(guards: guards, register: Self.register) {
             try await $0.exchange(
                 "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"

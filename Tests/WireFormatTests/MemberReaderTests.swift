@@ -107,6 +107,12 @@ struct ProblemTests {
         let violations = (0..<500).map { Violation(JSONPointer(["m\($0)"]), .unknownMember, long) }
         let problem = Problem(violations: violations)
         #expect((problem?.json(requestID: nil).bytes().count ?? .max) < 16_384)
+        // Names stand in pointers and in constraints too.
+        let named = Problem(
+            .infeasible, long, errors: [Violation(JSONPointer(["returns", "values", long]), .badFormat, long)],
+            conflict: ["group_constraints.\(long).min", "group_constraints.\(long).max"],
+            relaxation: [.init(constraint: "group_constraints.\(long).min", from: 0.7, to: 0.6)])
+        #expect(named.json(requestID: nil).bytes().count < 16_384)
     }
 
     @Test("every code has a status of its class")

@@ -1,17 +1,17 @@
 /// How many requests may be between admission and answer, by how long they wait for a thread that solves.
 ///
 /// The threads are busy as soon as one solve waits for each of them: what is let in beyond that only makes every answer later. So the limit
-/// grows by one a round while solves begin almost at once and more requests wait, and shrinks by a twentieth when a large part of an answer's time is
-/// waiting for a thread, as TCP Vegas does with a window. Source: Brakmo and Peterson 1995; Netflix concurrency-limits.
+/// grows by one a round while solves begin almost at once and more requests wait, and shrinks by a twentieth when more than a quarter of an answer's
+/// time is waiting for a thread, as TCP Vegas does with a window. Source: Brakmo and Peterson 1995; Netflix concurrency-limits.
 struct AdaptiveLimit: Sendable, Equatable {
     private(set) var value: Double
     let floor: Double
     let ceiling: Double
 
     /// A wait below this is none.
-    static let short = Duration.milliseconds(1)
+    static let short = Duration.microseconds(50)
     /// Parts of the time from admission to answer that were spent waiting.
-    static let (low, high) = (0.2, 0.4)
+    static let (low, high) = (0.1, 0.25)
 
     init(start: Int, floor: Int, ceiling: Int) {
         self.floor = Double(max(1, floor))

@@ -75,8 +75,9 @@ final class AdmissionGate: Sendable {
 
         /// The longest wait that is still good: as long as an answer takes, and at least ten milliseconds.
         var targetSeconds: Double { max(0.01, serviceSeconds) }
-        /// How many may wait under overload: enough that no place stays empty.
-        var waitingUnderOverload: Int { max(1, limit.count / 2) }
+        /// How many may wait under overload: as many as leave while one comes from its arrival to the gate, so that no place stays empty; none where an
+        /// answer takes much longer than that, for there each who waits makes all answers later.
+        var waitingUnderOverload: Int { Int((limit.value * AdmissionGate.way / serviceSeconds).rounded()) }
         /// Whether so much memory is free, or all of it.
         func hasMemory(for wanted: Int) -> Bool { bytes == 0 || wanted <= memory.bytes - bytes }
         func expectedWait(behind count: Int) -> Double { Double(count + 1) * serviceSeconds / limit.value }
@@ -91,7 +92,8 @@ final class AdmissionGate: Sendable {
     static let interval = Duration.milliseconds(500)
     static let longestWaitUnderOverload = Duration.seconds(1)
     static let keptAtOverload = 16
-    /// From a request's arrival to the gate.
+    /// Seconds from a request's arrival to the gate.
+    static let way = 0.001
     static let longestWay = Duration.milliseconds(50)
 
     private let state: Mutex<State>
@@ -123,9 +125,9 @@ final class AdmissionGate: Sendable {
 
     /// The refusal of a request that has just come; nil for one that may go on to the gate, where it is counted as if it waited there already: under
     /// overload hundreds come in the time that one takes to get there.
-    func refusalOnArrival(tenant: UUID, deadline: ContinuousClock.Instant) -> Problem? {
+    func refusalOnArrival(tenant: UUID, deadline: ContinuousClock.Instant) -> AdmissionRefusal? {
         let now = ContinuousClock.now
-        let problem = state.withLock { state -> Problem? in
+        let found = state.withLock { state -> AdmissionRefusal? in
             state.shares.charge(tenant, 0, now)
             // Not all who pass come to the gate.
             state.underWay.removeAll { now - $0 > Self.longestWay }
@@ -139,22 +141,22 @@ final class AdmissionGate: Sendable {
             state.underWay.append(now)
             return nil
         }
-        if let problem { event?.shed(problem.code) }
-        return problem
+        if let found { event?.shed(found.cause) }
+        return found
     }
 
     /// The refusal that a request of the tenant would meet now, so that nothing need be done for it; nil where it would be let in or queued.
     func refusal(tenant: UUID, deadline: ContinuousClock.Instant) -> Problem? {
         let now = ContinuousClock.now
-        let problem = state.withLock { state -> Problem? in
+        let found = state.withLock { state -> AdmissionRefusal? in
             state.shares.charge(tenant, 0, now)
             if Self.hasRoom(state, tenant, 0, now) { return nil }
-            let problem = refusal(&state, tenant, now, deadline, waiting: state.waiting)
-            if problem != nil, !state.underWay.isEmpty { state.underWay.removeFirst() }
-            return problem
+            let refusal = refusal(&state, tenant, now, deadline, waiting: state.waiting)
+            if refusal != nil, !state.underWay.isEmpty { state.underWay.removeFirst() }
+            return refusal
         }
-        if let problem { event?.shed(problem.code) }
-        return problem
+        if let found { event?.shed(found.cause) }
+        return found?.problem
     }
 
     /// Waits to be let in.
@@ -178,7 +180,7 @@ final class AdmissionGate: Sendable {
                         return .success(Self.admit(&state, id, tenant, cost, bytes, now))
                     }
                     if let refusal = refusal(&state, tenant, now, deadline, waiting: state.waiting) {
-                        return .failure(refusal)
+                        return .failure(refusal.problem)
                     }
                     if state.used[tenant] == nil { state.used[tenant] = state.used.values.min() ?? 0 }
                     state.waiting += 1
@@ -202,7 +204,11 @@ final class AdmissionGate: Sendable {
             waiter?.continuation.resume(returning: .failure(Self.left))
         }
         state.withLock { _ = $0.cancelled.remove(id) }
-        if case .failure(let problem) = result { event?.shed(problem.code) }
+        if case .failure(let problem) = result {
+            event?.shed(
+                problem.code == ProblemCode.rateLimited.rawValue
+                    ? .part : problem.code == ProblemCode.overloaded.rawValue ? .load : nil)
+        }
         return try result.get()
     }
 
@@ -277,7 +283,7 @@ final class AdmissionGate: Sendable {
     private func refusal(
         _ state: inout State, _ tenant: UUID, _ now: ContinuousClock.Instant, _ deadline: ContinuousClock.Instant,
         waiting: Int
-    ) -> Problem? {
+    ) -> AdmissionRefusal? {
         Self.endOverload(&state, now)
         let expected = state.expectedWait(behind: waiting)
         let isFull = waiting >= queueLimit
@@ -289,14 +295,8 @@ final class AdmissionGate: Sendable {
             state.isOverloaded && waiting >= state.waitingUnderOverload && !(tenants > 1 && own == 0)
         guard isFull || isLate || isShed else { return nil }
         if isShed { state.lastRefusal = now }
-        let seconds = max(1, min(30, Int(expected.rounded(.up))))
-        if tenants > 1, own * tenants > max(waiting, tenants) {
-            return Problem(
-                .rateLimited, "\(own) requests of this tenant wait already, more than its part.", retryAfter: seconds)
-        }
-        return Problem(
-            .overloaded, "\(waiting) requests wait already; about \(seconds) s until this one would be let in.",
-            retryAfter: seconds)
+        let isPart = tenants > 1 && own * tenants > max(waiting, tenants)
+        return AdmissionRefusal(isPart ? .part : .load, expected: expected)
     }
 
     private static func remove(_ at: Int, of tenant: UUID, _ state: inout State) -> Waiter? {

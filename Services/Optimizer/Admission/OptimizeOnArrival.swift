@@ -18,7 +18,7 @@ struct OptimizeOnArrival: Sendable {
 
     private static let paths = ["/api/portfolio/optimize", "/api/v1/portfolio/optimize"]
     /// A request with one of these is read as a whole: it may want to be a job, has a deadline of its own, or comes from a web page.
-    private static let special: [HTTPField.Name] = [.prefer, .requestTimeout, .origin, .expect, .idempotencyKey]
+    private static let special: [StaticString] = ["Prefer", "X-Request-Timeout", "Origin", "Expect", "Idempotency-Key"]
 
     init(_ optimizer: Optimizer, access: Routes.Access, registry: PrometheusRegistry, drain: DrainState?) {
         self.optimizer = optimizer
@@ -42,18 +42,16 @@ struct OptimizeOnArrival: Sendable {
 
     var answer: EarlyAnswer { EarlyAnswer(concerns: { concerns($0) }, decide: { decide($0) }) }
 
-    private func concerns(_ head: HTTPRequest) -> Bool {
-        guard head.method == .post, let path = head.path, timers[path] != nil, drain?.isDraining != true else {
-            return false
-        }
-        let type = head.headerFields[.contentType]
-        return (type == nil || type == "application/json")
-            && !Self.special.contains { head.headerFields[$0] != nil }
+    private func concerns(_ head: EarlyAnswer.Head) -> Bool {
+        guard head.isPost, timers[head.path] != nil, drain?.isDraining != true else { return false }
+        let type = head["Content-Type"]
+        return (type == nil || type == "application/json") && !Self.special.contains { head[$0] != nil }
     }
 
     private func decide(_ arrival: EarlyAnswer.Arrival) -> EarlyAnswer.Decision {
-        guard let principal = access.authenticator.remembered(arrival.head.headerFields), principal.allows(.optimize)
-        else { return .pass }
+        let principal = access.authenticator.remembered(
+            authorization: arrival.head["Authorization"], apiKey: arrival.head["x-api-key"])
+        guard let principal, principal.allows(.optimize) else { return .pass }
         let key = ReplyKey(tenant: principal.tenant, body: arrival.body, isStrict: false)
         if let reply = optimizer.replies[key] {
             guard let mark = reply.mark else {
@@ -64,8 +62,9 @@ struct OptimizeOnArrival: Sendable {
                 make: { repeated(reply, arrival, principal) })
         }
         guard optimizer.gate.isShedding,
-            let problem = optimizer.gate.refusalOnArrival(tenant: principal.tenant, deadline: .now + .seconds(30))
+            let refusal = optimizer.gate.refusalOnArrival(tenant: principal.tenant, deadline: .now + .seconds(30))
         else { return .pass }
+        let problem = refusal.ready
         record(arrival, status: problem.status)
         return .refuse(problem)
     }
@@ -74,17 +73,19 @@ struct OptimizeOnArrival: Sendable {
     private func repeated(
         _ reply: CachedReply, _ arrival: EarlyAnswer.Arrival, _ principal: Principal
     ) -> EarlyAnswer.Reply? {
-        var fields: HTTPFields = [.contentType: "application/json", .cacheControl: "no-store"]
-        if access.origins != .none { fields[.vary] = "Origin" }
-        do throws(Problem) { try access.limiter.take(principal) { fields[$0] = $1 } } catch { return nil }
+        var fields = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+        if access.origins != .none { fields.append(("Vary", "Origin")) }
+        do throws(Problem) { try access.limiter.take(principal) { fields.append(($0.rawName, $1)) } } catch {
+            return nil
+        }
         optimizer.event.cacheHit()
         record(arrival, status: 200)
         return EarlyAnswer.Reply(
-            fields: fields, body: reply.bytes(requestID: arrival.requestID, since: arrival.since))
+            fields: fields, body: reply.bytes(requestID: arrival.requestID, since: arrival.since, isCached: true))
     }
 
     private func record(_ arrival: EarlyAnswer.Arrival, status: Int) {
-        guard let timer = arrival.head.path.flatMap({ timers[$0]?[status] }) else { return }
+        guard let timer = timers[arrival.head.path]?[status] else { return }
         timer.recordNanoseconds(Int64((ContinuousClock.now - arrival.since) / .nanoseconds(1)))
     }
 }

@@ -15,14 +15,15 @@ struct ReplyKey: Hashable, Sendable {
     }
 }
 
-/// The bytes of an answer, ready to be sent again: only what belongs to the single call, its request id and time, is put in anew.
+/// The bytes of an answer, ready to be sent, now and again: only what belongs to the single call, its request id, its time and whether it was
+/// answered before, is put in anew.
 struct CachedReply: Sendable {
     /// What the tenant saw when it was made; nil for a pure call, whose answer nothing can change.
     let mark: DataWatch.Mark?
-    private let head: [UInt8]
-    private let middle: [UInt8]
+    private enum Place { case requestID, milliseconds, isCached }
+    /// The text before each place, and what is after the last.
+    private let parts: [(text: [UInt8], place: Place)]
     private let tail: [UInt8]
-    private let idComesFirst: Bool
 
     /// - Returns: nil where the text cannot be cut; then it is not kept.
     init?(_ answer: OptimizeResponse, mark: DataWatch.Mark?) {
@@ -34,33 +35,42 @@ struct CachedReply: Sendable {
         answer.meta.requestID = id
         answer.meta.totalMilliseconds = milliseconds
         let bytes = answer.json.bytes()
-        guard let first = Self.range(of: Array(JSONValue.string(id).serialized().utf8), in: bytes),
-            let second = Self.range(of: Array(JSONValue(milliseconds).serialized().utf8), in: bytes)
+        // A quotation mark of a caller's is escaped, so that the member is no text of its own.
+        let flag = Array("\"cached\":true".utf8)
+        guard let requestID = Self.range(of: JSONValue.string(id).bytes(), in: bytes),
+            let time = Self.range(of: JSONValue(milliseconds).bytes(), in: bytes),
+            let cached = Self.range(of: flag, in: bytes)
         else { return nil }
-        idComesFirst = first.lowerBound < second.lowerBound
-        let (a, b) = idComesFirst ? (first, second) : (second, first)
-        head = Array(bytes[..<a.lowerBound])
-        middle = Array(bytes[a.upperBound..<b.lowerBound])
-        tail = Array(bytes[b.upperBound...])
+        let isTrue = cached.upperBound - 4..<cached.upperBound
+        let places: [(Range<Int>, Place)] = [(requestID, .requestID), (time, .milliseconds), (isTrue, .isCached)]
+        var (parts, at) = ([(text: [UInt8], place: Place)](), 0)
+        for (range, place) in places.sorted(by: { $0.0.lowerBound < $1.0.lowerBound }) {
+            parts.append((Array(bytes[at..<range.lowerBound]), place))
+            at = range.upperBound
+        }
+        self.parts = parts
+        tail = Array(bytes[at...])
         self.mark = mark
     }
 
     /// The reply to a call that has come at an instant.
-    func bytes(requestID: String, since start: ContinuousClock.Instant) -> [UInt8] {
+    func bytes(requestID: String, since start: ContinuousClock.Instant, isCached: Bool) -> [UInt8] {
         let milliseconds = (ContinuousClock.now - start) / .milliseconds(1)
-        let id = JSONValue.string(requestID).bytes()
-        let time = JSONValue((milliseconds * 1000).rounded() / 1000).bytes()
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(head.count + middle.count + tail.count + id.count + time.count)
-        bytes += head
-        bytes += idComesFirst ? id : time
-        bytes += middle
-        bytes += idComesFirst ? time : id
+        bytes.reserveCapacity(count)
+        for (text, place) in parts {
+            bytes += text
+            switch place {
+            case .requestID: bytes += JSONValue.string(requestID).bytes()
+            case .milliseconds: bytes += JSONValue((milliseconds * 1000).rounded() / 1000).bytes()
+            case .isCached: bytes += isCached ? "true".utf8 : "false".utf8
+            }
+        }
         bytes += tail
         return bytes
     }
 
-    var count: Int { head.count + middle.count + tail.count + 200 }
+    var count: Int { parts.reduce(tail.count + 200) { $0 + $1.text.count } }
 
     private static func range(of needle: [UInt8], in bytes: [UInt8]) -> Range<Int>? {
         // From the end: `meta` is the last member but one.

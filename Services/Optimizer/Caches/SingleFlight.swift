@@ -47,15 +47,17 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         }
         let result: Result<Value, any Error>? = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isWaiting = state.withLock { state in
-                    guard state.cancelled.remove(waiter) == nil, state.flights[key]?.id == flight.id else {
-                        return false
-                    }
-                    state.flights[key]?.waiters[waiter] = continuation
-                    return true
+                let (isWaiting, begins) = state.withLock { state in
+                    guard state.flights[key]?.id == flight.id else { return (false, false) }
+                    let hasLeft = state.cancelled.remove(waiter) != nil
+                    if !hasLeft { state.flights[key]?.waiters[waiter] = continuation }
+                    // Who is the first begins the work for the others too, should it have left by now.
+                    let isWanted = state.flights[key]?.waiters.isEmpty == false
+                    if isFirst, !isWanted { state.flights[key] = nil }
+                    return (!hasLeft, isFirst && isWanted)
                 }
-                guard isWaiting else { return continuation.resume(returning: nil) }
-                if isFirst {
+                defer { if !isWaiting { continuation.resume(returning: nil) } }
+                if begins {
                     let task = Task {
                         let result: Result<Value, any Error>
                         do { result = .success(try await work(flight.flag)) } catch { result = .failure(error) }

@@ -28,7 +28,10 @@ final class StatisticsCache: Sendable {
     func moments(
         of request: OptimizeRequest, panel: ReturnPanel, fingerprint: PanelFingerprint
     ) throws(Problem) -> Moments? {
-        guard let estimators = MomentEstimation.baseKey(request, panel: panel) else { return nil }
+        var plain = request
+        // Means and covariances of the plain sample know of no rate: callers who ask for many rates share them.
+        if request.meanEstimator.method == .hist { plain.riskFreeRate = 0 }
+        guard let estimators = MomentEstimation.baseKey(plain, panel: panel) else { return nil }
         let key = Key(fingerprint: fingerprint, estimators: estimators)
         if let known = moments[key] {
             counts.withLock { $0.hits += 1 }

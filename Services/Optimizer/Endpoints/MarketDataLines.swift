@@ -187,6 +187,7 @@ struct CSVRecords: Sequence, IteratorProtocol {
     private let bytes: [UInt8]
     private var at = 0
     private var line = 1
+    private static let replacement = Array("\u{fffd}".utf8)
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
@@ -207,6 +208,11 @@ struct CSVRecords: Sequence, IteratorProtocol {
             let byte = bytes[at]
             at += 1
             if byte == UInt8(ascii: "\n") { line += 1 }
+            if byte == 0 {
+                // No text for the database. What stands for it here is in no column's alphabet, so that the row is refused.
+                field += Self.replacement
+                continue
+            }
             if isQuoted {
                 if byte != UInt8(ascii: "\"") {
                     field.append(byte)

@@ -54,10 +54,12 @@ struct PostOptimize: Endpoint {
         do {
             return try await watchingClient(of: context.channel) {
                 let answer = try await optimizer.respond(to: call)
-                optimizer.replies[key] = CachedReply(answer.response, mark: answer.mark)
-                var response = Response(json: answer.response.json)
-                response.headers[.cacheControl] = "no-store"
-                return response
+                let reply = CachedReply(answer.response, mark: answer.mark)
+                optimizer.replies[key] = reply
+                let isCached = answer.response.meta.cached
+                return Self.response(
+                    reply?.bytes(requestID: context.requestID, since: start, isCached: isCached)
+                        ?? answer.response.json.bytes())
             }
         } catch  where Self.isOutOfTime(error) {
             let seconds = max(cost, patience / .seconds(1))
@@ -75,8 +77,11 @@ struct PostOptimize: Endpoint {
         _ reply: CachedReply, _ start: ContinuousClock.Instant, _ context: BallastRequestContext
     ) -> Response {
         optimizer.event.cacheHit()
-        var response = Response(
-            bytes: reply.bytes(requestID: context.requestID, since: start), mediaType: "application/json")
+        return Self.response(reply.bytes(requestID: context.requestID, since: start, isCached: true))
+    }
+
+    private static func response(_ bytes: [UInt8]) -> Response {
+        var response = Response(bytes: bytes, mediaType: "application/json")
         response.headers[.cacheControl] = "no-store"
         return response
     }

@@ -95,8 +95,12 @@ final class SolverPool: Sendable {
         }
 
         func start(_ number: Int) {
-            let thread = Thread { [self] in work() }
-            thread.name = "\(lane.threadName)-\(number)"
+            let name = "\(lane.threadName)-\(number)"
+            let thread = Thread { [self] in
+                // What `top -H` and `perf` show; a name that is given before the start is not passed on.
+                Thread.current.name = name
+                work()
+            }
             thread.stackSize = 16 << 20
             thread.start()
         }
@@ -176,6 +180,7 @@ final class SolverPool: Sendable {
         for track in tracks { for n in 0..<self.threads { track.start(n) } }
         let watched = tracks.filter { $0.lane.isWatched }
         let thread = Thread { [weak self] in
+            Thread.current.name = "solver-watch"
             while true {
                 watcher.wait()
                 // One look serves all that began meanwhile.
@@ -189,7 +194,6 @@ final class SolverPool: Sendable {
                 }
             }
         }
-        thread.name = "solver-watch"
         thread.start()
     }
 

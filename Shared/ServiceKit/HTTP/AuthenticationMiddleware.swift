@@ -1,4 +1,4 @@
-public import HTTPTypes
+import HTTPTypes
 public import Hummingbird
 import Logging
 import WireFormat
@@ -31,8 +31,10 @@ public struct AuthenticationMiddleware: RouterMiddleware {
 
 extension Authenticator {
     /// The credentials of `Authorization: Bearer`; nil where the header is absent.
-    static func bearer(_ headers: HTTPFields) throws(Problem) -> String? {
-        guard let header = headers[.authorization] else { return nil }
+    static func bearer(_ headers: HTTPFields) throws(Problem) -> String? { try bearer(headers[.authorization]) }
+
+    private static func bearer(_ header: String?) throws(Problem) -> String? {
+        guard let header else { return nil }
         let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             throw Problem(.badCredentials, "Only the scheme Bearer is accepted in the header Authorization.")
@@ -41,9 +43,12 @@ extension Authenticator {
     }
 
     /// The principal of a valid key that is remembered; nil for all others, and for tokens.
-    public func remembered(_ headers: HTTPFields) -> Principal? {
+    /// - Parameters:
+    ///   - authorization: the field Authorization.
+    ///   - apiKey: the field x-api-key.
+    public func remembered(authorization: String?, apiKey: String?) -> Principal? {
         do throws(Problem) {
-            guard let token = try (Self.bearer(headers) ?? headers[.apiKey]).flatMap({ APIKeyToken($0) }) else {
+            guard let token = try (Self.bearer(authorization) ?? apiKey).flatMap({ APIKeyToken($0) }) else {
                 return nil
             }
             return try remembered(token)

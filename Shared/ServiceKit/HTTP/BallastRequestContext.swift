@@ -61,9 +61,7 @@ enum RequestIdentifier {
     /// A ULID: 48 bits of milliseconds, 80 random bits; sorts by time.
     static func make() -> String {
         let milliseconds = UInt64(max(0, WallClock.now.microsecondsSinceEpoch / 1000))
-        var generator = SystemRandomNumberGenerator()
-        // Each word is a call of the system.
-        let random: (UInt64, UInt64) = (generator.next(), generator.next())
+        let random = (RandomWords.next(), RandomWords.next())
         var text: [UInt8] = []
         text.reserveCapacity(26)
         for n in 0..<10 { text.append(alphabet[Int(milliseconds >> UInt64(45 - 5 * n) & 31)]) }

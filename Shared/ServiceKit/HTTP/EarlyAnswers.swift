@@ -1,77 +1,26 @@
-public import HTTPTypes
 import NIOCore
-import NIOHTTPTypes
-public import WireFormat
-
-/// What a server answers as soon as a request has come, before it is routed: what is refused under overload, where the refused are many, and answers that
-/// are ready. The way through the router, its tasks and its middleware costs several times what reading and answering such a request does.
-public struct EarlyAnswer: Sendable {
-    /// What becomes of a request.
-    public enum Decision: Sendable {
-        /// It goes its way.
-        case pass
-        case refuse(Problem)
-        case reply(Reply)
-        /// `ask` calls what it is given once, at any time, from any thread: then the reply is made, where the word was true and there is one, or
-        /// the request goes its way.
-        case replyLater(ask: @Sendable (@escaping @Sendable (Bool) -> Void) -> Void, make: @Sendable () -> Reply?)
-    }
-
-    /// A request that has come whole.
-    public struct Arrival: Sendable {
-        public var head: HTTPRequest
-        public var body: [UInt8]
-        /// The caller's own identifier, or a new one.
-        public var requestID: String
-        /// When its head came.
-        public var since: ContinuousClock.Instant
-
-        public init(head: HTTPRequest, body: [UInt8], requestID: String, since: ContinuousClock.Instant) {
-            self.head = head
-            self.body = body
-            self.requestID = requestID
-            self.since = since
-        }
-    }
-
-    /// A 200. Length, date, request id and trace are put in by the server.
-    public struct Reply: Sendable {
-        public var fields: HTTPFields
-        public var body: [UInt8]
-
-        public init(fields: HTTPFields, body: [UInt8]) {
-            self.fields = fields
-            self.body = body
-        }
-    }
-
-    /// Whether a request with this head might be answered early: then its body is waited for.
-    public var concerns: @Sendable (HTTPRequest) -> Bool
-    public var decide: @Sendable (Arrival) -> Decision
-
-    public init(
-        concerns: @escaping @Sendable (HTTPRequest) -> Bool, decide: @escaping @Sendable (Arrival) -> Decision
-    ) {
-        self.concerns = concerns
-        self.decide = decide
-    }
-}
+import NIOHTTP1
 
 /// Holds a request that might be answered early until it is whole, and answers it or lets it pass. What comes before the answer to the one before passes:
 /// its answer would overtake the other. While a reply is waited for, what follows is held too.
+///
+/// It stands in front of what turns a request into Hummingbird's types and an answer back into bytes, and writes past the encoder: an answer from here
+/// costs half of one from behind.
 final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPRequestPart
-    typealias InboundOut = HTTPRequestPart
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
 
     /// Longer bodies pass.
     private static let longestBody = 64 * 1024
 
     private let early: EarlyAnswer
-    private var head: HTTPRequest?
+    private let deadlines: RequestDeadlines
+    private var head: HTTPRequestHead?
     private var since = ContinuousClock.now
     private var body = ByteBuffer()
+    private var answer = ByteBuffer()
     /// Requests that have passed and are not answered.
     private var passed = 0
     /// Which reply is waited for; nil for none.
@@ -80,16 +29,27 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     /// What came while a reply is waited for.
     private var held: [NIOAny] = []
     private var wantsToRead = false
+    /// The server stops, or what follows is no HTTP: told to the others when the reply that is waited for has gone.
+    private var heldEvent: Any?
+    private var heldError: (any Error)?
+    private var isClosed = false
     /// More parts than these are not read while a reply is waited for.
     private static let mostHeld = 32
 
-    init(_ early: EarlyAnswer) { self.early = early }
+    /// - Parameter deadlines: the handler before this one, which is told of answers that do not come its way.
+    init(_ early: EarlyAnswer, deadlines: RequestDeadlines) {
+        self.early = early
+        self.deadlines = deadlines
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // What a client sends after the last request of its connection is nobody's.
+        if isClosed { return }
         guard awaited == nil else { return held.append(data) }
         switch unwrapInboundIn(data) {
         case .head(let head):
-            guard passed == 0, early.concerns(head) else {
+            let arrived = EarlyAnswer.Head(head)
+            guard passed == 0, arrived.isHTTP11, early.concerns(arrived) else {
                 passed += 1
                 return context.fireChannelRead(data)
             }
@@ -101,36 +61,36 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
             if body.readableBytes > Self.longestBody { pass(context) }
         case .end:
             guard let head else { return context.fireChannelRead(data) }
-            var id = head.headerFields[.requestID] ?? ""
-            if !RequestIdentifier.isAcceptable(id) { id = RequestIdentifier.make() }
-            let arrival = EarlyAnswer.Arrival(
-                head: head, body: Array(body.readableBytesView), requestID: id, since: since)
-            switch early.decide(arrival) {
-            case .pass:
-                pass(context)
-                context.fireChannelRead(data)
-            case .refuse(let problem):
-                self.head = nil
-                let (answer, body) = problem.response(requestID: id)
-                write(answer, body, to: head, context)
-            case .reply(let reply):
-                self.head = nil
-                write(reply, to: arrival, context)
-            case .replyLater(let ask, let make):
-                asked += 1
-                let number = asked
-                awaited = number
-                let (loop, here) = (
-                    context.eventLoop, NIOLoopBound((self, context, data), eventLoop: context.eventLoop)
-                )
-                ask { isGood in
-                    loop.execute {
-                        let (handler, context, end) = here.value
-                        handler.finish(number, arrival, end: end, make: isGood ? make : { nil }, context)
-                    }
+            decide(EarlyAnswer.Head(head), end: data, context)
+        default: context.fireChannelRead(data)
+        }
+    }
+
+    private func decide(_ head: EarlyAnswer.Head, end: NIOAny, _ context: ChannelHandlerContext) {
+        var id = head["X-Request-ID"] ?? ""
+        if !RequestIdentifier.isAcceptable(id) { id = RequestIdentifier.make() }
+        let arrival = EarlyAnswer.Arrival(head: head, body: Array(body.readableBytesView), requestID: id, since: since)
+        switch early.decide(arrival) {
+        case .pass:
+            pass(context)
+            context.fireChannelRead(end)
+        case .refuse(let problem):
+            send(arrival, context) { problem.write(to: &answer, requestID: id, trace: $0, closes: head.closes) }
+        case .reply(let reply):
+            send(reply, to: arrival, context)
+        case .replyLater(let ask, let make):
+            asked += 1
+            let number = asked
+            awaited = number
+            let (loop, here) = (
+                context.eventLoop, NIOLoopBound((self, context, end), eventLoop: context.eventLoop)
+            )
+            ask { isGood in
+                loop.execute {
+                    let (handler, context, end) = here.value
+                    handler.finish(number, arrival, end: end, make: isGood ? make : { nil }, context)
                 }
             }
-        default: context.fireChannelRead(data)
         }
     }
 
@@ -148,8 +108,13 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // Who reads the rest of the body answers. What waits for its reply is whole.
-        if awaited == nil { pass(context) }
+        guard awaited == nil else {
+            // What waits for its reply is whole.
+            heldError = error
+            return
+        }
+        // Who reads the rest of the body answers.
+        pass(context)
         context.fireErrorCaught(error)
     }
 
@@ -158,6 +123,15 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
         awaited = nil
         held = []
         context.fireChannelInactive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // Who counts the requests in progress behind this one does not see the one that is waited for.
+        if awaited != nil, event is ChannelShouldQuiesceEvent {
+            heldEvent = event
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
     }
 
     /// The reply that was waited for, or the news that there is none; then what came meanwhile.
@@ -169,8 +143,7 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
         guard awaited == number else { return }
         awaited = nil
         if let reply = make() {
-            head = nil
-            write(reply, to: arrival, context)
+            send(reply, to: arrival, context)
         } else {
             pass(context)
             context.fireChannelRead(end)
@@ -183,6 +156,20 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
         if wantsToRead, held.count < Self.mostHeld {
             wantsToRead = false
             context.read()
+        }
+        if awaited == nil { release(context) }
+    }
+
+    /// Tells the others what was kept from them while a reply was waited for.
+    private func release(_ context: ChannelHandlerContext) {
+        if let error = heldError {
+            heldError = nil
+            // With nothing in progress it is the deadlines' to answer, as it would have been.
+            if passed > 0 || !deadlines.answers(error, context) { context.fireErrorCaught(error) }
+        }
+        if let event = heldEvent {
+            heldEvent = nil
+            context.fireUserInboundEventTriggered(event)
         }
     }
 
@@ -197,41 +184,46 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelReadComplete()
     }
 
-    private func write(
-        _ reply: EarlyAnswer.Reply, to arrival: EarlyAnswer.Arrival, _ context: ChannelHandlerContext
-    ) {
-        var answer = HTTPResponse(status: .ok, headerFields: reply.fields)
-        let body = ByteBuffer(bytes: reply.body)
-        answer.headerFields[.contentLength] = String(body.readableBytes)
-        answer.headerFields[.requestID] = arrival.requestID
-        write(answer, body, to: arrival.head, context)
+    private func send(_ reply: EarlyAnswer.Reply, to arrival: EarlyAnswer.Arrival, _ context: ChannelHandlerContext) {
+        send(arrival, context) { trace in
+            answer.writeStaticString("HTTP/1.1 200 OK\r\n")
+            for (name, value) in reply.fields {
+                answer.writeString(name)
+                answer.writeStaticString(": ")
+                answer.writeString(value)
+                answer.writeStaticString("\r\n")
+            }
+            AnswerBytes.write(
+                to: &answer, length: reply.body.count, requestID: arrival.requestID, trace: trace,
+                closes: arrival.head.closes)
+            answer.writeBytes(reply.body)
+        }
     }
 
-    private func write(
-        _ answer: HTTPResponse, _ body: ByteBuffer, to head: HTTPRequest, _ context: ChannelHandlerContext
+    /// Sends what `write` puts into `answer`, in one write.
+    private func send(
+        _ arrival: EarlyAnswer.Arrival, _ context: ChannelHandlerContext, _ write: (TraceContext) -> Void
     ) {
-        var answer = answer
-        answer.headerFields[.traceparent] = TraceContext(traceparent: head.headerFields[.traceparent]).traceparent
-        answer.headerFields[.date] = HTTPDate.now
-        if head.headerFields[.connection]?.lowercased() == "close" { answer.headerFields[.connection] = "close" }
-        context.write(wrapOutboundOut(.head(answer)), promise: nil)
-        context.write(wrapOutboundOut(.body(body)), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        head = nil
+        answer.clear()
+        write(TraceContext(traceparent: arrival.head["traceparent"]))
+        deadlines.answered()
+        guard arrival.head.closes else { return Self.write(answer, promise: nil, context) }
+        isClosed = true
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        Self.write(answer, promise: written, context)
+    }
+
+    /// Writes the bytes of an answer past the encoder.
+    static func write(_ bytes: ByteBuffer, promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) {
+        let pipeline = context.pipeline.syncOperations
+        guard let encoder = try? pipeline.context(handlerType: HTTPResponseEncoder.self) else {
+            return context.close(promise: promise)
+        }
+        encoder.writeAndFlush(HTTPResponseEncoder.wrapOutboundOut(.byteBuffer(bytes)), promise: promise)
     }
 }
 
 @available(*, unavailable)
 extension EarlyAnswers: Sendable {}
-
-extension Problem {
-    /// Head and body of an answer that no router makes.
-    func response(requestID: String) -> (head: HTTPResponse, body: ByteBuffer) {
-        let body = ByteBuffer(bytes: json(requestID: requestID).bytes())
-        var fields: HTTPFields = [
-            .contentType: Problem.mediaType, .contentLength: String(body.readableBytes), .cacheControl: "no-store",
-            .requestID: requestID,
-        ]
-        if let retryAfter { fields[.retryAfter] = String(retryAfter) }
-        return (HTTPResponse(status: .init(code: status), headerFields: fields), body)
-    }
-}

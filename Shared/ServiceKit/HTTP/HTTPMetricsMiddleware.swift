@@ -1,7 +1,6 @@
 public import CoreMetrics
 import HTTPTypes
 public import Hummingbird
-import Synchronization
 
 /// Counts requests and how long they took: `http_server_request_duration_seconds{method,route,status}`.
 ///
@@ -10,25 +9,12 @@ public struct HTTPMetricsMiddleware: RouterMiddleware {
     public typealias Context = BallastRequestContext
     private let registry: PrometheusRegistry
     private let active: any MeterHandler
-    private let timers = TimerTable()
+    private let timers = TimerTable<Key>()
 
-    /// The timers that were made: finding one by name and labels is dearer than a short answer.
-    private final class TimerTable: Sendable {
-        struct Key: Hashable {
-            var method: HTTPRequest.Method
-            var route: String?
-            var status: Int
-        }
-        private let known = Mutex<[Key: any TimerHandler]>([:])
-
-        func timer(_ key: Key, make: () -> any TimerHandler) -> any TimerHandler {
-            known.withLock { known in
-                if let timer = known[key] { return timer }
-                let timer = make()
-                known[key] = timer
-                return timer
-            }
-        }
+    private struct Key: Hashable {
+        var method: HTTPRequest.Method
+        var route: String?
+        var status: Int
     }
 
     public static let duration = "http_server_request_duration_seconds"
@@ -50,7 +36,7 @@ public struct HTTPMetricsMiddleware: RouterMiddleware {
         defer { active.decrement(by: 1) }
         let response = try await next(request, context)
         let elapsed = Int64((ContinuousClock.now - start) / .nanoseconds(1))
-        let key = TimerTable.Key(
+        let key = Key(
             method: request.method, route: context.endpointPath, status: Int(response.status.code))
         // A method that is not known could be any text.
         if Self.known.contains(key.method) {
@@ -61,7 +47,7 @@ public struct HTTPMetricsMiddleware: RouterMiddleware {
         return response
     }
 
-    private func timer(_ method: String, _ key: TimerTable.Key) -> any TimerHandler {
+    private func timer(_ method: String, _ key: Key) -> any TimerHandler {
         Self.timer(registry, method: method, route: key.route, status: key.status)
     }
 

@@ -15,7 +15,7 @@ public enum HTTPService {
     ) -> some ApplicationProtocol {
         Application(
             router: router,
-            server: server ?? .http1(configuration: guards.channelConfiguration),
+            server: server ?? guards.server,
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: port), backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(guards.connections)),

@@ -64,12 +64,11 @@ public struct TraceContext: Sendable, Equatable {
 
     /// Random digits, two a byte; the last byte is never zero, so that the whole is not.
     private static func digits(_ count: Int) -> String {
-        var generator = SystemRandomNumberGenerator()
         var text: [UInt8] = []
         text.reserveCapacity(2 * count)
         var left = count
         while left > 0 {
-            var word: UInt64 = generator.next()
+            var word = RandomWords.next()
             for _ in 0..<min(8, left) {
                 let byte = left == 1 ? UInt8(truncatingIfNeeded: word) | 1 : UInt8(truncatingIfNeeded: word)
                 text.append(hexadecimal[Int(byte >> 4)])

@@ -93,7 +93,7 @@ public struct Problem: Error, Sendable {
     /// Most entries of `errors` that are sent.
     public static let mostErrors = 20
 
-    /// The body. `errors` is cut to 20 entries and each text to 1,000 characters.
+    /// The body. `errors` is cut to 20 entries, each text to 1,000 characters, each name of a caller's to 64, in constraints' names to 200.
     public func json(requestID: String?) -> JSONValue {
         var object = JSONObject([
             ("type", .string("urn:ballast:problem:\(code)")),
@@ -113,14 +113,18 @@ public struct Problem: Error, Sendable {
                 errors.prefix(Self.mostErrors).map { violation in
                     var short = violation
                     short.detail = Self.echo(violation.detail, limit: 300)
+                    short.pointer = JSONPointer(violation.pointer.tokens.map { Self.echo($0) })
                     return short.json
                 })
         }
-        if let conflict { object["conflict"] = JSONValue(conflict) }
+        if let conflict { object["conflict"] = JSONValue(conflict.map { Self.echo($0, limit: 200) }) }
         if let relaxation {
             object["relaxation"] = .array(
                 relaxation.map {
-                    ["constraint": .string($0.constraint), "from": JSONValue($0.from), "to": JSONValue($0.to)]
+                    [
+                        "constraint": .string(Self.echo($0.constraint, limit: 200)), "from": JSONValue($0.from),
+                        "to": JSONValue($0.to),
+                    ]
                 })
         }
         if let retryAfter { object["retry_after_s"] = JSONValue(retryAfter) }

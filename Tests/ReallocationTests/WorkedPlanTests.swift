@@ -257,6 +257,34 @@ struct WorkedPlanTests {
         #expect(half["tax"]?["tax"] == "0.00" && half["legs"]?[0]?["quantity"] == "50")
     }
 
+    @Test("a trade spread over time: the published figures of Almgren and Chriss, and what is missing is said")
+    func schedule() throws {
+        func plan(_ quote: JSONValue) throws -> JSONValue {
+            try self.plan(
+                holdings: [["asset": "A", "lots": [lot("L", "2020-01-01", "1000000", "40")]]], target: ["CASH": 1],
+                prices: ["A": quote],
+                settings: [
+                    ("schedule", ["days": 5, "intervals": 5, "risk_aversion": 0.000001]),
+                    ("costs", ["impact_coefficient": 0]),
+                ])
+        }
+        // Fifty dollars with 0.95 a day, an eighth of spread, five million shares a day.
+        let volatility = JSONValue(0.95 / 50 * 252.0.squareRoot())
+        let schedule = try #require(
+            try plan(["price": "50", "half_spread": "0.0625", "adv": "5000000", "volatility": volatility])["legs"]?[0]?[
+                "schedule"])
+        #expect(((schedule["expected_cost"]?.doubleValue ?? 0) - 911_227).magnitude < 1)
+        #expect(((schedule["standard_deviation"]?.doubleValue ?? 0) - 603_431).magnitude < 1)
+        let slices = (schedule["slices"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap { FixedDecimal($0) } }
+        #expect(slices.count == 5 && slices.reduce(0, +) == 1_000_000 && zip(slices, slices.dropFirst()).allSatisfy(>=))
+        let even = schedule["frontier"]?[0]
+        #expect(((even?["expected_cost"]?.doubleValue ?? 0) - 662_500).magnitude < 1)
+        #expect(((even?["standard_deviation"]?.doubleValue ?? 0) - 1_040_673).magnitude < 1)
+        let blind = try plan(["price": "50", "half_spread": "0.0625", "volatility": volatility])
+        #expect(blind["legs"]?[0]?["schedule"] == nil)
+        #expect(blind["warnings"]?.arrayValue?.contains { $0["code"] == "schedule_missing" } == true)
+    }
+
     @Test("sale fees: a rate, a fee a share with its cap, and the gain net of them")
     func fees() throws {
         let plan = try plan(

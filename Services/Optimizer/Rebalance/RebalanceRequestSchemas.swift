@@ -105,6 +105,31 @@ extension RebalanceSchemas {
                         ),
                     ])
             ),
+            (
+                "schedule",
+                Schema.closed(
+                    "Spread each trade over time, after Almgren and Chriss.",
+                    [
+                        (
+                            "days",
+                            Schema.number("Days.", Interval(lower: 0, upper: 60, lowerOpen: true), standard: 1)
+                        ),
+                        ("intervals", Schema.integer("Equal parts of them.", 1...500)),
+                        ("risk_aversion", Schema.number("Per unit of currency.", Interval(lower: 0, upper: 1e6))),
+                        (
+                            "temporary_volume",
+                            Schema.number(
+                                "Part of a day's volume that moves the price by a spread while it is traded.",
+                                Interval(lower: 0, upper: 1000, lowerOpen: true))
+                        ),
+                        (
+                            "permanent_volume",
+                            Schema.number(
+                                "Part of a day's volume that moves the price by a spread for good.",
+                                Interval(lower: 0, upper: 1000, lowerOpen: true))
+                        ),
+                    ])
+            ),
             ("risk_aversion", Schema.number("lambda.", Interval(lower: 0, upper: 1e6, lowerOpen: true), standard: 4)),
             ("horizon_years", Schema.number("Years.", Interval(lower: 0, upper: 100, lowerOpen: true), standard: 1)),
             (

@@ -68,7 +68,7 @@ extension ReallocationPlan {
     }
 
     private static func json(_ leg: Leg) -> JSONValue {
-        [
+        let value: JSONValue = [
             "asset": .string(leg.asset), "side": .string(leg.isSale ? "sell" : "buy"),
             "quantity": JSONValue(leg.quantity),
             "price": JSONValue(leg.price), "limit_price": JSONValue(leg.limitPrice),
@@ -83,6 +83,9 @@ extension ReallocationPlan {
             "costs": json(leg.cost), "tax": JSONValue(money: leg.tax), "order": JSONValue(leg.order),
             "cash_after": JSONValue(money: leg.cashAfter), "tracking_error_after": JSONValue(leg.trackingErrorAfter),
         ]
+        guard let schedule = leg.schedule, var object = value.objectValue else { return value }
+        object["schedule"] = schedule.json
+        return .object(object)
     }
 
     private var driftJSON: JSONValue {

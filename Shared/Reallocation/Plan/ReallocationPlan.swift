@@ -26,6 +26,8 @@ public struct ReallocationPlan: Sendable {
         public var order: Int
         public var trackingErrorAfter: Double
         public var cashAfter: FixedDecimal
+        /// Nil where none was asked for, or none can be made.
+        public var schedule: LegSchedule?
     }
 
     /// A point of the path "trades against objective".

@@ -173,7 +173,21 @@ struct Draft {
                     asset: asset.symbol, isSale: trade.shares < 0, quantity: trade.shares.magnitude,
                     price: asset.quote.price,
                     limitPrice: Self.limit(asset.quote, trade), lots: trade.lots, cost: trade.cost, tax: trade.tax,
-                    order: place + 1, trackingErrorAfter: order.trackingErrors[place], cashAfter: order.cash[place]))
+                    order: place + 1, trackingErrorAfter: order.trackingErrors[place], cashAfter: order.cash[place],
+                    schedule: inputs.request.settings.schedule.flatMap {
+                        LegSchedule(trade.shares, asset.quote, lotSize: problem.limits.lotSize, $0)
+                    }))
+        }
+        var warnings = inputs.warnings
+        if inputs.request.settings.schedule != nil {
+            for leg in legs where leg.schedule == nil {
+                warnings.append(
+                    PortfolioWarning(
+                        code: "schedule_missing", pointer: JSONPointer(["prices", leg.asset]),
+                        detail:
+                            "\(Problem.echo(leg.asset)) has no schedule: it takes a half spread, a daily volume, a volatility, and intervals short enough for the permanent impact."
+                    ))
+            }
         }
         let names = problem.assets.map { $0.symbol } + [RebalanceRequest.cashName]
         func weights(_ costing: PlanCosting) -> [(asset: String, weight: FixedDecimal)] {
@@ -209,7 +223,7 @@ struct Draft {
                 return Harvest.candidates(inputs.problem, wanted)
             },
             lookAhead: inputs.lookAhead, impactCoefficient: inputs.request.settings.costs.impactCoefficient,
-            calibration: inputs.request.settings.costs.calibration, warnings: inputs.warnings)
+            calibration: inputs.request.settings.costs.calibration, warnings: warnings)
     }
 
     private var gap: Double {

@@ -255,6 +255,18 @@ public struct RebalanceSettings: Sendable, Equatable {
         public init() {}
     }
 
+    /// How each trade would be spread over time; nil for no schedules.
+    public struct Schedule: Sendable, Equatable {
+        public var days = 1.0
+        public var intervals = 8
+        /// Per unit of currency.
+        public var riskAversion = 1e-6
+        /// Parts of a day's volume that move the price by one spread: for as long as they are traded, and for good.
+        public var temporaryVolume = 0.01
+        public var permanentVolume = 0.1
+        public init() {}
+    }
+
     /// Sets of assets that the law takes for the same, wherever they were named.
     public var identical: [[String]] {
         ((tax?.identical ?? []) + (harvest?.identical ?? [])).filter { $0.count > 1 }
@@ -263,6 +275,7 @@ public struct RebalanceSettings: Sendable, Equatable {
     public var thresholds: Thresholds?
     public var harvest: Harvest?
     public var lookAhead: LookAhead?
+    public var schedule: Schedule?
     public var riskAversion = 4.0
     public var horizonYears = 1.0
     public var costs = Costs()

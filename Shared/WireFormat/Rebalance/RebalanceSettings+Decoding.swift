@@ -34,6 +34,7 @@ extension RebalanceSettings {
         }
         if let inner = reader.object("harvest") { harvest = Harvest(inner) }
         if let inner = reader.object("look_ahead") { lookAhead = LookAhead(inner) }
+        if let inner = reader.object("schedule") { schedule = Schedule(inner) }
         relaxes = reader.bool("relax") ?? true
         alternatives = reader.bool("alternatives")
         expiresSeconds = reader.int("expires_seconds", in: 1...86_400) ?? expiresSeconds
@@ -102,6 +103,18 @@ extension RebalanceSettings.LookAhead {
             }
             forecasts.append(period)
         }
+        reader.finish()
+    }
+}
+
+extension RebalanceSettings.Schedule {
+    fileprivate init(_ reader: MemberReader) {
+        days = reader.double("days", in: Interval(lower: 0, upper: 60, lowerOpen: true)) ?? days
+        intervals = reader.int("intervals", in: 1...500) ?? intervals
+        riskAversion = reader.double("risk_aversion", in: Interval(lower: 0, upper: 1e6)) ?? riskAversion
+        let part = Interval(lower: 0, upper: 1000, lowerOpen: true)
+        temporaryVolume = reader.double("temporary_volume", in: part) ?? temporaryVolume
+        permanentVolume = reader.double("permanent_volume", in: part) ?? permanentVolume
         reader.finish()
     }
 }

@@ -192,4 +192,19 @@ struct HostileSequelTests {
         #expect(found.solution.dualityGap <= 1e-8)
         #expect(found.warnings.contains { $0.code == "soft_limit_exceeded" })
     }
+
+    @Test("a soft limit of risk that is just kept is verified up to its own rounding", arguments: [1e3, 1e6, 1e9])
+    func heavyPenalty(weight: Double) throws {
+        let panel = try randomPanel(assets: 6, observations: 90, seed: 207, scale: 10)
+        let free = try answer(panel, .cvar) { $0.objective = .maximumReturn }
+        let risk = RiskMeasures.measure(.rlvarRange, RiskParameters())?.value(of: panel.portfolioReturns(free.weights))
+        for share in [0.7, 0.8, 0.9] {
+            let found = try answer(panel, .cvar) {
+                $0.objective = .maximumReturn
+                $0.constraints.maxRisk = [.init(measure: .rlvarRange, level: share * (risk ?? .nan))]
+                $0.constraints.soft = [.init(constraint: "max_risk", weight: weight)]
+            }
+            #expect(found.solution.objectiveValue < free.solution.objectiveValue)
+        }
+    }
 }

@@ -136,11 +136,12 @@ struct MeanRiskSolve: Sendable {
             if let found = try withNeededLimits(model), found.isProven { return found.pointedOut }
             if let found = try unranked(model) {
                 solved = found
-            } else {
-                guard let found = try byCuttingPlanes(model, near: nearest), found.isProven else {
-                    throw near == nil ? error : Self.unreachedRatio
-                }
+            } else if let found = try byCuttingPlanes(model, near: nearest), found.isProven {
                 solved = found
+            } else if let found = try withHardLimits(model), found.isProven {
+                solved = found
+            } else {
+                throw near == nil ? error : Self.unreachedRatio
             }
         }
         if !solved.isFullyProven, let found = try nearRiskless(model), found.error < solved.error { solved = found }

@@ -68,10 +68,11 @@ def by_clarabel(code, returns, kind, rate, aversion, lower, upper, groups):
     return None, "failed"
 
 
-def allowed(theirs, ours, groups):
-    """Their weights, moved towards ours until they keep the groups that a solver breaks by its tolerance: what is broken would count as better."""
+def allowed(theirs, ours, lower, upper, groups):
+    """Their weights, moved towards ours until they keep the bounds and groups that a solver breaks by its tolerance: what is broken would count as better."""
+    rows = [([i], lower, upper) for i in range(len(theirs))] + list(groups)
     share = 0.0
-    for members, low, high in groups:
+    for members, low, high in rows:
         own, other = ours[members].sum(), theirs[members].sum()
         beyond = max(other - high, low - other)
         if beyond > 0 and own != other: share = max(share, min(beyond / abs(other - own), 1.0))
@@ -138,7 +139,7 @@ def check(bench, folder, code, first, count, seed):
         if theirs is None:
             theirs_failed += 1
             continue
-        other = objective(kind, code, allowed(theirs, ours, groups), returns, rate, aversion)[0]
+        other = objective(kind, code, allowed(theirs, ours, lower, upper, groups), returns, rate, aversion)[0]
         size = max(abs(value), abs(other), 1e-6)
         difference = sign * (value - other) / size
         worst, best = min(worst, difference), max(best, difference)

@@ -106,6 +106,18 @@ struct FuzzedChoiceTests {
         }
     }
 
+    @Test("equal weights below the least position are no answer")
+    func onlyPortfolioTooSmall() {
+        let code = problemCode {
+            try answer((0..<4).map { still(17, 1e-9 * Double($0)) }, .mad, .maximumReturn) {
+                $0.effectiveAssets = 2
+                $0.minPosition = 0.99998
+                $0.mutuallyExclusive = [.init("A0", "A3")]
+            }
+        }
+        #expect(code == "OPT-101")
+    }
+
     @Test("what a soft limit of risk never costs leaves the largest mean to be held")
     func softRisk() throws {
         let found = try answer((0..<9).map { still(17, 1e-9 * Double((1 << ($0 % 7)) - 1)) }, .mad, .maximumReturn) {

@@ -202,4 +202,14 @@ struct FuzzedRequestTests {
         }
         #expect(found.solution.risk < 0 && found.solution.dualityGap <= Verification.fullProof)
     }
+
+    @Test("a utility of which hedges leave next to nothing is proven on the scenarios", arguments: [3, 5, 9])
+    func hedgedUtility(seed: UInt64) throws {
+        let panel = try randomPanel(assets: 2, observations: 7, seed: seed, scale: 300)
+        let (own, other) = (panel.column(0), panel.column(1))
+        let found = try answer(
+            try madePanel([own, [900] + own.dropFirst()] + [1, -1, 1, 2, 4, 8].map { k in other.map { k * $0 } })
+        ) { $0.objective = .utility }
+        #expect(found.solution.dualityGap <= Verification.largestGap)
+    }
 }

@@ -192,4 +192,58 @@ struct HostileSequelTests {
         #expect(found.solution.dualityGap <= 1e-8)
         #expect(found.warnings.contains { $0.code == "soft_limit_exceeded" })
     }
+
+    @Test("a soft limit of risk that is just kept is verified up to its own rounding", arguments: [1e3, 1e6, 1e9])
+    func heavyPenalty(weight: Double) throws {
+        let panel = try randomPanel(assets: 6, observations: 90, seed: 207, scale: 10)
+        let free = try answer(panel, .cvar) { $0.objective = .maximumReturn }
+        let risk = RiskMeasures.measure(.rlvarRange, RiskParameters())?.value(of: panel.portfolioReturns(free.weights))
+        for share in [0.7, 0.8, 0.9] {
+            let found = try answer(panel, .cvar) {
+                $0.objective = .maximumReturn
+                $0.constraints.maxRisk = [.init(measure: .rlvarRange, level: share * (risk ?? .nan))]
+                $0.constraints.soft = [.init(constraint: "max_risk", weight: weight)]
+            }
+            #expect(found.solution.objectiveValue < free.solution.objectiveValue)
+        }
+    }
+
+    @Test("soft limits of risk whose penalty outweighs them are solved as hard ones", arguments: ObjectiveName.allCases)
+    func hardenedLimits(objective: ObjectiveName) throws {
+        let panel = try randomPanel(assets: 5, observations: 60, seed: 211)
+        var request = OptimizeRequest(assets: panel.assets)
+        (request.riskMeasure, request.objective, request.periodsPerYear) = (.cdar, objective, 252)
+        request.constraints.isAnnual = false
+        let free = try PortfolioOptimization.run(request, panel: panel)
+        func risk(_ code: RiskMeasureCode) -> Double {
+            RiskMeasures.measure(code, RiskParameters())?.value(of: panel.portfolioReturns(free.weights)) ?? .nan
+        }
+        request.constraints.maxRisk = [
+            .init(measure: .evar, level: 0.98 * risk(.evar)), .init(measure: .tailGini, level: 1.5 * risk(.tailGini)),
+        ]
+        request.constraints.soft = [.init(constraint: "max_risk", weight: 1e2)]
+        let parameters = RiskParameters(request)
+        let moments = try MomentEstimation.estimate(request, panel: panel, periodsPerYear: 252)
+        let set = try ConstraintSet(
+            request: request, mean: moments.mean, periodsPerYear: 252, panel: panel, parameters: parameters)
+        let solve = MeanRiskSolve(
+            request: request, panel: panel, moments: moments, isSample: true, constraints: set, parameters: parameters,
+            riskFreeRate: 0, deadline: .none)
+        let whole = try solve.run()
+        let found = try #require(try solve.withHardLimits(whole.meanRisk))
+        // What the solve of hard limits leaves beyond them costs its penalty.
+        #expect(found.isProven && whole.isFullyProven)
+        let size = max(abs(whole.solution.objectiveValue), 1e-3 * abs(whole.solution.risk))
+        #expect(abs(found.solution.objectiveValue - whole.solution.objectiveValue) <= 1e-6 * size)
+        // A penalty that is worth paying is not outweighed.
+        request.constraints.soft = [.init(constraint: "max_risk", weight: 1e-6)]
+        let cheap = MeanRiskSolve(
+            request: request, panel: panel, moments: moments, isSample: true,
+            constraints: try ConstraintSet(
+                request: request, mean: moments.mean, periodsPerYear: 252, panel: panel, parameters: parameters),
+            parameters: parameters, riskFreeRate: 0, deadline: .none)
+        if objective != .minimumRisk {
+            #expect(try cheap.withHardLimits(try cheap.run().meanRisk) == nil)
+        }
+    }
 }

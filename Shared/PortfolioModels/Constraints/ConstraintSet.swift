@@ -169,6 +169,14 @@ struct ConstraintSet: Sendable {
         }
     }
 
+    /// Makes soft limits of convex functions hard ones; false where there are none.
+    mutating func hardenConvex() -> Bool {
+        let limits = soft.filter { if case .convex = $0.constraint.kind { true } else { false } }
+        soft.removeAll { if case .convex = $0.constraint.kind { true } else { false } }
+        constraints += limits.map { $0.constraint }
+        return !limits.isEmpty
+    }
+
     /// Leaves the limits of convex functions out.
     mutating func removeConvex() {
         constraints.removeAll { if case .convex = $0.kind { true } else { false } }

@@ -23,7 +23,9 @@ extension MeanRiskSolve {
         else { return nil }
         var weights = set.lower.map { _ in 0.0 }
         for i in open { weights[i] = total / count }
-        guard set.residual(at: weights) <= 1e-10 else { return nil }
+        guard open.allSatisfy({ set.lower[$0] <= weights[$0] && weights[$0] <= set.upper[$0] }),
+            set.residual(at: weights) <= 1e-10
+        else { return nil }
         var tangents = TangentEvidence(objective: [(weights, 1)])
         var evidence = SolutionEvidence()
         evidence.tangents = tangents

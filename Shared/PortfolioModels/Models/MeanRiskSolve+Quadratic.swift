@@ -39,11 +39,13 @@ extension MeanRiskSolve {
         return try rescued(answer, plain: found, model)
     }
 
-    /// The answer of a quadratic program whose assets' scales lie so far apart that it may have lost its digits, or a better one from the
-    /// scenarios themselves.
+    /// The answer of a quadratic program that may have lost its digits, or a better one from the scenarios themselves: where the assets' scales
+    /// lie far apart, or where next to nothing is left of their variances.
     private func rescued(_ answer: Solved, plain: ModelSolution, _ model: MeanRisk) throws(Problem) -> Solved {
         let variances = moments.covariance.diagonal.filter { $0 > 0 }
-        guard let least = variances.min(), let most = variances.max(), most > 1e8 * least else { return answer }
+        guard let least = variances.min(), let most = variances.max(),
+            most > 1e8 * least || most > 1e8 * answer.solution.risk * answer.solution.risk
+        else { return answer }
         let own = try certified(Self.solution(plain), model)
         guard !own.isFullyProven else { return answer }
         do throws(Problem) {

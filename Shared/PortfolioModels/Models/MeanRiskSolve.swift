@@ -136,18 +136,27 @@ struct MeanRiskSolve: Sendable {
             if let found = try withNeededLimits(model), found.isProven { return found.pointedOut }
             if let found = try unranked(model) {
                 solved = found
-            } else {
-                guard let found = try byCuttingPlanes(model, near: nearest), found.isProven else {
-                    throw near == nil ? error : Self.unreachedRatio
-                }
+            } else if let found = try byCuttingPlanes(model, near: nearest), found.isProven {
                 solved = found
+            } else if let found = try withHardLimits(model), found.isProven {
+                solved = found
+            } else {
+                throw near == nil ? error : Self.unreachedRatio
             }
         }
         if !solved.isFullyProven, let found = try nearRiskless(model), found.error < solved.error { solved = found }
-        if !solved.isFullyProven, solved.solution.method != Self.cuttingPlanes,
-            let found = try byCuttingPlanes(model, near: solved.weights), found.isProven, found.error < solved.error
-        {
-            solved = found
+        if !solved.isFullyProven, solved.solution.method != Self.cuttingPlanes {
+            do throws(Problem) {
+                if let found = try byCuttingPlanes(model, near: solved.weights), found.isProven,
+                    found.error < solved.error
+                {
+                    solved = found
+                }
+            } catch {
+                // What lacks the last digits alone is an answer where there is no time for them.
+                guard error.code == ProblemCode.deadline.rawValue, solved.isProven else { throw error }
+                return solved.pointedOut
+            }
         }
         if let exact = try withoutRisk(model, risk: solved.solution.risk) { return exact }
         // What beats the rate at a risk of nothing, or less, has no largest ratio.

@@ -2,17 +2,20 @@ import WireFormat
 
 /// Limits of risk, distance, concentration and shares of the variance, against their definitions.
 extension Verification {
-    /// Limits of risk, distance and concentration, by definition: what breaks a hard one, and what a soft one costs.
+    /// Limits of risk, distance and concentration, by definition: what breaks a hard one, and what a soft one costs, up to what rounding of its
+    /// terms makes of that.
     static func limits(
         _ request: OptimizeRequest, _ panel: ReturnPanel, _ result: OptimizationResult
-    ) -> [(fault: String?, penalty: Double)] {
+    ) -> [(fault: String?, penalty: Double, rounding: Double)] {
         let wanted = request.constraints
-        var found: [(fault: String?, penalty: Double)] = []
+        var found: [(fault: String?, penalty: Double, rounding: Double)] = []
         func hold(_ name: String, _ value: Double, _ most: Double, perLevel: Double = 1) {
             if let weight = wanted.penalty(of: name) {
-                found.append((nil, weight * max(value - most, 0) / perLevel))
+                let terms = max(abs(value), abs(most))
+                found.append(
+                    (nil, weight * max(value - most, 0) / perLevel, weight * 4 * Double.ulpOfOne * terms / perLevel))
             } else if !(value <= most * (1 + 1e-8) + 1e-14) {
-                found.append(("\(name) is at \(value), above \(most)", 0))
+                found.append(("\(name) is at \(value), above \(most)", 0, 0))
             }
         }
         guard
@@ -43,7 +46,7 @@ extension Verification {
             guard let share = share(of: limit.name, request, panel, result) else { continue }
             let tolerance = 1e-9 * max(1, abs(share))
             if share < (limit.min ?? -.infinity) - tolerance || share > (limit.max ?? .infinity) + tolerance {
-                found.append(("\(limit.name) bears the share \(share) of the variance", 0))
+                found.append(("\(limit.name) bears the share \(share) of the variance", 0, 0))
             }
         }
         let rate = request.riskFreeRate / result.periodsPerYear

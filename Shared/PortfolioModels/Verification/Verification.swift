@@ -52,7 +52,7 @@ public enum Verification {
         let series = PlainSeries(scenarios, result.weights)
         faults += figures(
             request, panel, series, result, penalty: penalty,
-            penaltyRounding: rules.penaltyRounding(at: result.weights))
+            penaltyRounding: rules.penaltyRounding(at: result.weights) + limits.reduce(0) { $0 + $1.rounding })
         faults += contributions(request, series, result)
         faults += limits.compactMap { $0.fault }
         faults += holdings(request, panel, result)

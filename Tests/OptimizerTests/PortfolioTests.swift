@@ -1,5 +1,6 @@
 import HTTPTypes
 import PostgresClient
+import ServiceKit
 import TestSupport
 import Testing
 import WireFormat
@@ -54,6 +55,43 @@ struct PortfolioTests {
             let answer = try await service.call(
                 .post, "/api/portfolio/optimize", ["assets": ["AAPL", "MSFT"], "objective": "MinRisk"], key: foreign)
             #expect(answer.json?["meta"]?["cached"] == false)
+        }
+    }
+
+    @Test(
+        "a stored result is made again from its own record, the same bytes, by a service that has kept nothing",
+        arguments: [
+            ["objective": "Sharpe", "risk_measure": "CVaR", "efficient_frontier": 5],
+            ["model": "BL", "objective": "Utility", "views": ["items": ["AAPL - MSFT == 0.0001"]]],
+            ["model": "HRP", "covariance_estimator": ["method": "ledoit"]],
+        ] as [JSONValue])
+    func again(request: JSONValue) async throws {
+        try await ServiceUnderTest.with { service in
+            try await service.writePrices(["AAPL", "MSFT", "AMZN"])
+            var members = try #require(request.objectValue)
+            members["assets"] = ["AAPL", "MSFT", "AMZN"]
+            members["portfolio_id"] = "mine"
+            members["risk_free_rate"] = 0.02
+            _ = try await service.optimize(.object(members))
+            let record = try #require(try await service.call(.get, "/api/portfolio/mine").json)
+            let fresh = Optimizer(
+                pool: service.optimizer.pool, solverThreads: 1, cacheBytes: 0, registry: PrometheusRegistry(),
+                logger: TestPostgres.logger)
+            defer { fresh.solver.stop() }
+            var wanted = try OptimizeRequest(json: try #require(record["request"]))
+            wanted.store = false
+            let principal = Principal(tenant: Tenants.standard, subject: "test", scopes: [.optimize])
+            let made = try await fresh.respond(
+                to: OptimizeCall(
+                    request: wanted, isStrict: false, principal: principal, requestID: "test-0001", lane: .request,
+                    start: .now, limit: .seconds(30))
+            ).response.json
+            #expect(made["meta"]?["cached"] == false)
+            for name in [
+                "weights", "metrics", "solution", "risk_contributions", "efficient_frontier", "data", "warnings",
+            ] {
+                #expect(made[name]?.serialized() == record[name]?.serialized(), "\(name)")
+            }
         }
     }
 

@@ -194,16 +194,16 @@ struct ServerTests {
         arguments: [true, false])
     func idles(isAsking: Bool) async throws {
         var guards = ServerGuards.standard
-        guards.idle = .milliseconds(300)
+        guards.idle = .seconds(4)
         guards.early = Self.readyReplies
         let (answers, elapsed) = try await LiveServer.with(guards: guards, register: Self.register) { server in
             let start = ContinuousClock.now
             let channel = try await server.connect()
             return try await channel.executeThenClose { inbound, outbound in
                 // Longer than a connection may idle, with pauses that are shorter.
-                for _ in 0..<(isAsking ? 10 : 1) {
+                for _ in 0..<(isAsking ? 12 : 1) {
                     try await outbound.write(ByteBuffer(string: Self.post("[\"r\"]")))
-                    try await Task.sleep(for: .milliseconds(60))
+                    try await Task.sleep(for: .milliseconds(400))
                 }
                 var received: [UInt8] = []
                 for try await buffer in inbound { received += buffer.readableBytesView }
@@ -211,8 +211,8 @@ struct ServerTests {
                 return (text.components(separatedBy: "HTTP/1.1 200").count - 1, ContinuousClock.now - start)
             }
         }
-        #expect(answers == (isAsking ? 10 : 1), "and the server closes the connection, or this would not end")
-        #expect(elapsed >= .milliseconds(300))
+        #expect(answers == (isAsking ? 12 : 1), "and the server closes the connection, or this would not end")
+        #expect(elapsed >= .seconds(4))
     }
 
     @Test("a server that stops finishes the reply that is waited for")

@@ -68,7 +68,7 @@ final class AdmittedSolve: Sendable {
             group.addTask { try await body() }
             group.addTask {
                 // The patience itself: before it ends there is nothing to look at.
-                try await Task.sleep(until: start + patience, clock: .continuous)
+                try await Alarms.shared.sleep(until: start + patience)
                 while true {
                     if let since = self.state.withLock({ $0.since }), .now - since > Self.least { return nil }
                     // The solve begins on a thread of its own, which tells no task: a look ten times a second.

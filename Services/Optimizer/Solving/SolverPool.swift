@@ -97,12 +97,18 @@ final class SolverPool: Sendable {
         func start(_ number: Int) {
             let name = "\(lane.threadName)-\(number)"
             let thread = Thread { [self] in
-                // What `top -H` and `perf` show; a name that is given before the start is not passed on.
-                Thread.current.name = name
+                Self.show(name)
                 work()
             }
             thread.stackSize = 16 << 20
             thread.start()
+        }
+
+        /// Names the calling thread, for `top -H` and `perf`: Foundation passes on a name that is given early only now and then.
+        static func show(_ name: String) {
+            #if os(Linux)
+            try? FileHandle(forWritingAtPath: "/proc/thread-self/comm")?.write(contentsOf: Data(name.utf8))
+            #endif
         }
 
         private func work() {
@@ -180,7 +186,7 @@ final class SolverPool: Sendable {
         for track in tracks { for n in 0..<self.threads { track.start(n) } }
         let watched = tracks.filter { $0.lane.isWatched }
         let thread = Thread { [weak self] in
-            Thread.current.name = "solver-watch"
+            Track.show("solver-watch")
             while true {
                 watcher.wait()
                 // One look serves all that began meanwhile.

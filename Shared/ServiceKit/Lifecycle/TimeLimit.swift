@@ -10,7 +10,7 @@ public func withTimeLimit<Result: Sendable>(
     try await withThrowingTaskGroup(of: Result?.self) { group in
         group.addTask { try await body() }
         group.addTask {
-            try await Task.sleep(for: limit)
+            try await Alarms.shared.sleep(until: .now + limit)
             return nil
         }
         defer { group.cancelAll() }

@@ -301,20 +301,6 @@ def fairness(stack):
 # MARK: Abandoned
 
 
-def loop_seconds():
-    """Processor time of the event loops."""
-    total = 0
-    for task in os.listdir(f"/proc/{PID}/task"):
-        try:
-            with open(f"/proc/{PID}/task/{task}/stat") as file:
-                name, rest = file.read().rsplit(")", 1)
-        except OSError:
-            continue
-        if "(NIO" in name:
-            total += sum(int(n) for n in rest.split()[11:13])
-    return total / os.sysconf("SC_CLK_TCK")
-
-
 def thread_ticks():
     """Hundredths of a second of each thread, by number and name."""
     found = {}
@@ -326,6 +312,11 @@ def thread_ticks():
             continue
         found[task, name.partition("(")[2]] = sum(int(n) for n in rest.split()[11:13])
     return found
+
+
+def loop_seconds():
+    """Processor time of the event loops."""
+    return sum(ticks for (_, name), ticks in thread_ticks().items() if name.startswith("NIO")) / os.sysconf("SC_CLK_TCK")
 
 
 def cpu_ticks():

@@ -22,6 +22,16 @@ struct HostileSequelTests {
         return found
     }
 
+    private func solve(_ request: OptimizeRequest, _ panel: ReturnPanel) throws -> MeanRiskSolve {
+        let parameters = RiskParameters(request)
+        let moments = try MomentEstimation.estimate(request, panel: panel, periodsPerYear: 252)
+        let set = try ConstraintSet(
+            request: request, mean: moments.mean, periodsPerYear: 252, panel: panel, parameters: parameters)
+        return MeanRiskSolve(
+            request: request, panel: panel, moments: moments, isSample: true, constraints: set, parameters: parameters,
+            riskFreeRate: 0, deadline: .none)
+    }
+
     @Test("two limits without room between them are an equality", arguments: RiskMeasureCode.optimisable)
     func equalLimits(code: RiskMeasureCode) throws {
         for seed in UInt64(201)...203 {
@@ -161,13 +171,7 @@ struct HostileSequelTests {
         request.constraints.maxRisk = [
             .init(measure: .evarRange, level: 1.3 * risk(.evarRange)), .init(measure: .cvar, level: 0.95 * risk(.cvar)),
         ]
-        let parameters = RiskParameters(request)
-        let moments = try MomentEstimation.estimate(request, panel: panel, periodsPerYear: 252)
-        let set = try ConstraintSet(
-            request: request, mean: moments.mean, periodsPerYear: 252, panel: panel, parameters: parameters)
-        let solve = MeanRiskSolve(
-            request: request, panel: panel, moments: moments, isSample: true, constraints: set, parameters: parameters,
-            riskFreeRate: 0, deadline: .none)
+        let solve = try self.solve(request, panel)
         let whole = try solve.run()
         let found = try #require(try solve.withNeededLimits(whole.meanRisk))
         #expect(found.isFullyProven)
@@ -222,13 +226,7 @@ struct HostileSequelTests {
             .init(measure: .evar, level: 0.98 * risk(.evar)), .init(measure: .tailGini, level: 1.5 * risk(.tailGini)),
         ]
         request.constraints.soft = [.init(constraint: "max_risk", weight: 1e2)]
-        let parameters = RiskParameters(request)
-        let moments = try MomentEstimation.estimate(request, panel: panel, periodsPerYear: 252)
-        let set = try ConstraintSet(
-            request: request, mean: moments.mean, periodsPerYear: 252, panel: panel, parameters: parameters)
-        let solve = MeanRiskSolve(
-            request: request, panel: panel, moments: moments, isSample: true, constraints: set, parameters: parameters,
-            riskFreeRate: 0, deadline: .none)
+        let solve = try self.solve(request, panel)
         let whole = try solve.run()
         let found = try #require(try solve.withHardLimits(whole.meanRisk))
         // What the solve of hard limits leaves beyond them costs its penalty.
@@ -237,11 +235,7 @@ struct HostileSequelTests {
         #expect(abs(found.solution.objectiveValue - whole.solution.objectiveValue) <= 1e-6 * size)
         // A penalty that is worth paying is not outweighed.
         request.constraints.soft = [.init(constraint: "max_risk", weight: 1e-6)]
-        let cheap = MeanRiskSolve(
-            request: request, panel: panel, moments: moments, isSample: true,
-            constraints: try ConstraintSet(
-                request: request, mean: moments.mean, periodsPerYear: 252, panel: panel, parameters: parameters),
-            parameters: parameters, riskFreeRate: 0, deadline: .none)
+        let cheap = try self.solve(request, panel)
         if objective != .minimumRisk {
             #expect(try cheap.withHardLimits(try cheap.run().meanRisk) == nil)
         }

@@ -109,6 +109,37 @@ struct TradingCostTests {
         }
     }
 
+    @Test("what an asset in pools costs is kept to by the paper broker, and teaches nothing about the square root")
+    func pools() async throws {
+        try await ServiceUnderTest.with { service in
+            try await BookedPortfolio.store(service)
+            let costs: [(String, JSONValue)] = [
+                (
+                    "pools",
+                    [
+                        "AAPL": [["fee": "0.003", "reserves": ["asset": "4000", "cash": "400000"]]],
+                        "MSFT": [["fee": "0.003", "reserves": ["asset": "9000"]]],
+                    ]
+                ), ("network", ["tip": 995_000, "sol_price": "200"]),
+                ("calibration", ["spread_factor": "1", "impact_factor": "3"]),
+            ]
+            let plan = try await plan(service, 0, Self.settings(costs))
+            let legs = try #require(plan["legs"]?.arrayValue)
+            #expect(!legs.isEmpty && legs.allSatisfy { $0["costs"]?["network"] == "0.2" })
+            let report = try await execute(
+                service, plan, ["venue": "paper", "paper": ["depth_noise": 0, "partial_share": 0]])
+            #expect(report["state"] == "RECORDED" && report["differences"] == [], "\(report.serialized())")
+            let ratio = try decimal(report["shortfall"]?["realised_to_expected"])
+            #expect((ratio - 1).magnitude < 0.05, "\(ratio)")
+            // Without the network's fee, which the wallet pays in its own coin.
+            let expected = try legs.reduce(0) {
+                $0 + (try decimal($1["costs"]?["total"])) - (try decimal($1["costs"]?["network"]))
+            }
+            #expect((try decimal(report["shortfall"]?["expected"]) - expected).magnitude < 1e-6)
+            #expect(try await service.call(.get, "/api/trading/costs").json?["items"] == [])
+        }
+    }
+
     private func version(_ service: ServiceUnderTest) async throws -> Int64 {
         let rows = try await service.admin.query("SELECT version FROM ballast.portfolio WHERE portfolio_id = 'demo'")
         return try #require(try rows.first?.decode(Int64.self, at: 0))
@@ -229,6 +260,23 @@ struct PolicyBacktestTests {
             #expect(yearly["taxes"]?[0]?["year"] == 2024)
             #expect(yearly["taxes"]?[0]?["tax"]?.stringValue.flatMap { FixedDecimal($0) }.map { $0 > 0 } == true)
             #expect(answer.json?["best"] == "never 30" && answer.json?["days"] == 4)
+            // The network's fee of the same size comes out of the same purse, but not off a gain: 2,450 x 20 %.
+            let chain = try await service.call(
+                .post, "/api/portfolio/backtest",
+                [
+                    "target": ["A": "0.5", "B": "0.5"], "cash": "10000",
+                    "prices": [
+                        "dates": ["2024-01-02", "2024-12-31", "2025-01-02", "2026-03-02"],
+                        "values": ["A": ["100", "150", "150", "150"], "B": [50, 50, 50, 50]],
+                    ],
+                    "policies": [["kind": "never"]],
+                    "settings": [
+                        "tax": ["rate_short": "0.4", "rate_long": "0.2"],
+                        "costs": ["network": ["tip": 9_995_000, "sol_price": "100"]],
+                    ],
+                ])
+            let paid = try #require(chain.json?["policies"]?[0], "\(chain.text)")
+            #expect(paid["value"] == "12448.00" && paid["costs"] == "2.00" && paid["value_after_tax"] == "11958.00")
         }
     }
 
@@ -250,6 +298,8 @@ struct PolicyBacktestTests {
             for (member, value) in [
                 ("policies", [["kind": "sometimes"]]), ("policies", []), ("target", ["AAPL": "0.9", "MSFT": "0.2"]),
                 ("policies", [["kind": "band"]]), ("settings", ["harvest": [:]]), ("target", ["NOBODY": "1"]),
+                ("settings", ["costs": ["network": [:]]]),
+                ("settings", ["costs": ["pools": ["AAPL": [["reserves": ["asset": 1]]]]]]),
             ] as [(String, JSONValue)] {
                 var object = try #require(body.objectValue)
                 object[member] = value

@@ -124,8 +124,8 @@ struct CostTests {
         #expect(least.map { String($0) } == part["expected"]?["minimum_out"]?.stringValue)
     }
 
-    @Test("pools: no product shrinks, the split is even at the margin, ranges agree with one formula")
-    func pools() throws {
+    @Test("whole units: no product shrinks")
+    func product() throws {
         var generator = SplitMix64(seed: 2)
         for _ in 0..<2000 {
             let pool = try #require(
@@ -139,30 +139,6 @@ struct CostTests {
         }
         #expect(
             try #require(ConstantProductPool(reserveIn: .max, reserveOut: .max, feePPM: 0)).swap(.max).out == .max / 2)
-        let pools = try [(1_000_000, 2_000_000, 3000), (500_000, 990_000, 500), (100, 1, 0)].map {
-            try #require(ConstantProductPool(reserveIn: $0.0, reserveOut: $0.1, feePPM: UInt32($0.2)))
-        }
-        let parts = ConstantProductPool.split(50_000, over: pools)
-        #expect((parts.reduce(0, +) - 50_000).magnitude < 1e-6 && parts[2] == 0)
-        func margin(_ index: Int) -> Double {
-            let (x, y, g) = (
-                Double(pools[index].reserveIn), Double(pools[index].reserveOut), 1 - Double(pools[index].feePPM) / 1e6
-            )
-            return g * x * y / ((x + g * parts[index]) * (x + g * parts[index]))
-        }
-        #expect((margin(0) - margin(1)).magnitude < 1e-9)
-        // One range from price to zero is a constant product: x = L/s, y = L s.
-        let one = ConcentratedLiquidityPool(
-            rootPrice: 2, feePPM: 0, ranges: [.init(lowerRootPrice: 0, liquidity: 1000)])
-        #expect((one.swap(100).out - 2000 * 100 / 600.0).magnitude < 1e-9)
-        // Cut in two, the same liquidity gives the same.
-        let two = ConcentratedLiquidityPool(
-            rootPrice: 2, feePPM: 0,
-            ranges: [.init(lowerRootPrice: 1.9, liquidity: 1000), .init(lowerRootPrice: 0, liquidity: 1000)])
-        #expect((two.swap(100).out - one.swap(100).out).magnitude < 1e-9)
-        let short = ConcentratedLiquidityPool(
-            rootPrice: 2, feePPM: 0, ranges: [.init(lowerRootPrice: 1.9, liquidity: 1000)])
-        #expect(short.swap(100).unfilled > 73 && short.swap(100).rootPriceAfter == 1.9)
     }
 
     @Test("network fees")

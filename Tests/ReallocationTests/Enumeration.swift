@@ -38,6 +38,7 @@ struct Enumeration {
                 if k != 0, value < problem.limits.minimumTrade { continue }
                 let after = (quote.price * (asset.held + shares))
                 if let highest = asset.highestWeight, after > highest * problem.value { continue }
+                guard quote.covers(shares) else { continue }
                 let cost = problem.costs.cost(of: shares, quote)
                 var gains: [(short: FixedDecimal, long: FixedDecimal)] = [(0, 0)]
                 if k < 0, problem.tax.mode != .none {
@@ -167,7 +168,9 @@ struct Enumeration {
             var risk = 0.0
             for i in 0..<n { for j in 0..<n { risk += weights[i] * problem.covariance[i, j] * weights[j] } }
             var base = 0.5 * problem.riskAversion * problem.horizonYears * total * risk
-            base += picked.reduce(0) { $0 + $1.cost } + Double(trades) * problem.costs.ticket.double
+            base +=
+                picked.reduce(0) { $0 + $1.cost } + Double(trades)
+                * (problem.costs.ticket + problem.costs.network).double
             for i in 0..<n {
                 base -=
                     problem.horizonYears * total * problem.assets[i].expectedReturn

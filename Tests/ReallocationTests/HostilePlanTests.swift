@@ -34,6 +34,19 @@ struct HostilePlanTests {
                 "commission": ["per_share": "0.005", "minimum": "1.00", "maximum_rate": "0.01"],
                 "sale_fees": ["rate": "0.00002", "per_share": "0.0001", "per_share_cap": "8"], "impact_coefficient": 1,
                 "ticket": "0",
+                "pools": [
+                    "B": [
+                        ["fee": "0.003", "reserves": ["asset": "900", "cash": "99450"]],
+                        [
+                            "fee": "0.01", "price": "110.6",
+                            "ranges": [["lower": "90", "upper": "140", "liquidity": "7000"]],
+                        ],
+                    ]
+                ],
+                "network": [
+                    "signatures": 2, "compute_units": 300_000, "micro_lamports_per_unit": 9, "tip": 5,
+                    "sol_price": "150",
+                ],
             ],
             "tax": [
                 "mode": "netted_year", "rate_short": "0.37", "rate_long": "0.20", "ordinary_cap": "3000",
@@ -71,24 +84,6 @@ struct HostilePlanTests {
         }
     }
 
-    private static func set(_ value: JSONValue, _ path: ArraySlice<String>, _ new: JSONValue?) -> JSONValue {
-        guard let first = path.first else { return new ?? .null }
-        switch value {
-        case .object(var object):
-            object[first] = path.count == 1 ? new : set(object[first] ?? .null, path.dropFirst(), new)
-            return .object(object)
-        case .array(var items):
-            guard let at = Int(first), items.indices.contains(at) else { return value }
-            if path.count == 1, new == nil {
-                items.remove(at: at)
-            } else {
-                items[at] = set(items[at], path.dropFirst(), new)
-            }
-            return .array(items)
-        default: return value
-        }
-    }
-
     private func check(_ body: JSONValue, _ what: String) {
         let deadline = SolverDeadline(instant: ContinuousClock.now + .seconds(5))
         do {
@@ -107,10 +102,10 @@ struct HostilePlanTests {
     func members(part: Int) {
         let places = Self.places(Self.base)
         for (index, place) in places.enumerated() where index % 8 == part && !place.isEmpty {
-            check(Self.set(Self.base, place[...], nil), "without \(place.joined(separator: "/"))")
+            check(Self.base.setting(place, nil), "without \(place.joined(separator: "/"))")
             // Every second value at every place, all of them at every other.
             for (number, value) in Self.nasty.enumerated() where (number + index / 8).isMultiple(of: 2) {
-                check(Self.set(Self.base, place[...], value), "\(place.joined(separator: "/")) = \(value.serialized())")
+                check(Self.base.setting(place, value), "\(place.joined(separator: "/")) = \(value.serialized())")
             }
         }
     }
@@ -126,7 +121,7 @@ struct HostilePlanTests {
                 let (place, value) = (
                     places[random.integer(places.count)], Self.nasty[random.integer(Self.nasty.count)]
                 )
-                body = Self.set(body, place[...], value)
+                body = body.setting(place, value)
                 what += place.joined(separator: "/") + " = " + value.serialized() + "; "
             }
             check(body, what)
@@ -136,7 +131,7 @@ struct HostilePlanTests {
     @Test("figures at the edges of what can be computed with")
     func extremes() {
         func with(_ changes: [([String], JSONValue)]) -> JSONValue {
-            changes.reduce(Self.base) { Self.set($0, $1.0[...], $1.1) }
+            changes.reduce(Self.base) { $0.setting($1.0, $1.1) }
         }
         check(with([(["cash"], "1000000000000000")]), "much cash")
         check(with([(["cash"], "-1000000000000000")]), "much debt")
@@ -181,7 +176,7 @@ struct HostilePlanTests {
 
     @Test("more lots than can be counted are refused, and fine steps are not listed one by one")
     func fineSteps() throws {
-        var body = Self.set(Self.base, ["settings", "constraints", "lot_size"], "0.000000000000000001")
+        var body = Self.base.setting(["settings", "constraints", "lot_size"], "0.000000000000000001")
         #expect(throws: Problem.self) { try ReallocationPlanner.plan(try RebalanceRequest(json: body)) }
         // A token in billionths, with short-term and long-term lots to choose from.
         body = [
@@ -210,15 +205,15 @@ struct HostilePlanTests {
         let lots: [JSONValue] = (0..<1000).map {
             ["id": .string("l\($0)"), "acquired": "2020-02-29", "quantity": "0.5", "basis_per_share": .string("\($0)")]
         }
-        check(Self.set(Self.base, ["holdings", "0", "lots"][...], .array(lots)), "a thousand lots")
+        check(Self.base.setting(["holdings", "0", "lots"], .array(lots)), "a thousand lots")
         var groups = JSONObject()
         var limits = JSONObject()
         for n in 0..<300 {
             groups["g\(n)"] = ["A", "B"]
             limits["g\(n)"] = ["min": 0.2, "max": 0.2]
         }
-        var body = Self.set(Self.base, ["settings", "constraints", "groups"][...], .object(groups))
-        body = Self.set(body, ["settings", "constraints", "group_constraints"][...], .object(limits))
+        var body = Self.base.setting(["settings", "constraints", "groups"], .object(groups))
+        body = body.setting(["settings", "constraints", "group_constraints"], .object(limits))
         check(body, "three hundred groups")
     }
 }

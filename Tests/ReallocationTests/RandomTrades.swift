@@ -107,6 +107,34 @@ struct RandomTrades {
 }
 
 extension RandomTrades {
+    /// A small problem whose assets are mostly traded in pools, some of which are soon empty, on a network that takes a fee.
+    mutating func pooled() throws -> TradeProblem {
+        var problem = try small()
+        problem.costs.network = FixedDecimal(3 * generator.uniform(), places: 4)
+        for index in problem.assets.indices where generator.chance(0.8) {
+            let price = problem.assets[index].quote.price.double
+            let pools = (0..<(1 + generator.integer(3))).map { _ in
+                let fee = generator.chance(0.2) ? 0 : 0.0004 + 0.01 * generator.uniform()
+                let own = price * (1 + 0.99 * fee * (2 * generator.uniform() - 1))
+                guard generator.chance(0.5) else {
+                    let reserve = 20 + 2000 * generator.uniform()
+                    return LiquidityPool(reserve: reserve, against: reserve * own, fee: fee)
+                }
+                let depth = (1 + 60 * generator.uniform()) * price.squareRoot()
+                return LiquidityPool(
+                    price: own, fee: fee,
+                    ranges: [
+                        LiquidityPool.Range(lower: own * 0.95, upper: own * 1.03, liquidity: depth),
+                        LiquidityPool.Range(
+                            lower: own * 0.7, upper: own * (1.01 + 0.2 * generator.uniform()), liquidity: depth / 2),
+                        LiquidityPool.Range(lower: own * 1.4, upper: .infinity, liquidity: depth / 4),
+                    ])
+            }
+            problem.assets[index].quote.pools = LiquidityCurve(pools)
+        }
+        return problem
+    }
+
     /// A direct index: n names with four lots each, drifted from its target, with commissions, spreads, impact and the netted year.
     mutating func large(_ n: Int) throws -> TradeProblem {
         let today = try day("2026-11-20")

@@ -56,10 +56,20 @@ struct TradeProblemTests {
 
     @Test("equals exhaustive enumeration on random problems", arguments: 0..<10)
     func enumeration(block: Int) throws {
+        try compare(block) { try $0.small() }
+    }
+
+    @Test("equals exhaustive enumeration where assets are traded in pools", arguments: 0..<4)
+    func pools(block: Int) throws {
+        try compare(block + 100) { try $0.pooled() }
+    }
+
+    /// A hundred random problems beside every combination of whole steps and lots.
+    private func compare(_ block: Int, _ make: (inout RandomTrades) throws -> TradeProblem) throws {
         var worst = 0.0
         for index in 0..<100 {
             var random = RandomTrades(seed: UInt64(block * 100 + index))
-            let problem = try random.small()
+            let problem = try make(&random)
             let best = try Enumeration(problem).best()
             let solution = try TradeSolver.solve(problem)
             guard let best else {

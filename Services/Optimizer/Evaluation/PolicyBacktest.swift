@@ -51,17 +51,10 @@ struct PolicyBacktest {
     ) throws(Problem) -> PolicySimulation {
         guard let first = days.first else { throw Problem(.invalidValue, "There is no day.") }
         let settings = wanted.settings
-        let costs = settings.costs
         var simulation = PolicySimulation(
             symbols: wanted.assets, days: days, target: wanted.target.map { $0.weight }, cash: wanted.cash,
             covariance: covariance(days), riskAversion: settings.riskAversion,
-            costs: Reallocation.CostModel(
-                commission: CommissionSchedule(
-                    perOrder: costs.perOrder, perShare: costs.perShare, rate: costs.rate, minimum: costs.minimum,
-                    maximumRate: costs.maximumRate),
-                saleFees: SaleFees(
-                    rate: costs.saleRate, perShare: costs.salePerShare, perShareCap: costs.salePerShareCap),
-                impactCoefficient: costs.impactCoefficient, ticket: costs.ticket),
+            costs: try Reallocation.CostModel(settings.costs, solPrice: nil),
             tax: try TaxSettings(settings.tax, on: first.date), halfSpread: wanted.halfSpread)
         simulation.lotSize = settings.constraints.lotSize
         return simulation

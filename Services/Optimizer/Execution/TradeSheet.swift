@@ -9,6 +9,8 @@ struct TradeSheet: Sendable {
     var decisions: [(price: FixedDecimal, cost: FixedDecimal, spread: FixedDecimal, impact: FixedDecimal)]
     /// As the plan's settings say, without what orders have taught.
     var quotes: [String: MarketQuote]
+    /// Assets whose impact is that of their pools: no law that orders teach about.
+    private let pooled: Set<String>
     /// What the plan multiplied half spreads and impact with.
     private let factors: (spread: FixedDecimal, impact: FixedDecimal)
     var commission: CommissionSchedule
@@ -27,10 +29,9 @@ struct TradeSheet: Sendable {
         guard let body = try? StrictJSON.parse(plan.body, limits: .stored) else { throw unreadable }
         let settings = try RebalanceSettings(json: request["settings"] ?? .object(JSONObject()))
         let (costs, limits) = (settings.costs, settings.constraints)
-        commission = CommissionSchedule(
-            perOrder: costs.perOrder, perShare: costs.perShare, rate: costs.rate, minimum: costs.minimum,
-            maximumRate: costs.maximumRate)
-        saleFees = SaleFees(rate: costs.saleRate, perShare: costs.salePerShare, perShareCap: costs.salePerShareCap)
+        commission = CommissionSchedule(costs)
+        saleFees = SaleFees(costs)
+        pooled = Set(costs.pools.keys)
         func decimal(_ value: JSONValue?) throws(Problem) -> FixedDecimal {
             guard let read = value?.stringValue.flatMap({ FixedDecimal($0) }) else { throw unreadable }
             return read
@@ -54,6 +55,8 @@ struct TradeSheet: Sendable {
             let price = try decimal(leg["price"])
             let spread = try decimal(leg["costs"]?["spread"])
             let impact = try decimal(leg["costs"]?["impact"])
+            // Paid by the wallet in its own coin, not out of the cash that is compared here. Plans of older versions have none.
+            let network = try leg["costs"]?["network"].map(decimal) ?? 0
             var lots: [(id: String, quantity: FixedDecimal)] = []
             for lot in leg["lots"]?.arrayValue ?? [] {
                 lots.append((lot["id"]?.stringValue ?? "", try decimal(lot["quantity"])))
@@ -64,10 +67,12 @@ struct TradeSheet: Sendable {
                     limitPrice: try decimal(leg["limit_price"]), lots: lots, reference: price))
             decisions.append(
                 (
-                    price, try decimal(leg["costs"]?["total"]) - (try decimal(leg["costs"]?["ticket"])), spread, impact
+                    price, try decimal(leg["costs"]?["total"]) - (try decimal(leg["costs"]?["ticket"])) - network,
+                    spread, impact
                 ))
             // The square-root law through what the settings alone expect of this order: a volume of its own size, and the volatility that fits.
-            let own = factors.impact > 0 ? impact / factors.impact : 0
+            let factor = pooled.contains(asset) ? 1 : factors.impact
+            let own = factor > 0 ? impact / factor : 0
             quotes[asset] = MarketQuote(
                 price: price, halfSpread: factors.spread > 0 ? spread / factors.spread / quantity : 0,
                 dailyVolume: own > 0 ? quantity : nil,
@@ -181,7 +186,7 @@ struct TradeSheet: Sendable {
     func observations(of book: ExecutionBook) -> [CostCalibration.Observation] {
         legs.indices.compactMap { leg in
             let filled = book.filled(leg)
-            guard filled > 0, let quote = quotes[legs[leg].asset] else { return nil }
+            guard filled > 0, let quote = quotes[legs[leg].asset], !pooled.contains(legs[leg].asset) else { return nil }
             let value = book.orders.filter { $0.leg == leg }.map { $0.filledValue }.reduce(.zero, +)
             let decided = decisions[leg].price * filled
             return CostCalibration.Observation(

@@ -60,6 +60,37 @@ extension RebalanceSchemas {
             required: isInline ? ["as_of", "holdings", "target", "prices"] : [], members)
     }
 
+    private static let pool: JSONValue = Schema.closed(
+        "A pool of an asset against the currency: reserves of both (constant product), or ranges of liquidity.",
+        [
+            ("fee", share),
+            (
+                "reserves",
+                Schema.closed(
+                    "Of a constant-product pool.", required: ["asset"], [("asset", amount), ("cash", amount)])
+            ), ("price", amount),
+            (
+                "ranges",
+                Schema.list(
+                    of: Schema.closed(
+                        "Liquidity between two prices.", required: ["liquidity"],
+                        [("lower", amount), ("upper", amount), ("liquidity", amount)]),
+                    "Of a pool with concentrated liquidity.", count: 1...RebalanceSettings.mostRanges)
+            ),
+        ])
+
+    private static let network: JSONValue = Schema.closed(
+        "What the Solana network takes for a trade's transaction.",
+        [
+            ("signatures", Schema.integer("5,000 lamports each.", 1...64, standard: 1)),
+            ("compute_units", Schema.integer("Limit of the transaction.", 0...1_400_000, standard: 0)),
+            (
+                "micro_lamports_per_unit",
+                Schema.integer("Price of a compute unit.", 0...1_000_000_000_000, standard: 0)
+            ),
+            ("tip", Schema.integer("Lamports.", 0...1_000_000_000_000, standard: 0)), ("sol_price", amount),
+        ])
+
     static let settings: JSONValue = Schema.closed(
         "How the plan is made; docs/rebalance.md explains each member.",
         [
@@ -153,6 +184,13 @@ extension RebalanceSchemas {
                         ),
                         ("impact_coefficient", Schema.number("Y.", Interval(lower: 0, upper: 1000), standard: 1)),
                         ("ticket", amount),
+                        (
+                            "pools",
+                            Schema.map(
+                                of: Schema.list(of: pool, "Pools of an asset.", count: 1...RebalanceSettings.mostPools),
+                                "By asset: liquidity pools that say the impact.")
+                        ),
+                        ("network", network),
                         ("calibrate", Schema.flag("Whether what orders have taught is used.", standard: true)),
                         ("venue", Schema.text("Whose orders; of the one traded at last without.", length: 0...32)),
                         (

@@ -39,12 +39,20 @@ struct Feasibility {
         cash = problem.cash.double / total
         frictions = problem.assets.map {
             ($0.quote.halfSpread / $0.quote.price).double + problem.costs.commission.rate.double
+                + ($0.quote.pools?.edges(at: $0.quote.price.double).least ?? 0)
         }
         let sellable = problem.assets.map { asset in
             (asset.quote.price * problem.sellableLots(asset).map { $0.quantity }.reduce(.zero, +)).double / total
         }
         let purse = max(0, cash) + sellable.reduce(0, +)
-        most = (problem.assets.map { $0.canBuy ? purse : 0 }, sellable)
+        /// What pools hold at most, as a weight.
+        func capacity(_ asset: TradeAsset, _ side: KeyPath<LiquidityCurve, LiquidityCurve.Side>) -> Double {
+            asset.quote.pools.map { $0[keyPath: side].capacity * asset.quote.price.double / total } ?? .infinity
+        }
+        most = (
+            problem.assets.map { $0.canBuy ? min(purse, capacity($0, \.buying)) : 0 },
+            zip(problem.assets, sellable).map { min($1, capacity($0, \.selling)) }
+        )
         var limits: [Limit] = []
         let everything = Dictionary(uniqueKeysWithValues: (0..<n).map { ($0, 1.0) })
         if let turnover = problem.limits.turnover {

@@ -44,7 +44,7 @@ struct PlanCosting: Sendable {
         cashAfter = problem.cash
         var short = FixedDecimal.zero
         var long = FixedDecimal.zero
-        costs = OrderCost(value: 0, commission: 0, fees: 0, spread: 0, impact: 0, ticket: 0)
+        costs = .zero
         var sales: [Int: [LotSale]] = [:]
         for (index, asset) in problem.assets.enumerated() where shares[index] < 0 {
             let named = named.indices.contains(index) ? named[index] : [:]
@@ -56,12 +56,7 @@ struct PlanCosting: Sendable {
             let lots = sales[index] ?? []
             for sale in lots { if sale.term == .short { short += sale.realised } else { long += sale.realised } }
             cashAfter -= asset.quote.price * shares[index] + cost.paid
-            costs.value += cost.value
-            costs.commission += cost.commission
-            costs.fees += cost.fees
-            costs.spread += cost.spread
-            costs.impact += cost.impact
-            costs.ticket += cost.ticket
+            costs += cost
             trades.append(Trade(asset: index, shares: shares[index], lots: lots, cost: cost, tax: 0))
         }
         gainShort = short
@@ -146,6 +141,7 @@ struct PlanCosting: Sendable {
             {
                 broken.append("participation of \(asset.symbol)")
             }
+            if !asset.quote.covers(trade.shares) { broken.append("liquidity of the pools of \(asset.symbol)") }
             if trade.shares > 0 ? !asset.canBuy : !asset.canSell { broken.append("restricted: \(asset.symbol)") }
             guard trade.shares < 0 else { continue }
             if trade.lots.map({ $0.quantity }).reduce(.zero, +) != size { broken.append("lots of \(asset.symbol)") }

@@ -12,6 +12,8 @@ struct PlanInputs: Sendable {
     /// Weights of the periods that were looked ahead; nil without.
     var lookAhead: [[(asset: String, weight: Double)]]?
 
+    private static let pools = JSONPointer(["settings", "costs", "pools"])
+
     init(_ request: RebalanceRequest) throws(Problem) {
         self.request = request
         warnings = []
@@ -54,6 +56,9 @@ struct PlanInputs: Sendable {
                     price: quote.price, halfSpread: quote.halfSpread * spreadFactor, dailyVolume: quote.adv,
                     dailyVolatility: quote.volatility.map { $0 / SquareRootImpact.daysPerYear.squareRoot() }),
                 lots: lots, target: weights[name] ?? 0)
+            if let pools = settings.costs.pools[name] {
+                asset.quote.pools = try LiquidityCurve(pools, price: quote.price, at: Self.pools.appending(name))
+            }
             asset.lockedLots = Set(lots.map { $0.id }.filter { locked.contains($0) })
             if let days = constraints.minHoldingDays {
                 for lot in lots where request.asOf.daysSinceEpoch - lot.acquired.daysSinceEpoch < days {
@@ -116,10 +121,16 @@ struct PlanInputs: Sendable {
         let covariance = Self.covariance(request, names, &warnings)
         problem = TradeProblem(
             date: request.asOf, cash: request.cash, assets: assets, covariance: covariance,
-            riskAversion: settings.riskAversion, horizonYears: settings.horizonYears, costs: Self.costs(settings.costs),
-            tax: tax, limits: limits)
+            riskAversion: settings.riskAversion, horizonYears: settings.horizonYears,
+            costs: try CostModel(settings.costs, solPrice: request.prices["SOL"]?.price), tax: tax, limits: limits)
         problem.identical = identical.map { set in Set(set.compactMap { index[$0] }).sorted() }.filter { $0.count > 1 }
         try lookAhead(names)
+        for name in settings.costs.pools.keys.sorted() where index[name] == nil {
+            warnings.append(
+                PortfolioWarning(
+                    code: "pool_not_applied", pointer: Self.pools.appending(name),
+                    detail: "\(Problem.echo(name)) is neither held nor wanted; its pools are not used."))
+        }
         if constraints.participation != nil {
             for asset in assets where asset.quote.dailyVolume == nil {
                 warnings.append(
@@ -160,16 +171,6 @@ struct PlanInputs: Sendable {
                     ? "Without a covariance the assets are taken to move independently, with the volatilities given."
                     : "Without covariance and volatility every asset is taken to move independently with 20 % a year."))
         return sigma
-    }
-
-    private static func costs(_ costs: RebalanceSettings.Costs) -> CostModel {
-        CostModel(
-            commission: CommissionSchedule(
-                perOrder: costs.perOrder, perShare: costs.perShare, rate: costs.rate, minimum: costs.minimum,
-                maximumRate: costs.maximumRate),
-            saleFees: SaleFees(rate: costs.saleRate, perShare: costs.salePerShare, perShareCap: costs.salePerShareCap),
-            impactCoefficient: costs.impactCoefficient * (costs.calibration?.impactFactor.double ?? 1),
-            ticket: costs.ticket)
     }
 
     /// Assets times periods that are looked ahead at most: the program grows with their square.
@@ -221,11 +222,12 @@ struct PlanInputs: Sendable {
         }
     }
 
-    /// One-way cost of a unit of value by asset: half the spread, and what commissions take by value and by share.
+    /// One-way cost of a unit of value by asset: half the spread, what commissions take by value and by share, and a pool's fee.
     private var proportionalCosts: [Double] {
         problem.assets.map { asset in
             let commission = problem.costs.commission
             return ((asset.quote.halfSpread + commission.perShare) / asset.quote.price + commission.rate).double
+                + (asset.quote.pools?.edges(at: asset.quote.price.double).mean ?? 0)
         }
     }
 

@@ -63,7 +63,8 @@ extension ReallocationPlan {
             "commission": JSONValue(cost.commission.rounded(places: 8)),
             "fees": JSONValue(cost.fees.rounded(places: 8)),
             "spread": JSONValue(cost.spread.rounded(places: 8)), "impact": JSONValue(cost.impact),
-            "ticket": JSONValue(cost.ticket), "total": JSONValue(cost.total.rounded(places: 8)),
+            "network": JSONValue(cost.network.rounded(places: 8)), "ticket": JSONValue(cost.ticket),
+            "total": JSONValue(cost.total.rounded(places: 8)),
         ]
     }
 
@@ -83,8 +84,9 @@ extension ReallocationPlan {
             "costs": json(leg.cost), "tax": JSONValue(money: leg.tax), "order": JSONValue(leg.order),
             "cash_after": JSONValue(money: leg.cashAfter), "tracking_error_after": JSONValue(leg.trackingErrorAfter),
         ]
-        guard let schedule = leg.schedule, var object = value.objectValue else { return value }
-        object["schedule"] = schedule.json
+        guard var object = value.objectValue else { return value }
+        if let schedule = leg.schedule { object["schedule"] = schedule.json }
+        if let route = leg.route { object["route"] = .array(route.map { JSONValue($0) }) }
         return .object(object)
     }
 
@@ -172,8 +174,9 @@ extension ReallocationPlan {
             }
             lines.append("")
             lines.append(
-                "Costs \(costs.paid.text(places: 2)) (commission \(costs.commission.text(places: 2)), fees \(costs.fees.text(places: 2)), "
-                    + "spread \(costs.spread.text(places: 2)), impact \(costs.impact.text(places: 2))), "
+                "Costs \(costs.spent.text(places: 2)) (commission \(costs.commission.text(places: 2)), fees \(costs.fees.text(places: 2)), "
+                    + "spread \(costs.spread.text(places: 2)), impact \(costs.impact.text(places: 2))"
+                    + (costs.network > 0 ? ", network \(costs.network.text(places: 4))" : "") + "), "
                     + "tax \(tax.text(places: 2)) on short \(gainShort.text(places: 2)) and long \(gainLong.text(places: 2))"
             )
             lines.append(

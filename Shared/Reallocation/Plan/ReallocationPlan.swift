@@ -28,6 +28,8 @@ public struct ReallocationPlan: Sendable {
         public var cashAfter: FixedDecimal
         /// Nil where none was asked for, or none can be made.
         public var schedule: LegSchedule?
+        /// Shares by pool, in the order of the settings; nil for an asset without pools.
+        public var route: [FixedDecimal]?
     }
 
     /// A point of the path "trades against objective".

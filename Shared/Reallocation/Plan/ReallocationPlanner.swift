@@ -126,12 +126,12 @@ struct Draft {
     }
 
     var benefit: Double { idle.risk - chosen.risk }
-    var cost: Double { chosen.costs.paid.double + (chosen.tax - chosen.carryValue).double }
+    var cost: Double { chosen.costs.spent.double + (chosen.tax - chosen.carryValue).double }
 
     func passes(_ gate: RebalanceSettings.CostGate) -> Bool {
         if let most = gate.benefitFraction, cost > most.double * benefit { return false }
-        if let most = gate.maxCost, chosen.costs.paid > most { return false }
-        if let most = gate.maxCostBPS, chosen.costs.paid * 10_000 > most * problem.value { return false }
+        if let most = gate.maxCost, chosen.costs.spent > most { return false }
+        if let most = gate.maxCostBPS, chosen.costs.spent * 10_000 > most * problem.value { return false }
         return true
     }
 
@@ -139,7 +139,7 @@ struct Draft {
     mutating func addAlternatives(_ effort: TradeSolver.Effort) throws(Problem) {
         func point(_ costing: PlanCosting) -> ReallocationPlan.Alternative {
             ReallocationPlan.Alternative(
-                trades: costing.trades.count, objective: costing.objective, cost: costing.costs.paid,
+                trades: costing.trades.count, objective: costing.objective, cost: costing.costs.spent,
                 trackingError: costing.trackingError)
         }
         var points = isIdleSound ? [point(idle)] : []
@@ -176,7 +176,7 @@ struct Draft {
                     order: place + 1, trackingErrorAfter: order.trackingErrors[place], cashAfter: order.cash[place],
                     schedule: inputs.request.settings.schedule.flatMap {
                         LegSchedule(trade.shares, asset.quote, lotSize: problem.limits.lotSize, $0)
-                    }))
+                    }, route: asset.quote.route(trade.shares)))
         }
         var warnings = inputs.warnings
         if inputs.request.settings.schedule != nil {

@@ -143,6 +143,7 @@ public struct PolicySimulation: Sendable {
         settings.carryLong = account.carryLong
         var limits = TradeLimits()
         limits.lotSize = lotSize
+        limits.cashFloor = min(account.cash, costs.network * FixedDecimal(symbols.count))
         return TradeProblem(
             date: day.date, cash: account.cash,
             assets: symbols.indices.map { index in
@@ -180,11 +181,12 @@ public struct PolicySimulation: Sendable {
                 return max(wanted - asset.held, -sellable)
             }
             costing = PlanCosting(plain, shares: shares, fromShort: shares.map { _ in 0 })
-            guard costing.cashAfter >= 0 else { return }
+            guard costing.cashAfter >= costing.costs.network else { return }
         }
         book(costing, problem, &account)
-        account.cash = costing.cashAfter
-        account.costs += costing.costs.paid
+        // Whoever simulates has one purse: the network's fees come out of it too.
+        account.cash = costing.cashAfter - costing.costs.network
+        account.costs += costing.costs.spent
         account.traded += costing.costs.value
         account.trades += costing.trades.count
     }

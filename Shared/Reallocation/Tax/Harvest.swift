@@ -126,7 +126,7 @@ public enum Harvest {
         let stand = substitute(of: at, problem, settings, sold: sold)
         let asset = problem.assets[at]
         let shares = candidate.lots.map { $0.quantity }.reduce(.zero, +)
-        var cost = 2 * problem.costs.cost(of: -shares, asset.quote).paid
+        var cost = 2 * problem.costs.cost(of: -shares, asset.quote).spent
         let total = problem.value.double
         let exposure = candidate.proceeds.double
         if let stand {
@@ -136,7 +136,7 @@ public enum Harvest {
                 2
                 * problem.costs.cost(
                     of: (candidate.proceeds / other.quote.price).roundedDown(to: problem.limits.lotSize), other.quote
-                ).paid
+                ).spent
             rated.residualVolatility = stand.variance.squareRoot()
         } else {
             // In cash: the whole of the asset's risk is missed.

@@ -56,8 +56,11 @@ final class OneAsset: Sendable {
     let leastTrade: Double
     let buying: [CostSegment]
     let selling: [CostSegment]
-    /// Impact is this times |k|^1.5.
+    /// Impact is this times |k|^1.5, but for an asset with pools.
     let impact: Double
+    /// In steps; nil for an asset without.
+    let pools: (buying: LiquidityCurve.Side, selling: LiquidityCurve.Side)?
+    /// Whatever a trade takes that does not leave the cash account.
     let ticket: Double
     /// Lots by gain, smallest first.
     let shortLots: [Lot]
@@ -77,7 +80,8 @@ final class OneAsset: Sendable {
 
     init(
         stepValue: Double, stepWeight: Double, deviation: Double, lowest: Double, highest: Double, leastTrade: Double,
-        buying: [CostSegment], selling: [CostSegment], impact: Double, ticket: Double, shortLots: [Lot],
+        buying: [CostSegment], selling: [CostSegment], impact: Double,
+        pools: (buying: LiquidityCurve.Side, selling: LiquidityCurve.Side)? = nil, ticket: Double, shortLots: [Lot],
         longLots: [Lot], drift: Double, prescribed: LotOrder?, washed: WashedLots? = nil
     ) {
         self.stepValue = stepValue
@@ -89,6 +93,7 @@ final class OneAsset: Sendable {
         self.buying = buying
         self.selling = selling
         self.impact = impact
+        self.pools = pools
         self.ticket = ticket
         self.shortLots = shortLots
         self.longLots = longLots
@@ -108,8 +113,9 @@ final class OneAsset: Sendable {
     func within(_ low: Double, _ high: Double) -> OneAsset {
         OneAsset(
             stepValue: stepValue, stepWeight: stepWeight, deviation: deviation, lowest: low, highest: high,
-            leastTrade: leastTrade, buying: buying, selling: selling, impact: impact, ticket: ticket,
-            shortLots: shortLots, longLots: longLots, drift: drift, prescribed: prescribed, washed: washed)
+            leastTrade: leastTrade, buying: buying, selling: selling, impact: impact, pools: pools,
+            ticket: ticket, shortLots: shortLots, longLots: longLots, drift: drift, prescribed: prescribed,
+            washed: washed)
     }
 
     /// Cost paid for k steps, without ticket.
@@ -119,7 +125,15 @@ final class OneAsset: Sendable {
         let x = k.magnitude
         var at = 0
         while at + 1 < segments.count, segments[at].to < x { at += 1 }
-        return segments[at].a + segments[at].b * x + (impact == 0 ? 0 : impact * x * x.squareRoot())
+        let straight = segments[at].a + segments[at].b * x
+        if pools != nil { return straight + poolCost(x, isSale: k < 0) }
+        return straight + (impact == 0 ? 0 : impact * x * x.squareRoot())
+    }
+
+    /// What the pools take of x steps beside their value.
+    private func poolCost(_ x: Double, isSale: Bool) -> Double {
+        guard let pools else { return 0 }
+        return isSale ? stepValue * x - pools.selling.cash(x) : pools.buying.cash(x) - stepValue * x
     }
 
     /// Whether k steps may be traded within a domain.
@@ -209,9 +223,9 @@ final class OneAsset: Sendable {
             for segment in buying where from <= high {
                 let to = min(segment.to.rounded(.down), high)
                 if from <= to {
-                    Self.leastOnStretch(
+                    leastOnStretch(
                         constant: fixed + prices.cost * segment.a, slope: linear + absolute + prices.cost * segment.b,
-                        curvature: curvature, impact: prices.cost * impact, from, to, sign: 1, &best)
+                        curvature: curvature, costPrice: prices.cost, from, to, sign: 1, &best)
                     from = to + 1
                 }
             }
@@ -233,21 +247,28 @@ final class OneAsset: Sendable {
                 taxConstant = prices.short * lot.shortBefore + prices.long * lot.longBefore - taxSlope * lot.from
             }
             to = max(to, from)
-            Self.leastOnStretch(
+            leastOnStretch(
                 constant: fixed + prices.cost * selling[segment].a + taxConstant,
                 slope: -linear + absolute + prices.cost * selling[segment].b + taxSlope, curvature: curvature,
-                impact: prices.cost * impact, from, to, sign: -1, &best)
+                costPrice: prices.cost, from, to, sign: -1, &best)
             from = to + 1
         }
         return best
     }
 
-    /// The least of constant + slope x + curvature x^2/2 + impact x^1.5 over whole x in [from, to].
+    /// The least of constant + slope x + curvature x^2/2 + impact of x at the price of costs, over whole x in [from, to].
     @inline(__always)
-    private static func leastOnStretch(
-        constant: Double, slope: Double, curvature: Double, impact: Double, _ from: Double, _ to: Double, sign: Double,
-        _ best: inout (k: Double, value: Double)
+    private func leastOnStretch(
+        constant: Double, slope: Double, curvature: Double, costPrice: Double, _ from: Double, _ to: Double,
+        sign: Double, _ best: inout (k: Double, value: Double)
     ) {
+        guard pools == nil else {
+            let found = leastInPools(
+                slope: slope, curvature: curvature, costPrice: costPrice, from, to, isSale: sign < 0)
+            if constant + found.value < best.value { best = (sign * found.x, constant + found.value) }
+            return
+        }
+        let impact = costPrice * impact
         var x = from
         if slope < 0 {
             if impact > 0 {
@@ -268,5 +289,20 @@ final class OneAsset: Sendable {
             guard at == below, below + 1 <= to else { return }
             at = below + 1
         }
+    }
+
+    /// The same where pools say the impact: convex, so that the first step that does not help any more is the last one.
+    private func leastInPools(
+        slope: Double, curvature: Double, costPrice: Double, _ from: Double, _ to: Double, isSale: Bool
+    ) -> (x: Double, value: Double) {
+        func value(_ x: Double) -> Double {
+            slope * x + 0.5 * curvature * x * x + costPrice * poolCost(x, isSale: isSale)
+        }
+        var (low, high) = (from, to)
+        while low < high {
+            let middle = ((low + high) / 2).rounded(.down)
+            if value(middle + 1) < value(middle) { low = middle + 1 } else { high = middle }
+        }
+        return (low, value(low))
     }
 }

@@ -98,6 +98,11 @@ struct TradeModel {
             most = min(most, cap)
             least = max(least, -cap)
         }
+        if let pools = quote.pools {
+            // Of an endless pool no more than money buys.
+            most = min(most, (pools.buying.shares(for: purse.double) / shares * (1 + 1e-12)).rounded(.down))
+            least = max(least, -(pools.selling.capacity / shares * (1 + 1e-12)).rounded(.down))
+        }
         if let highest = asset.highestWeight {
             most = min(most, ((highest * total - heldValue) / stepValue).rounded(places: 9).double.rounded(.down))
         }
@@ -132,7 +137,9 @@ struct TradeModel {
             deviation: (heldValue / total - asset.target).double, lowest: least, highest: most,
             leastTrade: max(1, (limits.minimumTrade / stepValue).rounded(places: 12).double.rounded(.up)),
             buying: schedule.segments(isSale: false), selling: schedule.segments(isSale: true), impact: impact,
-            ticket: problem.costs.ticket.double, shortLots: side(isShort: true), longLots: side(isShort: false),
+            pools: quote.pools.map { ($0.buying.inSteps(of: shares), $0.selling.inSteps(of: shares)) },
+            ticket: (problem.costs.ticket + problem.costs.network).double, shortLots: side(isShort: true),
+            longLots: side(isShort: false),
             drift: -problem.horizonYears * stepValue.double * asset.expectedReturn, prescribed: prescribed,
             washed: prescribed == nil ? washed : nil)
     }

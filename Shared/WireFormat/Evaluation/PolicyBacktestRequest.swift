@@ -95,6 +95,11 @@ public struct PolicyBacktestRequest: Sendable {
         if let inner = reader.object("settings") {
             settings = RebalanceSettings(inner)
             let read = ["risk_aversion", "costs", "tax", "constraints"]
+            if !settings.costs.pools.isEmpty {
+                inner.fault(
+                    "costs", .contradiction,
+                    "Pools are of one moment: a path of prices takes half_spread in their place.")
+            }
             for member in inner.object.members where !read.contains(member.key) {
                 inner.fault(
                     member.key, .contradiction, "A comparison of policies reads \(read.joined(separator: ", ")).")

@@ -140,6 +140,9 @@ public struct RebalanceSettings: Sendable, Equatable {
         public var salePerShareCap: FixedDecimal = 0
         public var impactCoefficient = 1.0
         public var ticket: FixedDecimal = 0
+        /// By asset: where it is traded in pools, they take the place of the square root's impact.
+        public var pools: [String: [Pool]] = [:]
+        public var network: Network?
         /// Whether what orders have taught about a venue is used.
         public var calibrates = true
         /// Whose lessons; nil for those of the venue that was traded at last.

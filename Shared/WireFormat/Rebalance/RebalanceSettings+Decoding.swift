@@ -137,6 +137,16 @@ extension RebalanceSettings.Costs {
         }
         impactCoefficient = reader.double("impact_coefficient", in: Interval(lower: 0, upper: 1000)) ?? 1
         ticket = reader.fixed("ticket", in: 0...1_000_000) ?? 0
+        if let inner = reader.object("pools") {
+            for asset in inner.object.keys {
+                for (place, value) in inner.elements(asset, count: 1...RebalanceSettings.mostPools) ?? [] {
+                    let pool = MemberReader(value, at: place, faults: reader.faults)
+                    guard value.objectValue != nil else { continue }
+                    pools[asset, default: []].append(RebalanceSettings.Pool(pool))
+                }
+            }
+        }
+        if let inner = reader.object("network") { network = RebalanceSettings.Network(inner) }
         calibrates = reader.bool("calibrate") ?? true
         venue = reader.string("venue", maximumLength: 32)
         if let inner = reader.object("calibration") {

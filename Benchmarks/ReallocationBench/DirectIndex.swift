@@ -11,9 +11,16 @@ struct DirectIndex {
 
     init(seed: Int) { generator = SplitMix64(seed: UInt64(seed) &* 7_919 &+ 13) }
 
-    /// - Parameter isReinvesting: whether dividends bought a little of every name ten days ago: what is kept of that takes losses away.
+    enum Market: String {
+        case exchange
+        /// Dividends bought a little of every name ten days ago: what is kept of that takes losses away.
+        case reinvested
+        /// Every name is traded in two liquidity pools, a constant product and three ranges, on a network that takes a dollar.
+        case pools
+    }
+
     mutating func problem(
-        assets n: Int, variant: Int, isWhole: Bool = true, factors: Int = 5, isReinvesting: Bool = false
+        assets n: Int, variant: Int, isWhole: Bool = true, factors: Int = 5, market: Market = .exchange
     ) throws -> TradeProblem {
         guard let today = CalendarDate(year: 2026, month: 11, day: 20) else {
             throw Problem(.internalError, "no such day")
@@ -33,7 +40,7 @@ struct DirectIndex {
                     quantity: FixedDecimal(max(1, (shares / 4).rounded()), places: 0),
                     basisPerShare: FixedDecimal(price.double * (0.6 + 0.6 * generator.uniform()), places: 2))
             }
-            if isReinvesting {
+            if market == .reinvested {
                 lots.append(
                     TaxLot(
                         id: "\(i)-r", acquired: today.adding(days: -10) ?? today,
@@ -47,6 +54,19 @@ struct DirectIndex {
                         price: price, halfSpread: FixedDecimal(price.double * 0.0003, places: 4),
                         dailyVolume: 1_000_000, dailyVolatility: 0.012 + 0.015 * generator.uniform()),
                     lots: lots, target: FixedDecimal(weights[i], places: 8)))
+            guard market == .pools else { continue }
+            let held = shares * (20 + 40 * generator.uniform())
+            let depth = held * price.double.squareRoot()
+            assets[i].quote.halfSpread = 0
+            assets[i].quote.pools = LiquidityCurve([
+                LiquidityPool(reserve: held, against: held * price.double, fee: 0.003),
+                LiquidityPool(
+                    price: price.double * 1.0002, fee: 0.0005,
+                    ranges: [(0.8, 0.98), (0.9, 1.02), (0.98, 1.3)].map {
+                        LiquidityPool.Range(
+                            lower: price.double * $0.0, upper: price.double * $0.1, liquidity: depth)
+                    }),
+            ])
         }
         let covariance = covariance(n, factors: factors)
         var limits = TradeLimits()
@@ -71,7 +91,7 @@ struct DirectIndex {
                     ? CommissionSchedule(
                         perShare: FixedDecimal("0.005") ?? 0, minimum: 1, maximumRate: FixedDecimal("0.01"))
                     : CommissionSchedule(perShare: FixedDecimal("0.005") ?? 0),
-                impactCoefficient: 1),
+                impactCoefficient: 1, network: market == .pools ? 1 : 0),
             tax: tax, limits: limits)
     }
 

@@ -4,7 +4,7 @@ import WireFormat
 
 /// What the benchmarks of the reallocation library drive, without a service around it.
 ///
-///     ReallocationBench trades <assets> <problems> [factors] [reinvested: 0 or 1] [file for the problems]
+///     ReallocationBench trades <assets> <problems> [factors] [exchange, reinvested or pools] [file for the problems]
 ///     ReallocationBench faults <scripts> [first seed]
 ///
 /// Each line it prints is one JSON object.
@@ -17,9 +17,12 @@ struct ReallocationBench {
         }
         switch arguments.first {
         case "trades":
+            guard let market = DirectIndex.Market(rawValue: arguments.count > 4 ? arguments[4] : "exchange") else {
+                throw Problem(JSONPointer(["market"]), .unknownValue, "Known: exchange, reinvested, pools.")
+            }
             try TradeMeasurement.run(
-                assets: number(1, 500), problems: number(2, 20), factors: number(3, 5),
-                isReinvesting: number(4, 0) == 1, file: arguments.count > 5 ? arguments[5] : nil)
+                assets: number(1, 500), problems: number(2, 20), factors: number(3, 5), market: market,
+                file: arguments.count > 5 ? arguments[5] : nil)
         case "faults": FaultScripts.run(scripts: number(1, 100_000), first: number(2, 0))
         default:
             throw Problem(JSONPointer(["command"]), .unknownValue, "Known: trades, faults.")

@@ -5,13 +5,13 @@ import WireFormat
 
 /// Time and gap of trade problems, one after the other in one process.
 enum TradeMeasurement {
-    static func run(assets n: Int, problems: Int, factors: Int, isReinvesting: Bool, file: String?) throws {
+    static func run(assets n: Int, problems: Int, factors: Int, market: DirectIndex.Market, file: String?) throws {
         var lines: [String] = []
         for index in 0..<problems {
             for isWhole in [true, false] {
                 var maker = DirectIndex(seed: index)
                 let problem = try maker.problem(
-                    assets: n, variant: index, isWhole: isWhole, factors: factors, isReinvesting: isReinvesting)
+                    assets: n, variant: index, isWhole: isWhole, factors: factors, market: market)
                 let clock = ContinuousClock()
                 let (start, before) = (clock.now, processorSeconds())
                 let solution = try TradeSolver.solve(problem)

@@ -24,6 +24,8 @@ struct LiquidityPoolTests {
         return LiquidityPool(price: own, fee: fee, ranges: ranges)
     }
 
+    private func pow10(_ exponent: Int) -> Double { Double("1e\(exponent)") ?? 1 }
+
     @Test("a constant product brings and takes what whole units do")
     func constantProduct() throws {
         var random = SplitMix64(seed: 5)
@@ -143,6 +145,23 @@ struct LiquidityPoolTests {
                 // At the pools' own fees an order is never paid for.
                 #expect(curve.cost(of: isSale ? -shares : shares, at: price) >= -1e-9 * price * shares)
                 if !isSale, cash.isFinite { #expect((side.shares(for: cash) - shares).magnitude <= 1e-7 * shares) }
+                // Where the slope turns, whatever it is: to the pole of an endless stretch.
+                let (slope, weight) = (-price * pow10(random.integer(8) - 3) * random.uniform(), 1 + random.uniform())
+                let curvature = random.chance(0.3) ? 0 : price * pow10(random.integer(6) - 6)
+                let range = (random.chance(0.5) ? 0 : 0.1 * reach)...(random.chance(0.5) ? reach : reach * 0.9999)
+                func value(_ x: Double) -> Double {
+                    slope * x + curvature * x * x / 2
+                        + weight * (isSale ? price * x - side.cash(x) : side.cash(x) - price * x)
+                }
+                let point = side.leastPoint(
+                    slope: slope, curvature: curvature, weight: weight, price: price, range)
+                #expect(range.contains(point))
+                // Half a share wide is the place of the least; on either side of it the value only grows.
+                for share in [-0.1, -0.01, -0.001, 0.001, 0.01, 0.1] {
+                    let edge = min(max(point + (share < 0 ? -0.26 : 0.26), range.lowerBound), range.upperBound)
+                    let other = min(max(edge + share * reach, range.lowerBound), range.upperBound)
+                    #expect(value(other) >= value(edge) - 1e-9 * (1 + value(edge).magnitude))
+                }
                 let steps = side.inSteps(of: 0.01)
                 #expect((steps.cash(shares / 0.01) - cash).magnitude <= scale)
             }

@@ -108,6 +108,45 @@ public struct LiquidityCurve: Sendable, Equatable {
             return last.price / (bend * bend)
         }
 
+        /// Where slope x + curvature x^2 / 2 + weight (what x shares cost beside their value at a price) is least in a range, not whole in general.
+        ///
+        /// The slope grows along x, so that the stretch in which it turns is found first.
+        func leastPoint(
+            slope: Double, curvature: Double, weight: Double, price: Double, _ range: ClosedRange<Double>
+        ) -> Double {
+            let sign = isSale ? -1.0 : 1
+            func rise(_ at: Stretch, _ v: Double) -> (value: Double, slope: Double) {
+                let bend = 1 / (1 - sign * v / at.reserve)
+                let margin = at.price * bend * bend
+                return (
+                    slope + curvature * (at.shares + v) + weight * sign * (margin - price),
+                    curvature + weight * 2 * margin * bend / at.reserve
+                )
+            }
+            var (low, high) = (0, stretches.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if rise(stretches[middle], 0).value < 0 { low = middle + 1 } else { high = middle }
+            }
+            guard low > 0 else { return range.lowerBound }
+            let at = stretches[low - 1]
+            let end = min(range.upperBound, low < stretches.count ? stretches[low].shares : capacity) - at.shares
+            guard end > 0 else { return min(max(at.shares, range.lowerBound), range.upperBound) }
+            // Newton's method within a bracket, until that is half a share wide.
+            var (below, above) = (min(max(0, range.lowerBound - at.shares), end), end)
+            var v = below
+            for _ in 0..<200 where above - below > 0.5 {
+                let (value, bent) = rise(at, v)
+                // All that an endless stretch has is at no price.
+                if value < 0 { below = v } else { above = v }
+                var next = value.isFinite && bent > 0 ? v - value / bent : .infinity
+                // Near the end of its way a step beyond closes the bracket.
+                if (next - v).magnitude < 0.25 { next = value < 0 ? v + 0.5 : v - 0.5 }
+                v = next > below && next < above ? next : (below + above) / 2
+            }
+            return min(max(at.shares + (below + above) / 2, range.lowerBound), range.upperBound)
+        }
+
         /// The most shares that an amount buys.
         func shares(for amount: Double) -> Double {
             guard amount > 0, let last = stretches.last(where: { $0.cash < amount }) else { return 0 }

@@ -297,6 +297,9 @@ struct LocalSearch {
         return helped
     }
 
+    /// Steps that are worth exchanging: of tiny ones as many as make a millionth of the portfolio.
+    private func unit(_ one: OneAsset) -> Double { max(1, 1e-6 / one.stepWeight) }
+
     /// Two assets at once: more of one for less of another, and one trade in place of another.
     private mutating func sweepPairs(_ limit: Int) -> Bool {
         guard limit > 1 else { return false }
@@ -327,7 +330,9 @@ struct LocalSearch {
             for down in downs.prefix(limit) where down.asset != up.asset {
                 let sell = model.assets[down.asset]
                 for size in [1.0, 2, 5, 12, 40, 150] {
-                    guard let more = Self.next(buy, k[up.asset], up: true, by: size) else { break }
+                    guard let more = Self.next(buy, k[up.asset], up: true, by: (size * unit(buy)).rounded(.up)) else {
+                        break
+                    }
                     let value = (more - k[up.asset]) * buy.stepValue
                     let exact = value / sell.stepValue
                     for steps in [exact.rounded(.down), exact.rounded(.up)] where steps >= 1 {

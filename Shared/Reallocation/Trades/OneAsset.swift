@@ -291,18 +291,28 @@ final class OneAsset: Sendable {
         }
     }
 
-    /// The same where pools say the impact: convex, so that the first step that does not help any more is the last one.
+    /// The same where pools say the impact: convex, so that a whole step with no better neighbour is the least.
     private func leastInPools(
         slope: Double, curvature: Double, costPrice: Double, _ from: Double, _ to: Double, isSale: Bool
     ) -> (x: Double, value: Double) {
         func value(_ x: Double) -> Double {
             slope * x + 0.5 * curvature * x * x + costPrice * poolCost(x, isSale: isSale)
         }
-        var (low, high) = (from, to)
-        while low < high {
-            let middle = ((low + high) / 2).rounded(.down)
-            if value(middle + 1) < value(middle) { low = middle + 1 } else { high = middle }
+        guard let side = isSale ? pools?.selling : pools?.buying, from <= to else { return (from, .infinity) }
+        let point = side.leastPoint(
+            slope: slope, curvature: curvature, weight: costPrice, price: stepValue, from...to)
+        let start = min(max(point.rounded(.down), from), to)
+        var best = (x: start, value: value(start))
+        for step in [1.0, -1] {
+            var x = start + step
+            while x >= from, x <= to {
+                let next = value(x)
+                guard next < best.value else { break }
+                best = (x, next)
+                x += step
+            }
+            if best.x != start { break }
         }
-        return (low, value(low))
+        return best
     }
 }

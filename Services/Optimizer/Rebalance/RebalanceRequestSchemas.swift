@@ -145,19 +145,22 @@ extension RebalanceSchemas {
                             "days",
                             Schema.number("Days.", Interval(lower: 0, upper: 60, lowerOpen: true), standard: 1)
                         ),
-                        ("intervals", Schema.integer("Equal parts of them.", 1...500)),
-                        ("risk_aversion", Schema.number("Per unit of currency.", Interval(lower: 0, upper: 1e6))),
+                        ("intervals", Schema.integer("Equal parts of them.", 1...500, standard: 8)),
+                        (
+                            "risk_aversion",
+                            Schema.number("Per unit of currency.", Interval(lower: 0, upper: 1e6), standard: 1e-6)
+                        ),
                         (
                             "temporary_volume",
                             Schema.number(
                                 "Part of a day's volume that moves the price by a spread while it is traded.",
-                                Interval(lower: 0, upper: 1000, lowerOpen: true))
+                                Interval(lower: 0, upper: 1000, lowerOpen: true), standard: 0.01)
                         ),
                         (
                             "permanent_volume",
                             Schema.number(
                                 "Part of a day's volume that moves the price by a spread for good.",
-                                Interval(lower: 0, upper: 1000, lowerOpen: true))
+                                Interval(lower: 0, upper: 1000, lowerOpen: true), standard: 0.1)
                         ),
                     ])
             ),

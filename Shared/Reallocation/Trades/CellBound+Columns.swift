@@ -72,9 +72,11 @@ extension CellBound {
     /// The choices of each asset that cost least at the prices of a solved master.
     func cheapest(_ columns: HullMaster.Columns, _ master: HullMaster) -> [[Choice]] {
         let costs = master.reducedCosts
+        // A part of few assets has one round: what more choices would bring comes from more parts in the same time.
+        let most = model.count <= TradeSolver.mostInParts ? 6 : 10
         return (0..<model.count).map { i in
             (columns.starts[i]..<columns.starts[i + 1]).sorted { costs[$0] < costs[$1] }
-                .prefix(10).map { Choice(k: columns.k[$0], short: columns.short[$0], long: columns.long[$0]) }
+                .prefix(most).map { Choice(k: columns.k[$0], short: columns.short[$0], long: columns.long[$0]) }
         }
     }
 

@@ -6,6 +6,8 @@ import WireFormat
 public enum TradeSolver {
     /// Fewer assets than these are searched pair by pair, and by branch and bound.
     static let mostExact = 60
+    /// Up to so many assets cells are split into parts where they leave a gap.
+    static let mostInParts = 200
 
     /// How much work may be done.
     public struct Effort: Sendable {
@@ -31,7 +33,7 @@ public enum TradeSolver {
         /// Where the relaxation over columns bounds the search: a node costs about a sixth of the root, and the roots of many assets leave hardly a gap.
         func columnNodes(assets: Int) -> Int {
             if nodes >= 0 { return nodes }
-            return assets <= 200 ? 40 : 0
+            return assets <= TradeSolver.mostInParts ? 40 : 0
         }
     }
 

@@ -327,17 +327,20 @@ struct LocalSearch {
         }
         for up in ups.prefix(limit) {
             let buy = model.assets[up.asset]
+            var purchases: [(change: Change, value: Double)] = []
+            for size in [1.0, 2, 5, 12, 40, 150] {
+                guard let more = Self.next(buy, k[up.asset], up: true, by: (size * unit(buy)).rounded(.up)) else {
+                    break
+                }
+                purchases.append((change(up.asset, more, orders[up.asset]), (more - k[up.asset]) * buy.stepValue))
+            }
             for down in downs.prefix(limit) where down.asset != up.asset {
-                let sell = model.assets[down.asset]
-                for size in [1.0, 2, 5, 12, 40, 150] {
-                    guard let more = Self.next(buy, k[up.asset], up: true, by: (size * unit(buy)).rounded(.up)) else {
-                        break
-                    }
-                    let value = (more - k[up.asset]) * buy.stepValue
+                let (sell, order) = (model.assets[down.asset], orders[down.asset])
+                for (purchase, value) in purchases {
                     let exact = value / sell.stepValue
                     for steps in [exact.rounded(.down), exact.rounded(.up)] where steps >= 1 {
                         guard let less = Self.next(sell, k[down.asset], up: false, by: steps) else { continue }
-                        consider(change(up.asset, more, orders[up.asset]), change(down.asset, less, orders[down.asset]))
+                        consider(purchase, change(down.asset, less, order))
                     }
                 }
             }

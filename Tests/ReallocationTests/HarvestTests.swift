@@ -59,6 +59,12 @@ struct HarvestTests {
         var blocked = try problem()
         blocked.assets[1].canBuy = false
         #expect(Harvest.candidates(blocked, HarvestSettings()).first?.substitute == "C")
+        // Pools that do not hold what the proceeds of 10,000 buy.
+        var shallow = try problem()
+        shallow.assets[1].quote.pools = LiquidityCurve([LiquidityPool(reserve: 200, against: 10_000, fee: 0.003)])
+        #expect(Harvest.candidates(shallow, HarvestSettings()).first?.substitute == "C")
+        shallow.assets[1].quote.pools = LiquidityCurve([LiquidityPool(reserve: 2e6, against: 1e8, fee: 0.0001)])
+        #expect(Harvest.candidates(shallow, HarvestSettings()).first?.substitute == "B")
         settings.substitutes = []
         #expect(Harvest.candidates(try problem(), settings).first?.substitute == nil)
         settings.floor = 5000

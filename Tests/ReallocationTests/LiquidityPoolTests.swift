@@ -59,6 +59,7 @@ struct LiquidityPoolTests {
         #expect((curve.cost(of: -10, at: 100) - (1000 - 100_000 * 9.97 / 1009.97)).magnitude < 1e-9)
         #expect(curve.cost(of: 0, at: 100) == 0)
         #expect(curve.buying.cash(1000) == .infinity && curve.selling.capacity == .infinity)
+        #expect(!curve.buying.holds(1000) && curve.buying.holds(999.9) && curve.selling.holds(1e12))
         #expect((curve.buying.shares(for: curve.buying.cash(900)) - 900).magnitude < 1e-9)
         // Liquidity cut into pieces is the same liquidity.
         let depth = 1e8.squareRoot()

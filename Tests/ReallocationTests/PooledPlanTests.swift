@@ -94,6 +94,22 @@ struct PooledPlanTests {
         #expect(all <= 4000 * (1 / 200.0.squareRoot() - 1 / 202.0.squareRoot()) && all > 1)
     }
 
+    @Test("a drop of liquidity beside all the money there is", arguments: ["0.0000001", "3", "1000000000000000"])
+    func drop(asset: String) throws {
+        for cash in ["1", "100000000000000"] {
+            let plan = try ReallocationPlanner.plan(
+                try RebalanceRequest(
+                    json: Self.request([
+                        (["cash"], .string(cash)), (["settings", "constraints"], ["lot_size": "0.001"]),
+                        (
+                            ["settings", "costs", "pools", "SOL"],
+                            [["fee": "0.0025", "reserves": ["asset": .string(asset)]]]
+                        ),
+                    ])))
+            #expect(plan.objective.isFinite && plan.gap >= 0 && plan.cashAfter >= 0 && plan.costs.total >= 0)
+        }
+    }
+
     @Test("a floor that the pools cannot reach gives, and is named")
     func unreachable() throws {
         let changes: [([String], JSONValue?)] = [

@@ -24,6 +24,8 @@ public struct LiquidityCurve: Sendable, Equatable {
         private(set) var stretches: [Stretch] = []
         /// Most shares that can be traded; for a purchase from an endless range never reached.
         public private(set) var capacity = 0.0
+        /// Whether the last stretch has no end: what it has is approached at ever higher prices, and never bought.
+        private var isEndless = false
 
         fileprivate init(_ pools: [LiquidityPool], isSale: Bool) {
             self.isSale = isSale
@@ -46,6 +48,7 @@ public struct LiquidityCurve: Sendable, Equatable {
                 let (from, to) = (end.price.squareRoot(), ends[at + 1].price.squareRoot())
                 stretches.append(Stretch(shares: capacity, cash: cash, price: end.price, reserve: depth / from))
                 capacity += depth * (1 / from - 1 / to).magnitude
+                isEndless = to == .infinity
                 cash += depth * (to - from).magnitude
             }
         }
@@ -87,7 +90,7 @@ public struct LiquidityCurve: Sendable, Equatable {
         }
 
         /// Whether so many shares can be traded, rounding aside.
-        func holds(_ shares: Double) -> Bool { shares <= capacity * (1 + 1e-12) }
+        func holds(_ shares: Double) -> Bool { isEndless ? shares < capacity : shares <= capacity * (1 + 1e-12) }
 
         /// What a purchase of so many shares takes, or what a sale brings. Beyond the capacity a purchase has no price (infinity), and the rest of a
         /// sale brings nothing.
@@ -147,11 +150,12 @@ public struct LiquidityCurve: Sendable, Equatable {
             return min(max(at.shares + (below + above) / 2, range.lowerBound), range.upperBound)
         }
 
-        /// The most shares that an amount buys.
+        /// The most shares that an amount buys; of an endless stretch all but its last billionth, however much there is.
         func shares(for amount: Double) -> Double {
             guard amount > 0, let last = stretches.last(where: { $0.cash < amount }) else { return 0 }
             let rest = amount - last.cash
-            return min(capacity, last.shares + rest / (last.price + rest / last.reserve))
+            let most = isEndless ? capacity - 1e-9 * last.reserve : capacity
+            return min(most, last.shares + rest / (last.price + rest / last.reserve))
         }
     }
 

@@ -123,7 +123,7 @@ public enum Harvest {
         // Only what saves tax now is taxed later at the long rate; a loss that saves nothing defers nothing.
         rated.taxLater = rated.taxSaved > 0 ? min(rated.taxSaved.double, tax.rates.long.double * loss) * later : 0
         guard let at = problem.assets.firstIndex(where: { $0.symbol == candidate.asset }) else { return rated }
-        let stand = substitute(of: at, problem, settings, sold: sold)
+        let stand = substitute(of: at, for: candidate.proceeds, problem, settings, sold: sold)
         let asset = problem.assets[at]
         let shares = candidate.lots.map { $0.quantity }.reduce(.zero, +)
         var cost = 2 * problem.costs.cost(of: -shares, asset.quote).spent
@@ -132,11 +132,7 @@ public enum Harvest {
         if let stand {
             let other = problem.assets[stand.index]
             rated.substitute = other.symbol
-            cost +=
-                2
-                * problem.costs.cost(
-                    of: (candidate.proceeds / other.quote.price).roundedDown(to: problem.limits.lotSize), other.quote
-                ).spent
+            cost += 2 * problem.costs.cost(of: quantity(of: other, for: candidate.proceeds, problem), other.quote).spent
             rated.residualVolatility = stand.variance.squareRoot()
         } else {
             // In cash: the whole of the asset's risk is missed.
@@ -150,9 +146,18 @@ public enum Harvest {
         return rated
     }
 
-    /// The permitted asset whose return differs least from the asset's, share of value for share of value.
+    /// The whole lots that an amount buys.
+    private static func quantity(
+        of asset: TradeAsset, for amount: FixedDecimal, _ problem: TradeProblem
+    ) -> FixedDecimal {
+        (amount / asset.quote.price).roundedDown(to: problem.limits.lotSize)
+    }
+
+    /// The permitted asset whose return differs least from the asset's, share of value for share of value, and that can be bought for the
+    /// proceeds.
     private static func substitute(
-        of index: Int, _ problem: TradeProblem, _ settings: HarvestSettings, sold: Set<String>
+        of index: Int, for proceeds: FixedDecimal, _ problem: TradeProblem, _ settings: HarvestSettings,
+        sold: Set<String>
     ) -> (index: Int, variance: Double)? {
         let symbol = problem.assets[index].symbol
         let same = settings.identical.filter { $0.contains(symbol) }.reduce(into: Set([symbol])) { $0.formUnion($1) }
@@ -160,7 +165,8 @@ public enum Harvest {
         return problem.assets.indices.compactMap { other -> (index: Int, variance: Double)? in
             let candidate = problem.assets[other]
             guard candidate.canBuy, !same.contains(candidate.symbol), !sold.contains(candidate.symbol),
-                settings.substitutes?.contains(candidate.symbol) ?? true
+                settings.substitutes?.contains(candidate.symbol) ?? true,
+                candidate.quote.covers(quantity(of: candidate, for: proceeds, problem))
             else { return nil }
             return (other, max(0, sigma[index, index] + sigma[other, other] - 2 * sigma[index, other]))
         }.min { $0.variance < $1.variance }

@@ -43,6 +43,9 @@ struct JobRunner: Service {
                 } catch {
                     if Task.isCancelled { break }
                     optimizer.logger.warning("Jobs cannot be claimed, trying again", metadata: ["error": "\(error)"])
+                    if let problem = Problem(mapping: error) {
+                        optimizer.notices.note(problem, tenant: nil, source: "jobs")
+                    }
                     // The database is away: nothing tells when it is back.
                     try? await Task.sleep(for: .milliseconds(500))
                 }
@@ -187,8 +190,9 @@ struct JobRunner: Service {
                     "job": "\(work.id)", "trace_id": "\(work.trace.traceID)", "error": "\(String(reflecting: error))",
                 ])
         }
-        let problem = (mapped ?? Problem(.internalError, "The error has been logged under this job's identifier."))
-            .json(requestID: work.requestID ?? work.id)
+        let answer = mapped ?? Problem(.internalError, "The error has been logged under this job's identifier.")
+        optimizer.ended("job", work.id, tenant: work.tenant, in: answer)
+        let problem = answer.json(requestID: work.requestID ?? work.id)
         await insist { _ = try await optimizer.jobStore.finish(work, result: nil, problem: problem) }
         return "failed"
     }

@@ -158,7 +158,8 @@ struct ProblemChannelTests {
                 (
                     "a problem beyond the resources", "OPT-301", "backtest",
                     [
-                        "assets": ["AAA", "BBB"],
+                        "assets": JSONValue((0..<500).map { "S\($0)" }), "objective": "MinRisk",
+                        "risk_measure": "RLDaR",
                         "backtest": ["method": "combinatorial_purged", "folds": 60, "test_folds": 30],
                     ]
                 ),

@@ -64,7 +64,10 @@ struct BacktestCommand: AsyncParsableCommand {
             guard ContinuousClock.now < end else {
                 throw CommandFailure(.refused, "The job \(id) is still \(state); it goes on without us.")
             }
-            let line = "\(state) \(Figures.percent(job.json["progress"]?.doubleValue))"
+            var line = "\(state) \(Figures.percent(job.json["progress"]?.doubleValue))"
+            if let done = job.json["parts_done"]?.intValue, let parts = job.json["parts"]?.intValue {
+                line += ", \(done) of \(parts) fits"
+            }
             if line != told { Terminal.error(line) }
             told = line
             // Between two looks at the job: a person reads along.

@@ -9,6 +9,7 @@ struct Event: Sendable {
     // What is counted where answers take microseconds is looked up once.
     private let hits, misses: any CounterHandler
     private let shedByTenant, shedByLoad, shedByLeaving: any CounterHandler
+    let problems: ProblemCounter
     private let solves = TimerTable<Kind>()
 
     static let solve = "optimizer_solve_seconds"
@@ -28,6 +29,7 @@ struct Event: Sendable {
 
     init(registry: PrometheusRegistry) {
         self.registry = registry
+        problems = ProblemCounter(registry)
         hits = registry.makeCounter(label: Self.cacheHits, dimensions: [])
         misses = registry.makeCounter(label: Self.cacheMisses, dimensions: [])
         func shed(_ why: String) -> any CounterHandler {

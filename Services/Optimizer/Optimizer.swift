@@ -34,6 +34,8 @@ struct Optimizer: Sendable {
     let jobs: JobQueue
     let fanOut: FanOut
     let event: Event
+    /// Tells of problems those who did not make the call.
+    let notices: ProblemNotices
     let logger: Logger
     /// Wakes the worker: a job may be due.
     let workerWake = WakeSignal()
@@ -72,6 +74,7 @@ struct Optimizer: Sendable {
         self.webhookHosts = webhookHosts
         fanOut = FanOut(pool: pool)
         self.logger = logger
+        notices = ProblemNotices(pool: pool, logger: logger)
     }
 }
 

@@ -63,7 +63,8 @@ enum OptimizerService {
             services: [
                 pool, ops, CredentialWatcher(authenticator, pool: pool, logger: logger),
                 AuditHeads(pool, logger: logger), optimizer.jobHub, Worker(optimizer: optimizer),
-                JobRunner(optimizer: optimizer), ExecutionRunner(optimizer: optimizer), sender, listener, server,
+                JobRunner(optimizer: optimizer), ExecutionRunner(optimizer: optimizer), optimizer.notices, sender,
+                listener, server,
             ] + optimizer.trading.services + tokenKeyServices(tokens, logger: logger),
             drain: readiness.drain, lag: .seconds(try configuration.value(Options.drainSeconds)), logger: logger)
         optimizer.solver.stop()

@@ -74,8 +74,10 @@ enum Routes {
     static func router(
         _ optimizer: Optimizer, access: Access, registry: PrometheusRegistry, drain: DrainState? = nil
     ) -> Router<BallastRequestContext> {
-        BallastRouter.build(metrics: registry, origins: access.origins, drain: drain, logger: optimizer.logger) {
-            router in
+        BallastRouter.build(
+            metrics: registry, origins: access.origins, drain: drain, logger: optimizer.logger,
+            onProblem: { optimizer.notices.note($0, tenant: $1, source: $2) }
+        ) { router in
             // Cheapest first: who is it, is it too much, was it answered already.
             let closed = router.group()
                 .add(middleware: AuthenticationMiddleware(access.authenticator))

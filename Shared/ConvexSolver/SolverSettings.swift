@@ -18,8 +18,6 @@ public struct SolverSettings: Sendable {
     public var regularisation = 1e-14
     /// The accuracy at which a composite program's solve ends; by default what rounding allows.
     public var accuracy = 1e-12
-    /// Told about every iteration of a composite program, on the solving thread.
-    public var progress: (@Sendable (SolverProgress) -> Void)?
 
     /// Settings; the defaults ask for a certified relative gap of 1e-10.
     public init(
@@ -39,26 +37,22 @@ public struct SolverSettings: Sendable {
     }
 }
 
-/// Where a solve stands.
-public struct SolverProgress: Sendable {
-    public var iteration: Int
-    /// Relative.
-    public var gap: Double
-    public var primalResidual: Double
-    public var dualResidual: Double
-}
-
-/// A monotonic time after which a solve stops, and a flag that stops it earlier.
+/// A monotonic time after which a solve stops, a flag that stops it earlier, and whom it tells how far it is.
 public struct SolverDeadline: Sendable {
     /// The time, or nil for none.
     public var instant: ContinuousClock.Instant?
     /// The flag, or nil for none.
     public var flag: CancellationFlag?
+    /// Told of every iteration, or nil for nobody.
+    public var monitor: SolverMonitor?
 
-    /// A deadline at a given instant, with an optional flag.
-    public init(instant: ContinuousClock.Instant? = nil, flag: CancellationFlag? = nil) {
+    /// A deadline at a given instant, with an optional flag and monitor.
+    public init(
+        instant: ContinuousClock.Instant? = nil, flag: CancellationFlag? = nil, monitor: SolverMonitor? = nil
+    ) {
         self.instant = instant
         self.flag = flag
+        self.monitor = monitor
     }
 
     /// No limit.

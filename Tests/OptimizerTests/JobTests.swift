@@ -161,11 +161,11 @@ struct JobTests {
             let id = try await accepted(service)
             let work = try #require(try await store.claim())
             #expect(work.id == id)
-            #expect(try await store.beat(work, progress: 0.5, phase: "solving", etaSeconds: 3))
+            #expect(try await store.beat(work, .init(phase: "solving", progress: 0.5, etaSeconds: 3)))
             let running = try #require(try await store.find(id, tenant: work.tenant))
             #expect(running.state == .running && running.progress == 0.5 && running.etaSeconds == 3)
             #expect(try await service.call(.delete, "/api/jobs/\(id)").status == 200)
-            #expect(try await !store.beat(work, progress: 0.6, phase: "solving", etaSeconds: 2))
+            #expect(try await !store.beat(work, .init(phase: "solving", progress: 0.6, etaSeconds: 2)))
             #expect(try await !store.finish(work, result: ["weights": [:]], problem: nil))
             try await store.release(work)
             #expect(try await store.find(id, tenant: work.tenant)?.state == .cancelled)
@@ -189,7 +189,7 @@ struct JobTests {
             let second = try #require(try await other.claim())
             #expect(second.fence > first.fence)
             // The first wakes up: it can write nothing.
-            #expect(try await !store.beat(first, progress: 0.9, phase: "solving", etaSeconds: nil))
+            #expect(try await !store.beat(first, .init(phase: "solving", progress: 0.9)))
             #expect(try await !store.finish(first, result: ["weights": [:]], problem: nil))
             // A clean stop gives the job back, and is not held against it.
             try await other.release(second)

@@ -256,6 +256,10 @@ struct RecalculationTests {
             let state = try await service.call(.get, "/api/portfolio/held/recalculation").json
             #expect(state?["state"] == "idle")
             #expect(state?["problem"]?.stringValue?.hasPrefix("DAT-002") == true)
+            await service.optimizer.notices.flush()
+            let told = try await service.admin.query("SELECT code || ' ' || source FROM ballast.problem_notice")
+                .map { try $0.decode(String.self, at: 0) }
+            #expect(told.contains("DAT-002 held"))
         }
     }
 

@@ -19,7 +19,7 @@ struct SingleFlightTests {
         let results = try await withThrowingTaskGroup(of: (Int, Bool).self) { group in
             for _ in 0..<50 {
                 group.addTask {
-                    let found = try await flights.value(for: "a") { _ in
+                    let found = try await flights.value(for: "a") { _, _ in
                         runs.withLock { $0 += 1 }
                         for await _ in go { break }
                         return 7
@@ -44,7 +44,7 @@ struct SingleFlightTests {
         let (go, open) = AsyncStream.makeStream(of: Void.self)
         func join() -> Task<Int, any Error> {
             Task {
-                try await flights.value(for: "a") { flag in
+                try await flights.value(for: "a") { flag, _ in
                     flags.withLock { $0.append(flag) }
                     for await _ in go { break }
                     if Task.isCancelled { cancelled.withLock { $0 += 1 } }
@@ -73,9 +73,9 @@ struct SingleFlightTests {
     @Test("an error is everybody's, and the next call tries afresh")
     func errors() async throws {
         let flights = SingleFlight<Int, Int>()
-        let refused = Task { try await flights.value(for: 1) { _ in throw Problem(.unstable, "No.") }.value }
+        let refused = Task { try await flights.value(for: 1) { _, _ in throw Problem(.unstable, "No.") }.value }
         await #expect(throws: Problem.self) { _ = try await refused.value }
-        let fresh = try await flights.value(for: 1) { _ in 3 }
+        let fresh = try await flights.value(for: 1) { _, _ in 3 }
         #expect(fresh.value == 3 && !fresh.isShared)
     }
 
@@ -113,10 +113,10 @@ struct SingleFlightTests {
     @Test("who leaves before it waits leaves no work behind that nobody begins")
     func leavesBeforeWaiting() async throws {
         let flights = SingleFlight<CancellingKey, Int>()
-        let left = Task { try await flights.value(for: CancellingKey(name: "a", cancels: true)) { _ in 1 } }
+        let left = Task { try await flights.value(for: CancellingKey(name: "a", cancels: true)) { _, _ in 1 } }
         await #expect(throws: CancellationError.self) { try await left.value }
         #expect(flights.count == 0)
-        let next = try await flights.value(for: CancellingKey(name: "a", cancels: false)) { _ in 2 }
+        let next = try await flights.value(for: CancellingKey(name: "a", cancels: false)) { _, _ in 2 }
         #expect(next.value == 2 && !next.isShared)
     }
 }

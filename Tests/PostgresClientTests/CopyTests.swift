@@ -135,6 +135,32 @@ import Testing
         #expect(pool.statistics.opened == 2)
     }
 
+    @Test func `a cancelled reading ends its statement and keeps its connection`() async throws {
+        let pool = try await table()
+        let (begun, begin) = AsyncStream.makeStream(of: Void.self)
+        let (cancelled, cancel) = AsyncStream.makeStream(of: Void.self)
+        let reader = Task {
+            try await pool.withConnection { connection in
+                var rows = 0
+                for try await _ in try await connection.copyOut("COPY (SELECT generate_series(1, 100000000)) TO STDOUT")
+                {
+                    rows += 1
+                    if rows > 1 { continue }
+                    begin.yield()
+                    // Cancelled between two pieces, while the server goes on sending.
+                    for await _ in cancelled { break }
+                }
+            }
+        }
+        for await _ in begun { break }
+        reader.cancel()
+        cancel.yield()
+        let error = await #expect(throws: PostgresError.self) { try await withDeadline { try await reader.value } }
+        #expect(error?.kind == .cancelled)
+        #expect(try await pool.query("SELECT 1").count == 1)
+        #expect(pool.statistics.opened == 1)
+    }
+
     @Test func `a writer waits for a server that does not take its rows`() async throws {
         let database = try await TestDatabase.createEmpty()
         let (pool, admin) = (try database.pool(size: 1), try database.adminPool(size: 2))

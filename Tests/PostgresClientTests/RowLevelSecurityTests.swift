@@ -102,6 +102,10 @@ import Testing
             "INSERT INTO ballast.webhook (tenant_id, webhook_id, url, secret, events) VALUES (\(tenant), \(name), '', '', \(["*"]))",
             "INSERT INTO ballast.webhook_delivery (tenant_id, webhook_id, event, body) VALUES (\(tenant), \(name), 'test', '{}')",
             """
+            INSERT INTO ballast.problem_notice (tenant_id, code, class, title, detail, source, count, first_at, last_at)
+            VALUES (\(tenant), 'SYS-001', 'system', '', '', '', 1, now(), now())
+            """,
+            """
             INSERT INTO ballast.rebalance_plan (tenant_id, plan_id, state, plan_hash, body, request, prices, price_tolerance, created_by,
                                                 expires_at)
             VALUES (\(tenant), \(name), 'CONFIRMED', \(hash), '{}', '{}', '{}', 0, 'test', now())

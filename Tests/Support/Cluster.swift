@@ -168,7 +168,7 @@ public final class Cluster: Sendable {
         unix_socket_directories = ''
         fsync = off
         full_page_writes = off
-        max_connections = 200
+        max_connections = 400
         shared_buffers = 64MB
         track_commit_timestamp = on
         deadlock_timeout = 100ms

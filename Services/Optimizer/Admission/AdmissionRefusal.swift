@@ -22,15 +22,17 @@ struct AdmissionRefusal: Sendable, Equatable {
         seconds = max(1, min(Self.longest, Int(expected.rounded(.up))))
     }
 
+    var code: ProblemCode { cause == .part ? .rateLimited : .overloaded }
+
     var problem: Problem {
         switch cause {
         case .part:
             Problem(
-                .rateLimited, "More requests of this tenant wait already than its part of the queue.",
+                code, "More requests of this tenant wait already than its part of the queue.",
                 retryAfter: seconds)
         case .load:
             Problem(
-                .overloaded,
+                code,
                 "More requests wait already than are answered in time; about \(seconds) s until this one would be let in.",
                 retryAfter: seconds)
         }

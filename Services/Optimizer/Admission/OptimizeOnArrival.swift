@@ -66,6 +66,11 @@ struct OptimizeOnArrival: Sendable {
         else { return .pass }
         let problem = refusal.ready
         record(arrival, status: problem.status)
+        optimizer.event.problems.count(refusal.code.rawValue)
+        if refusal.cause == .load {
+            optimizer.notices.note(
+                refusal.code, tenant: principal.tenant, source: arrival.requestID, detail: refusal.problem.detail)
+        }
         return .refuse(problem)
     }
 

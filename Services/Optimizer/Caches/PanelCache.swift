@@ -50,7 +50,7 @@ final class PanelCache: Sendable {
         let wanted = Wanted(key: Key(request), data: mark.data)
         if let entry = entries[wanted.key], entry.data == wanted.data { return entry.panel.value }
         let entries = entries
-        return try await flights.value(for: wanted) { _ in
+        return try await flights.value(for: wanted) { _, _ in
             let panel = Carried(try await read())
             entries[wanted.key] = Entry(panel: panel, data: wanted.data)
             return panel

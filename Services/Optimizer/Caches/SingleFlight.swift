@@ -8,6 +8,7 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Flight {
         var id: Int
         var flag: CancellationFlag
+        var monitor: SolverMonitor
         var task: Task<Void, Never>?
         var waiters: [Int: CheckedContinuation<Result<Value, any Error>?, Never>] = [:]
     }
@@ -23,28 +24,32 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// The value, from work that is going on already or else from `work`, which is told by a flag when nobody waits any more.
     /// Its task is cancelled then too.
+    /// - Parameter onBoard: told where the work's progress can be read, once it is known whose work it is.
     /// - Returns: the value, and whether another's work brought it.
     func value(
-        for key: Key, _ work: @escaping @Sendable (CancellationFlag) async throws -> Value
+        for key: Key, onBoard: (SolverMonitor) -> Void = { _ in },
+        _ work: @escaping @Sendable (CancellationFlag, SolverMonitor) async throws -> Value
     ) async throws -> (value: Value, isShared: Bool) {
         while true {
             try Task.checkCancellation()
-            if let landed = try await join(key, work) { return landed }
+            if let landed = try await join(key, onBoard, work) { return landed }
         }
     }
 
     /// Nil where the work had ended before we could wait for it.
     private func join(
-        _ key: Key, _ work: @escaping @Sendable (CancellationFlag) async throws -> Value
+        _ key: Key, _ onBoard: (SolverMonitor) -> Void,
+        _ work: @escaping @Sendable (CancellationFlag, SolverMonitor) async throws -> Value
     ) async throws -> (value: Value, isShared: Bool)? {
         let (waiter, flight, isFirst) = state.withLock { state -> (Int, Flight, Bool) in
             state.nextID += 1
             let waiter = state.nextID
             if let known = state.flights[key] { return (waiter, known, false) }
-            let flight = Flight(id: waiter, flag: CancellationFlag())
+            let flight = Flight(id: waiter, flag: CancellationFlag(), monitor: SolverMonitor())
             state.flights[key] = flight
             return (waiter, flight, true)
         }
+        onBoard(flight.monitor)
         let result: Result<Value, any Error>? = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let (isWaiting, begins) = state.withLock { state in
@@ -60,7 +65,9 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
                 if begins {
                     let task = Task {
                         let result: Result<Value, any Error>
-                        do { result = .success(try await work(flight.flag)) } catch { result = .failure(error) }
+                        do { result = .success(try await work(flight.flag, flight.monitor)) } catch {
+                            result = .failure(error)
+                        }
                         self.land(key, flight.id, result)
                     }
                     let isWanted = state.withLock { state in

@@ -7,24 +7,24 @@ extension Optimizer {
     /// Loads, fits in parallel over the threads of the lane, and walks the paths.
     ///
     /// The fits go to the threads a few at a time, so that other calls of the lane take their turns between them.
-    /// - Parameter progress: told the phase, and how much of it is done.
+    /// - Parameter progress: told when a phase begins; the deadline's monitor tells how much of it is done.
     func backtest(
         _ wanted: Carried<BacktestRequest>, _ call: AdmittedCall, lane: SolverPool.Lane, deadline: SolverDeadline,
-        onStart: @escaping @Sendable (Duration) -> Void, progress: @escaping @Sendable (String, Double) -> Void
+        onStart: @escaping @Sendable (Duration) -> Void, progress: WorkProgress? = nil
     ) async throws -> Carried<BacktestResponse> {
-        progress("loading", 0)
+        progress?.enter("loading")
         let begin = ContinuousClock.now
         let loaded = Carried(try await load(wanted.value.strategy, for: call.principal))
         var resolved = wanted.value
         resolved.strategy = resolved.strategy.with(factors: loaded.value.factors)
         let backtest = Carried(try Backtest(resolved, panel: loaded.value.panel))
         let fits = BacktestFits(backtest, deadline: deadline)
-        progress("solving", 0)
+        progress?.enter("solving")
         do {
             if backtest.value.isSequential {
-                try await fitInTurn(fits, lane, onStart, progress)
+                try await fitInTurn(fits, lane, onStart)
             } else {
-                try await fitInParallel(fits, lane, onStart, progress)
+                try await fitInParallel(fits, lane, onStart)
             }
         } catch {
             // The other threads need not go on.
@@ -46,8 +46,7 @@ extension Optimizer {
     }
 
     private func fitInParallel(
-        _ fits: BacktestFits, _ lane: SolverPool.Lane, _ onStart: @escaping @Sendable (Duration) -> Void,
-        _ progress: @escaping @Sendable (String, Double) -> Void
+        _ fits: BacktestFits, _ lane: SolverPool.Lane, _ onStart: @escaping @Sendable (Duration) -> Void
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<min(solver.threads, fits.count) {
@@ -57,7 +56,6 @@ extension Optimizer {
                             () throws(Problem) in try fits.work()
                         }
                         learn(fits, seconds)
-                        progress("solving", fits.share)
                     }
                 }
             }
@@ -66,15 +64,13 @@ extension Optimizer {
     }
 
     private func fitInTurn(
-        _ fits: BacktestFits, _ lane: SolverPool.Lane, _ onStart: @escaping @Sendable (Duration) -> Void,
-        _ progress: @escaping @Sendable (String, Double) -> Void
+        _ fits: BacktestFits, _ lane: SolverPool.Lane, _ onStart: @escaping @Sendable (Duration) -> Void
     ) async throws {
         while fits.hasMore {
             let seconds = try await solver.solve(lane: lane, deadline: fits.deadline, onStart: onStart) {
                 () throws(Problem) in try fits.workInTurn()
             }
             learn(fits, seconds)
-            progress("solving", fits.share)
         }
     }
 
@@ -88,7 +84,6 @@ extension Optimizer {
 private final class BacktestFits: Sendable {
     private struct State {
         var next = 0
-        var done = 0
         var outcomes: [Backtest.Outcome?]
         var turn: Backtest.Progress
     }
@@ -99,6 +94,7 @@ private final class BacktestFits: Sendable {
     let observations: Int
     let strategy: OptimizeRequest
     private let state: Mutex<State>
+    private let parts: SolverMonitor.Parts?
 
     /// About how long a thread works before it looks whether others wait.
     private static let turn = Duration.milliseconds(20)
@@ -111,12 +107,10 @@ private final class BacktestFits: Sendable {
         strategy = backtest.value.request.strategy
         state = Mutex(
             State(outcomes: [Backtest.Outcome?](repeating: nil, count: count), turn: backtest.value.start))
+        parts = deadline.monitor?.divide(into: count)
     }
 
     var hasMore: Bool { state.withLock { $0.next < count } }
-
-    /// How much is done.
-    var share: Double { state.withLock { Double($0.done) / Double(max(count, 1)) } }
 
     var outcomes: [Backtest.Outcome] { state.withLock { $0.outcomes.compactMap { $0 } } }
 
@@ -127,10 +121,8 @@ private final class BacktestFits: Sendable {
         var made = 0
         while let index = take() {
             let outcome = try backtest.value.fit(index, deadline: deadline)
-            state.withLock {
-                $0.outcomes[index] = outcome
-                $0.done += 1
-            }
+            state.withLock { $0.outcomes[index] = outcome }
+            parts?.finished()
             made += 1
             if ContinuousClock.now - begin > Self.turn { break }
         }
@@ -150,8 +142,9 @@ private final class BacktestFits: Sendable {
         state.withLock { state in
             state.turn = progress
             for index in before..<made { state.outcomes[index] = progress.outcomes[index] }
-            (state.next, state.done) = (made, made)
+            state.next = made
         }
+        parts?.finished(made - before)
         return made > before ? (ContinuousClock.now - begin) / .seconds(1) / Double(made - before) : nil
     }
 

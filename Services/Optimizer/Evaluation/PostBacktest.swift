@@ -48,8 +48,7 @@ struct PostBacktest: Endpoint {
             return try await watchingClient(of: context.channel) {
                 let answer = try await optimizer.admitted(call) { deadline, lane, solve in
                     try await optimizer.backtest(
-                        wanted, call, lane: lane, deadline: deadline, onStart: { solve.began($0) },
-                        progress: { _, _ in })
+                        wanted, call, lane: lane, deadline: deadline, onStart: { solve.began($0) })
                 }
                 try Optimizer.refuse(answer.value.warnings, isStrict)
                 var response = Response(json: answer.value.json)

@@ -28,13 +28,22 @@ struct Job: Sendable {
     var events: Int
     /// Of the request that became the job; nil for one from before jobs had any.
     var traceparent: String?
+    /// Iterations of all its solves so far; nil before the first.
+    var iteration: Int64?
+    /// Relative; nil where nobody knows.
+    var gap: Double?
+    /// Of a job that has equal parts: fits, points, samples.
+    var partsDone: Int32?
+    var parts: Int32?
 
     /// What `GET /api/jobs/{id}` answers.
     func json() throws -> JSONValue {
         [
             "job_id": .string(id), "state": .string(state.rawValue), "progress": JSONValue(progress),
             "phase": .string(phase),
-            "eta_s": JSONValue(etaSeconds), "result": try Self.parsed(result), "problem": try Self.parsed(problem),
+            "eta_s": JSONValue(etaSeconds), "iteration": JSONValue(iteration.map { Int($0) }), "gap": JSONValue(gap),
+            "parts_done": JSONValue(partsDone.map { Int($0) }), "parts": JSONValue(parts.map { Int($0) }),
+            "result": try Self.parsed(result), "problem": try Self.parsed(problem),
             "created_at": .string(createdAt.isoString), "started_at": JSONValue(startedAt?.isoString),
             "finished_at": JSONValue(finishedAt?.isoString),
             "trace_id": JSONValue(traceparent.map { TraceContext(traceparent: $0).traceID }),

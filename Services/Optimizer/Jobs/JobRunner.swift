@@ -1,5 +1,4 @@
 import ConvexSolver
-import ConvexSolver
 import Foundation
 import Logging
 import PostgresClient
@@ -17,6 +16,8 @@ struct JobRunner: Service {
 
     static let poll = Duration.seconds(1)
     static let heartbeat = Duration.seconds(1)
+    /// How often the log tells of a job that goes on.
+    static let lines = Duration.seconds(60)
     /// Longest run of a job.
     static let limit = Duration.seconds(3600)
 
@@ -42,6 +43,9 @@ struct JobRunner: Service {
                 } catch {
                     if Task.isCancelled { break }
                     optimizer.logger.warning("Jobs cannot be claimed, trying again", metadata: ["error": "\(error)"])
+                    if let problem = Problem(mapping: error) {
+                        optimizer.notices.note(problem, tenant: nil, source: "jobs")
+                    }
                     // The database is away: nothing tells when it is back.
                     try? await Task.sleep(for: .milliseconds(500))
                 }
@@ -78,7 +82,7 @@ struct JobRunner: Service {
             ])
     }
 
-    private func answer(_ work: ClaimedWork, progress: Progress) async throws -> JSONValue {
+    private func answer(_ work: ClaimedWork, progress: WorkProgress) async throws -> JSONValue {
         let body = try StrictJSON.parse(work.request, limits: .stored)
         let principal = Principal(tenant: work.tenant, subject: work.subject, scopes: [.optimize])
         if work.kind == .backtest { return try await backtest(body, work, principal, progress) }
@@ -87,21 +91,24 @@ struct JobRunner: Service {
         let call = OptimizeCall(
             request: request, isStrict: work.isStrict, principal: principal, requestID: work.requestID ?? work.id,
             lane: .batch, start: .now, limit: Self.limit)
-        return try await optimizer.respond(to: call, progress: { progress.enter($0) }).response.json
+        return try await optimizer.respond(to: call, progress: progress).response.json
     }
 
     private func backtest(
-        _ body: JSONValue, _ work: ClaimedWork, _ principal: Principal, _ progress: Progress
+        _ body: JSONValue, _ work: ClaimedWork, _ principal: Principal, _ progress: WorkProgress
     ) async throws -> JSONValue {
         let wanted = Carried(try BacktestRequest(json: body))
         let call = AdmittedCall(
             principal: principal, requestID: work.requestID ?? work.id, cost: work.estimateSeconds, start: .now,
             limit: Self.limit)
-        let deadline = SolverDeadline(instant: call.start + call.limit, flag: CancellationFlag())
+        let monitor = SolverMonitor()
+        progress.follow(monitor)
+        let deadline = SolverDeadline(
+            instant: call.start + call.limit, flag: CancellationFlag(), monitor: monitor)
         let answer = try await withTaskCancellationHandler {
             try await optimizer.backtest(
                 wanted, call, lane: .batch, deadline: deadline, onStart: { _ in },
-                progress: { phase, share in progress.enter(phase, share: share) })
+                progress: progress)
         } onCancel: {
             deadline.flag?.cancel()
         }
@@ -109,48 +116,14 @@ struct JobRunner: Service {
         return answer.value.json
     }
 
-    /// Where a run is, for the heartbeat to tell.
-    final class Progress: Sendable {
-        private let place = Mutex<(phase: String, share: Double?)>(("loading", nil))
-        let changed = WakeSignal()
-
-        /// - Parameter share: how much of the phase is done, where that is known.
-        func enter(_ name: String, share: Double? = nil) {
-            let isNew = place.withLock { place in
-                let isNew = place.phase != name
-                place = (name, share)
-                return isNew
-            }
-            // Shares are told by the next heartbeat: a fit may take less than telling of it.
-            if isNew { changed.wake() }
-        }
-
-        /// Phase, how much is done, seconds left: by the time that has passed, against what such a job took before.
-        func report(elapsed: Double, estimate: Double) -> (phase: String, progress: Double, eta: Double?) {
-            let (phase, known) = place.withLock { $0 }
-            if phase == "solving", let known {
-                let left = known > 0 ? elapsed * (1 - known) / known : estimate
-                return (phase, 0.02 + 0.95 * known, left)
-            }
-            let share = estimate > 0 ? elapsed / estimate : 0
-            // What takes longer than foreseen goes on ever more slowly, and never claims to be done.
-            let solving = 0.05 + 0.9 * (share < 0.8 ? share : 1 - 0.2 * exp(-(share - 0.8) / 0.8))
-            switch phase {
-            case "loading": return (phase, 0.02, estimate)
-            case "solving": return (phase, min(solving, 0.95), max(0, estimate - elapsed))
-            default: return (phase, 0.97, nil)
-            }
-        }
-    }
-
     private struct LeaseLost: Error {}
 
     /// Runs `body` while the lease is renewed; a lost lease ends it.
     private func withHeartbeat(
         _ work: ClaimedWork, since start: ContinuousClock.Instant,
-        _ body: @escaping @Sendable (Progress) async throws -> JSONValue
+        _ body: @escaping @Sendable (WorkProgress) async throws -> JSONValue
     ) async throws -> JSONValue {
-        let progress = Progress()
+        let progress = WorkProgress()
         let cancelled = optimizer.jobHub.changes(of: work.id)
         return try await withThrowingTaskGroup(of: JSONValue?.self) { group in
             group.addTask { try await body(progress) }
@@ -159,15 +132,19 @@ struct JobRunner: Service {
                 return try await Self.forEver()
             }
             group.addTask {
+                var nextLine = start + Self.lines
                 while true {
                     await progress.changed.wait(atMost: Self.heartbeat)
                     try Task.checkCancellation()
                     let elapsed = (ContinuousClock.now - start) / .seconds(1)
                     let report = progress.report(elapsed: elapsed, estimate: work.estimateSeconds)
                     // A database that is away for a moment costs nothing as long as the lease lasts.
-                    let isOurs = try? await optimizer.jobStore.beat(
-                        work, progress: report.progress, phase: report.phase, etaSeconds: report.eta)
+                    let isOurs = try? await optimizer.jobStore.beat(work, report)
                     if isOurs == false { return nil }
+                    if .now >= nextLine {
+                        nextLine += Self.lines
+                        optimizer.logger.info("Job goes on", metadata: Self.metadata(work, report, seconds: elapsed))
+                    }
                     // Our own notification wakes us too: not more often than this.
                     try await Task.sleep(for: .milliseconds(50))
                 }
@@ -176,6 +153,20 @@ struct JobRunner: Service {
             guard let first = try await group.next(), let answer = first else { throw LeaseLost() }
             return answer
         }
+    }
+
+    private static func metadata(_ work: ClaimedWork, _ report: WorkProgress.Report, seconds: Double) -> Logger.Metadata
+    {
+        var metadata: Logger.Metadata = [
+            "job": "\(work.id)", "kind": "\(work.kind.rawValue)", "seconds": .stringConvertible(seconds),
+            "phase": "\(report.phase)", "progress": .stringConvertible(report.progress),
+            "trace_id": "\(work.trace.traceID)",
+        ]
+        if let eta = report.etaSeconds { metadata["eta_s"] = .stringConvertible(eta) }
+        if let iteration = report.iteration { metadata["iteration"] = .stringConvertible(iteration) }
+        if let gap = report.gap { metadata["gap"] = .stringConvertible(gap) }
+        if let done = report.partsDone, let parts = report.parts { metadata["parts"] = "\(done)/\(parts)" }
+        return metadata
     }
 
     /// The group takes its first answer: the task that only listens must not be that.
@@ -199,8 +190,9 @@ struct JobRunner: Service {
                     "job": "\(work.id)", "trace_id": "\(work.trace.traceID)", "error": "\(String(reflecting: error))",
                 ])
         }
-        let problem = (mapped ?? Problem(.internalError, "The error has been logged under this job's identifier."))
-            .json(requestID: work.requestID ?? work.id)
+        let answer = mapped ?? Problem(.internalError, "The error has been logged under this job's identifier.")
+        optimizer.ended("job", work.id, tenant: work.tenant, in: answer)
+        let problem = answer.json(requestID: work.requestID ?? work.id)
         await insist { _ = try await optimizer.jobStore.finish(work, result: nil, problem: problem) }
         return "failed"
     }

@@ -50,7 +50,8 @@ struct JobStore: Sendable {
         try await pool.transaction(.app(tenant)) { connection in
             let rows = try await connection.query(
                 """
-                SELECT state, progress, phase, eta_s, result::text, problem::text, created_at, started_at, finished_at, events, traceparent
+                SELECT state, progress, phase, eta_s, result::text, problem::text, created_at, started_at, finished_at, events, traceparent,
+                    iteration, gap, parts_done, parts
                 FROM ballast.job WHERE tenant_id = ballast.current_tenant() AND job_id = \(id)
                 """)
             guard let row = rows.first else { return nil }
@@ -64,7 +65,9 @@ struct JobStore: Sendable {
                 problem: try row.decode(String?.self, at: 5),
                 createdAt: UTCTimestamp(try row.decode(PostgresTimestamp.self, at: 6)), startedAt: try time(7),
                 finishedAt: try time(8), events: Int(try row.decode(Int32.self, at: 9)),
-                traceparent: try row.decode(String?.self, at: 10))
+                traceparent: try row.decode(String?.self, at: 10), iteration: try row.decode(Int64?.self, at: 11),
+                gap: try row.decode(Double?.self, at: 12), partsDone: try row.decode(Int32?.self, at: 13),
+                parts: try row.decode(Int32?.self, at: 14))
         }
     }
 
@@ -126,11 +129,15 @@ struct JobStore: Sendable {
     }
 
     /// Holds a job for 15 more seconds; false where it is no longer ours.
-    func beat(_ work: ClaimedWork, progress: Double, phase: String, etaSeconds: Double?) async throws -> Bool {
+    func beat(_ work: ClaimedWork, _ place: WorkProgress.Report) async throws -> Bool {
         let owner = self.owner
         return try await pool.transaction(.app(work.tenant)) { connection in
             try await connection.query(
-                "SELECT ballast.job_beat(\(work.id), \(owner), \(work.fence), \(progress), \(phase), \(etaSeconds as Double?))"
+                """
+                SELECT ballast.job_beat(\(work.id), \(owner), \(work.fence), \(place.progress), \(place.phase), \(place.etaSeconds as Double?),
+                    \(place.iteration.map { Int64($0) } as Int64?), \(place.gap as Double?),
+                    \(place.partsDone.map { Int32(clamping: $0) } as Int32?), \(place.parts.map { Int32(clamping: $0) } as Int32?))
+                """
             ).first?.decode(Bool.self, at: 0) ?? false
         }
     }

@@ -43,7 +43,8 @@ enum AnswerSchemas {
     private static let job = Schema.object(
         "How a job stands.",
         required: [
-            "job_id", "state", "progress", "phase", "eta_s", "result", "problem", "created_at", "started_at",
+            "job_id", "state", "progress", "phase", "eta_s", "iteration", "gap", "parts_done", "parts", "result",
+            "problem", "created_at", "started_at",
             "finished_at", "trace_id",
         ],
         [
@@ -56,6 +57,25 @@ enum AnswerSchemas {
                     ["queued", "loading", "solving", "storing", "done", "failed", "cancelled"], "What it is at.")
             ),
             ("eta_s", Schema.nullable(Schema.number("Seconds that are probably left.", .nonnegative))),
+            (
+                "iteration",
+                Schema.nullable(Schema.integer("Iterations of all its solves so far; null before the first."))
+            ),
+            (
+                "gap",
+                Schema.nullable(
+                    Schema.number(
+                        "Relative distance of the best answer found from what is proven possible: of a search for the assets to hold while one goes on, else of the last solve. Null where nothing is known yet.",
+                        .nonnegative))
+            ),
+            ("parts_done", Schema.nullable(Schema.integer("How many of `parts` are done."))),
+            (
+                "parts",
+                Schema.nullable(
+                    Schema.integer(
+                        "Equal parts of the work: fits of a backtest, points of a frontier, resamples; null where it has none."
+                    ))
+            ),
             (
                 "result",
                 Schema.any(

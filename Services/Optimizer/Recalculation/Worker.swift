@@ -105,6 +105,7 @@ struct Worker: Service {
     private func finish(
         _ job: ClaimedJob, _ work: Work, _ record: ResultRecord?, _ problem: Problem?
     ) async throws -> RunOutcome {
+        if let problem { optimizer.ended("recalculation", job.portfolioID, tenant: job.tenant, in: problem) }
         try await failpoint("job.before_finish")
         let outcome = try await optimizer.jobs.finish(
             job, requestHash: work.requestHash, record: record, problem: problem.map { "\($0.code) \($0.detail)" })
@@ -172,11 +173,18 @@ struct Worker: Service {
     private func giveUp(_ job: ClaimedJob, _ error: any Error) async -> String {
         if error is LeaseLost { return RunOutcome.fenced.rawValue }
         if Task.isCancelled || Problem(mapping: error)?.retryable == true {
+            if !Task.isCancelled, let problem = Problem(mapping: error) {
+                optimizer.ended("recalculation", job.portfolioID, tenant: job.tenant, in: problem)
+            }
             // Stopping, or the database went away under the run: back at once, and not held against the job.
             await insist { try await optimizer.jobs.release(job) }
             return "released"
         }
-        let reason = Problem(mapping: error).map { "\($0.code) \($0.detail)" } ?? "\(type(of: error))"
+        let problem = Problem(mapping: error)
+        let reason = problem.map { "\($0.code) \($0.detail)" } ?? "\(type(of: error))"
+        optimizer.ended(
+            "recalculation", job.portfolioID, tenant: job.tenant,
+            in: problem ?? Problem(.internalError, "The error has been logged under this portfolio's identifier."))
         optimizer.logger.error(
             "A recalculation failed",
             metadata: ["portfolio": "\(job.portfolioID)", "attempt": "\(job.attempts)", "error": "\(error)"])

@@ -41,7 +41,7 @@ extension Optimizer {
     /// Admit -> load -> solve and verify -> record. Cancelling the task ends it, and its solve unless others wait for the same.
     /// - Parameter progress: told when a phase begins: loading, solving, storing.
     func respond(
-        to call: OptimizeCall, progress: @escaping @Sendable (String) -> Void = { _ in }
+        to call: OptimizeCall, progress: WorkProgress? = nil
     ) async throws -> AnsweredCall {
         try await withTimeLimit(call.limit) {
             // A job has its own thread and does not stand in the requests' queue.
@@ -61,18 +61,18 @@ extension Optimizer {
     }
 
     private func answered(
-        _ call: OptimizeCall, _ progress: @Sendable (String) -> Void, _ solve: AdmittedSolve
+        _ call: OptimizeCall, _ progress: WorkProgress?, _ solve: AdmittedSolve
     ) async throws -> AnsweredCall {
         let request = call.request
-        progress("loading")
+        progress?.enter("loading")
         // The database is asked for those who are let in alone: refusing the others has to be cheap.
         var mark = call.mark
         if mark == nil, !request.isPure { mark = try await watch.mark(for: call.principal.tenant) }
         let loaded = try await load(request, for: call.principal, at: mark)
-        progress("solving")
-        let (solved, isCached) = try await answer(call, loaded, solve)
+        progress?.enter("solving")
+        let (solved, isCached) = try await answer(call, loaded, solve, progress)
         try Self.refuseWarnings(OptimizeResponse(request, loaded, solved, portfolioID: nil).warnings, call.isStrict)
-        progress("storing")
+        progress?.enter("storing")
         var recorded: RecordedPortfolio?
         if request.store, !request.isPure {
             recorded = try await record(request, loaded, solved, for: call.principal, requestID: call.requestID)
@@ -108,7 +108,7 @@ extension Optimizer {
 
     /// The answer of an earlier call with the same request and the same data, of one that runs at the moment, else a new one.
     private func answer(
-        _ call: OptimizeCall, _ loaded: LoadedPanel, _ admitted: AdmittedSolve
+        _ call: OptimizeCall, _ loaded: LoadedPanel, _ admitted: AdmittedSolve, _ progress: WorkProgress?
     ) async throws -> (solved: SolvedPortfolio, isCached: Bool) {
         let key = AnswerKey(
             tenant: call.principal.tenant, requestHash: call.request.computationHash, fingerprint: loaded.fingerprint)
@@ -120,11 +120,12 @@ extension Optimizer {
         let instant = ContinuousClock.now + max(call.limit, .seconds(60))
         if flights.waiting(for: key) > 0 { admitted.joined() }
         defer { admitted.ended() }
-        let (solved, isShared) = try await flights.value(for: key) { flag in
+        let (solved, isShared) = try await flights.value(for: key, onBoard: { progress?.follow($0) }) { flag, monitor in
             if let known = answers[key] { return known }
             event.cacheMiss()
             let solved = try await solve(
-                call.request, loaded, lane: call.lane, deadline: SolverDeadline(instant: instant, flag: flag),
+                call.request, loaded, lane: call.lane,
+                deadline: SolverDeadline(instant: instant, flag: flag, monitor: monitor),
                 onStart: { admitted.began($0) }, onLong: { admitted.isLong() })
             answers[key] = solved
             return solved

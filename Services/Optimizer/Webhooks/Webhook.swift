@@ -11,6 +11,8 @@ struct Webhook: Sendable {
         case portfolioResult = "portfolio.result"
         /// A recalculation came to no result; the last one stands.
         case portfolioProblem = "portfolio.problem"
+        /// Requests, jobs or recalculations met a problem of the data, the optimisation or the system.
+        case problem
         case jobDone = "job.done"
         case jobFailed = "job.failed"
         case jobCancelled = "job.cancelled"

@@ -29,6 +29,7 @@ public enum PivotingMethod {
             let scale = ProblemScale(program)
             let found = Assessment(program, scale, point, exactly: true)
             guard found.satisfies(settings) else { return nil }
+            settings.deadline.monitor?.iterated(pivots, gap: found.relativeGap)
             return QuadraticSolution(
                 status: .optimal, x: found.point.x, equalityDuals: found.point.y, inequalityDuals: found.point.z,
                 lowerDuals: found.lowerDuals, upperDuals: found.upperDuals, primalObjective: found.primalObjective,

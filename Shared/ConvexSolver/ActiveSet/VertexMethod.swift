@@ -26,6 +26,8 @@ public enum VertexMethod {
         else { return nil }
         var descent = VertexDescent(program, parts)
         guard descent.begin(at: point), descent.descend(deadline), descent.settle() else { return nil }
-        return descent.solution
+        let solution = descent.solution
+        deadline.monitor?.iterated(descent.pivots, gap: solution.relativeGap)
+        return solution
     }
 }

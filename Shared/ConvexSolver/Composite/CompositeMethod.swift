@@ -82,9 +82,7 @@ final class CompositeLoop {
             normalise()
             let merit = evaluate()
             let worst = max(merit.gap, merit.primal, merit.dual)
-            settings.progress?(
-                SolverProgress(
-                    iteration: iteration, gap: merit.gap, primalResidual: merit.primal, dualResidual: merit.dual))
+            settings.deadline.monitor?.iterated(gap: merit.gap)
             guard worst.isFinite else { break }
             last = merit
             if worst < reached {

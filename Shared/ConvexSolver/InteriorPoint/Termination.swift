@@ -27,6 +27,7 @@ struct Termination {
 
     /// The reason to stop at this point, or nil to go on.
     mutating func check(_ form: StandardForm, _ point: Iterate, _ residuals: Residuals, iteration: Int) -> Reason? {
+        settings.deadline.monitor?.iterated(gap: residuals.relativeGap)
         guard point.isFinite, residuals.merit.isFinite else { return .breakdown }
         if residuals.merit < 0.7 * bestMerit { sinceImprovement = 0 } else { sinceImprovement += 1 }
         if residuals.merit < bestMerit {

@@ -1,3 +1,4 @@
+import ConvexSolver
 import WireFormat
 
 /// Finds the best portfolio under rules on which assets are held, with a proof: best-first branch and bound.
@@ -41,6 +42,8 @@ struct BranchAndBound {
     let mostNodes: Int
     /// Whether any portfolio will do.
     var isFeasibilityOnly = false
+    /// Told how far the best portfolio is from the bound.
+    var monitor: SolverMonitor?
 
     private struct Node {
         var box: HoldingBox
@@ -50,6 +53,8 @@ struct BranchAndBound {
     /// The best portfolio in a box; nil where none keeps the rules.
     func search(_ start: HoldingBox) throws(Problem) -> Outcome? {
         var root = start
+        let shown = monitor?.search()
+        defer { shown?.end() }
         guard root.propagate(rules), let whole = try relax(root, rules) else { return nil }
         guard whole.isKnown else { throw Problem(.notConverged, "No certified solution of the relaxation.") }
         var best: (box: HoldingBox, relaxation: Relaxation)?
@@ -111,6 +116,8 @@ struct BranchAndBound {
         }
         while let node = open.popLast() {
             if best != nil, isFeasibilityOnly { break }
+            let value = best?.relaxation.value ?? .infinity
+            shown?.reached(gap: (value - min(node.relaxation.bound, value)) / max(abs(value), .leastNormalMagnitude))
             // Sorted: nothing that is left is better.
             if node.relaxation.bound >= cutoff() || nodes >= mostNodes || isOver {
                 open.append(node)

@@ -1,3 +1,4 @@
+import ConvexSolver
 import LinearAlgebra
 import WireFormat
 
@@ -9,6 +10,7 @@ struct ChosenFrontier {
     /// At most `count` points per period, ascending in risk, on an even grid of returns or risks.
     func points(_ count: Int, by axis: FrontierAxis) throws(Problem) -> [EfficientFrontier.Point] {
         let unit = whole.panel.returns.maximumMagnitude
+        let parts = whole.deadline.monitor?.divide(into: count)
         let first = try point(.minimumRisk)
         let best = try point(.maximumReturn)
         // Of several portfolios with the largest return the one of least risk.
@@ -18,6 +20,7 @@ struct ChosenFrontier {
             } ?? best
         guard last.expectedReturn - first.expectedReturn > 1e-10 * unit, last.risk > first.risk else { return [first] }
         var result = [first]
+        parts?.finished(2)
         for index in 1..<(count - 1) {
             let share = Double(index) / Double(count - 1)
             func between(_ low: Double, _ high: Double) -> Double { low + share * (high - low) }
@@ -29,6 +32,7 @@ struct ChosenFrontier {
                 }
             }
             if let found { result.append(found) }
+            parts?.finished()
         }
         result.append(last)
         return EfficientFrontier.efficient(result.sorted { $0.risk < $1.risk }, unit: unit)

@@ -32,7 +32,7 @@ extension MeanRiskSolve {
                 return BranchAndBound.Relaxation(
                     weights: found.weights, value: value, bound: value - gain, promise: found.promise,
                     iterations: found.solution.iterations)
-            }, mostNodes: mostNodes(model))
+            }, mostNodes: mostNodes(model), monitor: deadline.monitor)
         guard let best = try search.search(root) else { throw try ruleConflict(search, root) }
         let isKept = decided.map { $0.box.lower == best.box.lower && $0.box.upper == best.box.upper } ?? false
         let chosen = isKept ? decided?.solved : try node(best.box, model, rules)

@@ -41,7 +41,9 @@ struct Resampling {
             ).counts : Matrix(rows: 0, columns: 0)
         var numbers = SeededNumbers(seed: wanted.seed)
         let size = min(wanted.size ?? Int(Double(n).squareRoot().rounded(.up)), n)
+        let parts = deadline.monitor?.divide(into: wanted.samples)
         for sample in 0..<wanted.samples {
+            defer { parts?.finished() }
             do {
                 switch wanted.method {
                 case .bootstrap: samples.append(try bootstrapped(draws.row(sample)))

@@ -113,6 +113,8 @@ struct CuttingPlanes {
     ///   - inner: a portfolio with room under every hard limit, towards which one without is moved.
     /// - Throws: `SYS-201`.
     func search(_ known: inout [Point], inner: Point?) throws(Problem) -> End {
+        let shown = deadline.monitor?.search()
+        defer { shown?.end() }
         var best: Point?
         var bestValue = Double.infinity
         func consider(_ point: Point) {
@@ -145,6 +147,7 @@ struct CuttingPlanes {
             }
             var added = add(answer.weights, inner, &known, consider)
             let gap = bestValue - bound
+            shown?.reached(gap: gap / master.size)
             work += 2 * master.work(cuts: cuts.count)
             if gap <= tolerance * master.size || bestValue < enough || idle > 25 || work > mostWork { break }
             if gap.isFinite, let centre = best {

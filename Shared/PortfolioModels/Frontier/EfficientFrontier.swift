@@ -1,3 +1,4 @@
+import ConvexSolver
 import Dispatch
 import LinearAlgebra
 import Synchronization
@@ -52,6 +53,8 @@ extension MeanVariance: FrontierModel {
 /// least risk whose prices prove that there is no better one (`RiskSearch`).
 struct EfficientFrontier {
     let model: any FrontierModel
+    /// Told of the points that are done.
+    var monitor: SolverMonitor?
 
     /// A point per period.
     struct Point: Sendable {
@@ -90,10 +93,12 @@ struct EfficientFrontier {
 
     /// At most `count` points, ascending in risk; one point where all feasible portfolios have the same return.
     func points(_ count: Int, by axis: FrontierAxis) throws(Problem) -> [Point] {
+        let parts = monitor?.divide(into: count)
         let first = model.point(try model.leastRisk())
         let last = try largestReturn()
         let span = last.expectedReturn - first.expectedReturn
         guard span > 1e-10 * model.frontierUnit, last.risk > first.risk else { return [first] }
+        parts?.finished(2)
         // Chains of neighbours, each begun from the first point: their number does not depend on the machine, so neither do the answers.
         let inner = Array(1..<max(count - 1, 1))
         let length = max((inner.count + Self.chains - 1) / Self.chains, 1)
@@ -109,7 +114,7 @@ struct EfficientFrontier {
                 guard chain < starts.count else { return }
                 let part = inner[starts[chain]..<min(starts[chain] + length, inner.count)]
                 let points = Result { () throws(Problem) in
-                    try self.chain(part.map { Double($0) / Double(count - 1) }, by: axis, from: first, to: last)
+                    try self.chain(part.map { Double($0) / Double(count - 1) }, by: axis, from: first, to: last, parts)
                 }
                 found.withLock { $0[chain] = points }
             }
@@ -138,7 +143,7 @@ struct EfficientFrontier {
 
     /// Points at shares of the way between two ends, each from the one before.
     private func chain(
-        _ shares: [Double], by axis: FrontierAxis, from first: Point, to last: Point
+        _ shares: [Double], by axis: FrontierAxis, from first: Point, to last: Point, _ parts: SolverMonitor.Parts?
     ) throws(Problem) -> [Point] {
         switch axis {
         case .expectedReturn:
@@ -147,12 +152,14 @@ struct EfficientFrontier {
                 let level = first.expectedReturn + share * (last.expectedReturn - first.expectedReturn)
                 let near = (points.last ?? first).weights
                 points.append(model.point(try model.leastRisk(atLeast: level, near: near).weights))
+                parts?.finished()
             }
             return points
         case .risk:
             var search = RiskSearch(model: model, from: first, to: last)
             return try shares.map { (share) throws(Problem) in
-                try search.point(atRisk: first.risk + share * (last.risk - first.risk))
+                defer { parts?.finished() }
+                return try search.point(atRisk: first.risk + share * (last.risk - first.risk))
             }
         }
     }

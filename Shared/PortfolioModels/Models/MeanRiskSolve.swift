@@ -294,10 +294,12 @@ extension MeanRiskSolve.Solved {
             } else if choice != nil || !whole.request.constraints.riskContribution.isEmpty {
                 try ChosenFrontier(whole: whole, periodsPerYear: periods).points(wanted.points, by: wanted.axis)
             } else if let meanVariance {
-                try EfficientFrontier(model: meanVariance).points(wanted.points, by: wanted.axis)
-            } else {
-                try EfficientFrontier(model: ProvenFrontier(whole: whole, model: meanRisk)).points(
+                try EfficientFrontier(model: meanVariance, monitor: whole.deadline.monitor).points(
                     wanted.points, by: wanted.axis)
+            } else {
+                try EfficientFrontier(
+                    model: ProvenFrontier(whole: whole, model: meanRisk), monitor: whole.deadline.monitor
+                ).points(wanted.points, by: wanted.axis)
             }
         let isSquare = type(of: meanRisk.measure).degree == 2
         if wanted.turningPoints {

@@ -1,3 +1,4 @@
+import ConvexSolver
 import LinearAlgebra
 import WireFormat
 
@@ -33,7 +34,8 @@ extension ModelDispatch {
         if wanted.turningPoints {
             throw CriticalLine.refused("\(request.model.rawValue) has a frontier of its own.")
         }
-        let points = try EfficientFrontier(model: model).points(wanted.points, by: wanted.axis)
+        let points = try EfficientFrontier(model: model, monitor: deadline.monitor).points(
+            wanted.points, by: wanted.axis)
         result.frontier = EfficientFrontier.answer(
             points, wanted, periods: periodsPerYear, scale: scale, &result.warnings)
     }

@@ -14,7 +14,12 @@ extension PostgresConnection {
     fileprivate func takeCopy() async throws(PostgresError) -> [UInt8]? {
         var exchange = Exchange(isShielded: false)
         do throws(PostgresError) {
-            try begin(shielded: false)
+            // The data of a cancelled task are still on their way: the statement is ended, and the connection lives on.
+            try begin(shielded: true)
+            if Task.isCancelled {
+                requestCancel(&exchange)
+                try await discardCopy(&exchange)
+            }
             while true {
                 switch try link.takeCopy() {
                 case .bytes(let bytes):

@@ -23,6 +23,7 @@ public struct AuthenticationMiddleware: RouterMiddleware {
         let principal = try await authenticator.authenticate(
             bearer: try Authenticator.bearer(request.headers), apiKey: request.headers[.apiKey])
         context.principal = principal
+        context.outcome.tenant = principal.tenant
         context.logger[metadataKey: "subject"] = .string(principal.subject)
         if let scope { _ = try context.authorized(for: scope) }
         return try await next(request, context)

@@ -16,6 +16,8 @@ public struct BallastRequestContext: RequestContext {
     public var channel: (any Channel)?
     /// Fields for the answer, whatever it becomes.
     public let answerHeaders = AnswerHeaders()
+    /// What middleware near the endpoint has to tell the outer one.
+    let outcome = RequestOutcome()
     public var maxUploadSize: Int { BodyLimits.standard }
 
     public init(source: ApplicationRequestContextSource) {

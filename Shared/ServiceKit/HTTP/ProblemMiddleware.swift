@@ -1,8 +1,12 @@
+public import Foundation
 import HTTPTypes
 public import Hummingbird
 import Logging
 import NIOHTTP1
-import WireFormat
+public import WireFormat
+
+/// Told of a problem that is answered: whose request it was, where that is known, and the request's identifier.
+public typealias ProblemObserver = @Sendable (_ problem: Problem, _ tenant: UUID?, _ requestID: String) -> Void
 
 /// Turns every error into RFC 9457 problem details: the one place where errors become answers.
 ///
@@ -11,8 +15,14 @@ import WireFormat
 public struct ProblemMiddleware: RouterMiddleware {
     public typealias Context = BallastRequestContext
     private let routes: RouteTable
+    private let counter: ProblemCounter?
+    private let onProblem: ProblemObserver?
 
-    init(routes: RouteTable) { self.routes = routes }
+    init(routes: RouteTable, counter: ProblemCounter?, onProblem: ProblemObserver?) {
+        self.routes = routes
+        self.counter = counter
+        self.onProblem = onProblem
+    }
 
     public func handle(
         _ request: Request, context: BallastRequestContext,
@@ -21,13 +31,16 @@ public struct ProblemMiddleware: RouterMiddleware {
         do {
             let response = try await next(request, context)
             // A handler that answers a bare error status gets a body too.
+            if let problem = context.outcome.problem { tell(problem, of: problem, context) }
             if response.status.code >= 400, response.body.contentLength == 0, request.method != .head {
-                return Self.response(problem(for: HTTPError(response.status), request), context: context)
+                let problem = problem(for: HTTPError(response.status), request)
+                tell(HTTPError(response.status), of: problem, context)
+                return Self.response(problem, context: context)
             }
             return response
         } catch {
             let problem = problem(for: error, request)
-            Self.log(error, problem, context: context)
+            tell(error, of: problem, context)
             var response = Self.response(problem, context: context)
             // Where a body that is no HTTP ends, nobody can tell.
             if error is HTTPParserError { response.headers[.connection] = "close" }
@@ -50,12 +63,20 @@ public struct ProblemMiddleware: RouterMiddleware {
             ?? Problem(.internalError, "The error has been logged under this request's identifier.")
     }
 
+    private func tell(_ error: any Error, of problem: Problem, _ context: BallastRequestContext) {
+        Self.log(error, problem, context: context)
+        counter?.count(problem.code)
+        onProblem?(problem, context.outcome.tenant, context.requestID)
+    }
+
     private static func log(_ error: any Error, _ problem: Problem, context: BallastRequestContext) {
         var metadata: Logger.Metadata = ["code": "\(problem.code)", "status": "\(problem.status)"]
         // What is shed is counted (`shed_total`): thousands of lines a second would be load themselves.
         if problem.status < 500 || problem.code == ProblemCode.overloaded.rawValue {
             metadata["detail"] = "\(Problem.echo(problem.detail, limit: 200))"
-            context.logger.debug("Request refused", metadata: metadata)
+            // What data or mathematics refused is for whoever looks after them; what the caller wrote wrongly is the caller's.
+            let isOfNote = problem.`class` == .data_validation || problem.`class` == .optimization
+            context.logger.log(level: isOfNote ? .info : .debug, "Request refused", metadata: metadata)
         } else if problem.status == 500 {
             metadata["error"] = "\(String(reflecting: error))"
             context.logger.error("Request failed", metadata: metadata)

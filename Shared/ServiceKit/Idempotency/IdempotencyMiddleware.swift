@@ -66,6 +66,7 @@ public struct IdempotencyMiddleware: RouterMiddleware {
                 response = try await next(request, context)
             } catch {
                 guard let problem = Problem(mapping: error), Self.isKept(problem.status) else { throw error }
+                context.outcome.problem = problem
                 response = ProblemMiddleware.response(problem, context: context)
             }
             guard Self.isKept(Int(response.status.code)) else {

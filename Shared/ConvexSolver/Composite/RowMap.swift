@@ -64,7 +64,7 @@ public struct RowMap: Sendable {
         if let first {
             matrix.addProduct(v, from: first, scale: sign, to: &a)
         } else {
-            matrix.gemv(columns.map { v[$0] }, scale: sign, beta: 1, into: &a)
+            for (j, index) in columns.enumerated() { matrix.addColumn(j, times: sign * v[index], to: &a) }
         }
         for border in borders { Vector.axpy(v[border.index], border.values, &a) }
     }
@@ -74,9 +74,7 @@ public struct RowMap: Sendable {
         if let first {
             matrix.addTransposedProduct(force, scale: factor * sign, to: &core, at: first)
         } else {
-            var part = [Double](repeating: 0, count: columns.count)
-            matrix.gemv(force, transposed: true, scale: factor * sign, into: &part)
-            for (j, index) in columns.enumerated() { core[index] += part[j] }
+            for (j, index) in columns.enumerated() { core[index] += factor * sign * matrix.dot(column: j, force) }
         }
         for border in borders { core[border.index] += factor * Vector.dot(border.values, force) }
     }

@@ -57,6 +57,24 @@ extension Matrix {
         }
     }
 
+    /// Adds a multiple of column j to a vector.
+    public func addColumn(_ j: Int, times alpha: Double, to result: inout [Double]) {
+        precondition(j >= 0 && j < columns && result.count == rows && storage.count == rows * columns)
+        OpenBLASKernel.prepare()
+        storage.withUnsafeBufferPointer { values in
+            cblas_daxpy(Int32(rows), alpha, values.baseAddress.unsafelyUnwrapped + j * rows, 1, &result, 1)
+        }
+    }
+
+    /// The scalar product of column j and a vector.
+    public func dot(column j: Int, _ x: [Double]) -> Double {
+        precondition(j >= 0 && j < columns && x.count == rows && storage.count == rows * columns)
+        OpenBLASKernel.prepare()
+        return storage.withUnsafeBufferPointer { values in
+            cblas_ddot(Int32(rows), values.baseAddress.unsafelyUnwrapped + j * rows, 1, x, 1)
+        }
+    }
+
     /// A += scale x y'.
     public mutating func addOuter(_ x: [Double], _ y: [Double], scale alpha: Double) {
         precondition(x.count == rows && y.count == columns, "addOuter: the vectors do not fit the matrix")
@@ -137,6 +155,20 @@ extension Matrix {
         cblas_dsyrk(
             CblasColMajor, CblasLower, transposed ? CblasTrans : CblasNoTrans, Int32(order), Int32(inner), alpha,
             a.storage, Int32(a.rows), beta, &storage, Int32(rows))
+    }
+
+    /// self = A' A + beta self, A being the first rows of a matrix that may have more; only the lower triangle is written.
+    public mutating func syrk(firstRows count: Int, of a: Matrix, beta: Double = 0) {
+        precondition(rows == a.columns && columns == a.columns && count <= a.rows, "syrk: the shapes do not fit")
+        guard columns > 0 else { return }
+        guard count > 0 else {
+            if beta != 1 { for i in storage.indices { storage[i] = beta == 0 ? 0 : beta * storage[i] } }
+            return
+        }
+        OpenBLASKernel.prepare()
+        cblas_dsyrk(
+            CblasColMajor, CblasLower, CblasTrans, Int32(columns), Int32(count), 1, a.storage, Int32(a.rows), beta,
+            &storage, Int32(rows))
     }
 
     /// The symmetric matrix A' A (or A A'), both triangles filled.

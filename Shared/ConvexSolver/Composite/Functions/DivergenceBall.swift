@@ -14,12 +14,12 @@ final class DivergenceBall: ScenarioFunction {
     private var residual: [Double]
     private var right: [Double]
     private var plain: [Double]
-    private var slope: [Double]
     private var curvature: [Double]
     private(set) var force: [Double]
     private(set) var weights: [Double]
     private(set) var constant: [Double]
-    private(set) var columns: [RowMap.Border] = []
+    /// One: phi'(q).
+    private(set) var columns: [RowMap.Border]
     private(set) var scale: ScaleTerms?
 
     init(_ divergence: Divergence, multiplicity: [Double], scale: Int) {
@@ -28,10 +28,12 @@ final class DivergenceBall: ScenarioFunction {
         index = scale
         pairs = ComplementaryPairs(count: multiplicity.count)
         let zeros = [Double](repeating: 0, count: multiplicity.count)
-        (residual, right, plain, slope, curvature) = (zeros, zeros, zeros, zeros, zeros)
+        columns = [RowMap.Border(index: scale, values: zeros)]
+        (residual, right, plain, curvature) = (zeros, zeros, zeros, zeros)
         (force, weights, constant) = (zeros, zeros, zeros)
     }
 
+    private var slope: [Double] { columns[0].values }
     var forcePerMultiplier: [Double] { pairs.dual }
     var complementarity: (pairs: Int, sum: Double) { (pairs.slack.count, multiplierOfPairs * pairs.sum) }
     var needsCommonStep: Bool { true }
@@ -53,10 +55,10 @@ final class DivergenceBall: ScenarioFunction {
         multiplierOfPairs = multiplier
         // Moved out and back: written through a span, an element costs no check of who else holds the array.
         var (slopes, curvatures) = ([Double](), [Double]())
-        swap(&slopes, &slope)
+        swap(&slopes, &columns[0].values)
         swap(&curvatures, &curvature)
         let sum = Self.differentiate(divergence, pairs.dual, multiplicity, &slopes, &curvatures)
-        swap(&slopes, &slope)
+        swap(&slopes, &columns[0].values)
         swap(&curvatures, &curvature)
         var (residuals, forces, plains, weighted) = ([Double](), [Double](), [Double](), [Double]())
         swap(&residuals, &residual)
@@ -70,7 +72,6 @@ final class DivergenceBall: ScenarioFunction {
         swap(&plains, &plain)
         swap(&weighted, &weights)
         scale = ScaleTerms(index: index, slope: -sum, curvature: 0, constant: 0, perMultiplier: 0)
-        columns = [RowMap.Border(index: index, values: slope)]
         return value - size * sum
     }
 

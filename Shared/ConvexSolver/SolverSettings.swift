@@ -18,7 +18,7 @@ public struct SolverSettings: Sendable {
     public var regularisation = 1e-14
     /// The accuracy at which a composite program's solve ends; by default what rounding allows.
     public var accuracy = 1e-12
-    /// Told about every iteration of a composite program, on the solving thread.
+    /// Told about every iteration, on the solving thread.
     public var progress: (@Sendable (SolverProgress) -> Void)?
 
     /// Settings; the defaults ask for a certified relative gap of 1e-10.

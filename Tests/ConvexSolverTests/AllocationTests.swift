@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Iterations of the composite method work in memory that was there before the first one.
+/// Iterations of the interior point methods work in memory that was there before the first one.
 @Suite("Allocations of iterations", .enabled(if: allocations_of_thread() >= 0))
 struct AllocationTests {
     /// A program in weights and a few variables of the part's own.
@@ -27,7 +27,7 @@ struct AllocationTests {
             var returns = Matrix(rows: count, columns: assets)
             for i in returns.storage.indices { returns.storage[i] = random.normal() + 0.05 }
             self.returns = returns
-            rows = RowMap(returns, columns: Array(0..<assets), sign: -1)
+            rows = RowMap(returns, columns: Array(0..<assets), factor: -1)
         }
 
         func repeated(_ value: Double) -> [Double] { [Double](repeating: value, count: count) }
@@ -38,7 +38,7 @@ struct AllocationTests {
         func losses(beyond index: Int) -> ArgumentMap {
             .rows(
                 RowMap(
-                    returns, columns: Array(0..<assets), sign: -1,
+                    returns, columns: Array(0..<assets), factor: -1,
                     borders: [RowMap.Border(index: index, values: repeated(-1))]))
         }
 
@@ -87,7 +87,7 @@ struct AllocationTests {
                 parts: [
                     .scenarios(
                         .linear(cost: sample.repeated(0.2), reflection: 0),
-                        .rows(RowMap(sample.returns, columns: columns, sign: -1)))
+                        .rows(RowMap(sample.returns, columns: columns, factor: -1)))
                 ])
         },
         scenarios("squares below") { .square(cost: $0.repeated(0.1), reflection: 0, scale: $1) },
@@ -197,13 +197,22 @@ struct AllocationTests {
 
     /// Heap blocks taken between one iteration and the next, from the second one on: the first sizes what is kept.
     private func blocks(_ program: CompositeProgram) -> (iterations: Int, taken: [Int]) {
-        let counts = Mutex([Int](repeating: 0, count: 300))
-        var settings = SolverSettings()
-        settings.progress = { progress in counts.withLock { $0[progress.iteration] = allocations_of_thread() } }
-        let found = CompositeMethod.solve(program, settings: settings)
-        let seen = counts.withLock { $0 }
-        guard found.iterations > 3 else { return (found.iterations, []) }
-        return (found.iterations, (2..<found.iterations).map { seen[$0 + 1] - seen[$0] })
+        blocks { CompositeMethod.solve(program, settings: $0).iterations }
+    }
+
+    /// The least of three solves: while other tests run, BLAS may take a further buffer for this one.
+    private func blocks(_ solve: (SolverSettings) -> Int) -> (iterations: Int, taken: [Int]) {
+        var (iterations, least) = (0, [Int]())
+        for _ in 0..<3 {
+            let counts = Mutex([Int](repeating: 0, count: 300))
+            var settings = SolverSettings()
+            settings.progress = { progress in counts.withLock { $0[progress.iteration] = allocations_of_thread() } }
+            iterations = solve(settings)
+            let seen = counts.withLock { $0 }
+            let taken = (2..<max(iterations, 2)).map { seen[$0 + 1] - seen[$0] }
+            least = least.isEmpty ? taken : zip(least, taken).map { min($0, $1) }
+        }
+        return (iterations, least)
     }
 
     @Test("none in the objective", arguments: cases.indices)
@@ -230,6 +239,38 @@ struct AllocationTests {
         let (iterations, taken) = blocks(program)
         #expect(iterations > 4, "\(Self.cases[index].name)")
         #expect(taken.allSatisfy { $0 == 0 }, "\(Self.cases[index].name): \(taken)")
+    }
+
+    private static let quadraticCases: [(name: String, make: @Sendable () -> QuadraticProgram)] = [
+        ("quadratic program with bounds and rows", { quadraticProgram(curved: true, free: 0) }),
+        ("linear program with bounds and rows", { quadraticProgram(curved: false, free: 0) }),
+        ("linear program with free variables", { quadraticProgram(curved: false, free: 3) }),
+    ]
+
+    private static func quadraticProgram(curved: Bool, free: Int) -> QuadraticProgram {
+        let n = 12
+        var random = SplitMix64(seed: 5)
+        var factor = Matrix(rows: 40, columns: n)
+        for i in factor.storage.indices { factor.storage[i] = random.normal() }
+        var G = Matrix(rows: 3, columns: n)
+        for i in G.storage.indices { G.storage[i] = random.uniform() }
+        // Free variables are all of one price, which the budget balances.
+        let q = (0..<n).map { $0 < free ? 0.5 : random.uniform() }
+        for i in 0..<3 { for j in 0..<free { G[i, j] = 0 } }
+        return QuadraticProgram(
+            P: curved ? factor.gram() : nil, q: q, A: Matrix(rows: 1, columns: n, repeating: 1), b: [1], G: G,
+            h: [0.6, 0.7, 0.8], lower: (0..<n).map { $0 < free ? -.infinity : 0 },
+            upper: (0..<n).map { $0 < free ? .infinity : 0.4 })
+    }
+
+    @Test("none in quadratic programs", arguments: quadraticCases.indices)
+    func quadratic(_ index: Int) {
+        let program = Self.quadraticCases[index].make()
+        let (iterations, taken) = blocks { settings in
+            (try? InteriorPointMethod.solve(program, settings: settings))?.iterations ?? 0
+        }
+        #expect(iterations > 4, "\(Self.quadraticCases[index].name)")
+        #expect(taken.allSatisfy { $0 == 0 }, "\(Self.quadraticCases[index].name): \(taken)")
     }
 
     @Test("the counter counts")

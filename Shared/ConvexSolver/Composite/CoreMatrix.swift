@@ -109,7 +109,7 @@ extension Workspace.Room {
     fileprivate mutating func add(_ map: RowMap, _ own: [RowMap.Border], _ weights: [Double], from start: Int) {
         let (count, size) = (map.rows, roots.count)
         Self.root(weights, from: start, &roots)
-        Self.scale(map.matrix.storage, count, from: start, roots, &rows.storage, at: 0, by: map.sign)
+        Self.scale(map.matrix.storage, count, from: start, roots, &rows.storage, at: 0, by: map.factor)
         var place = map.columns.count * size
         for border in map.borders {
             Self.scale(border.values, count, from: start, roots, &rows.storage, at: place, by: 1)
@@ -132,7 +132,7 @@ extension Workspace.Room {
     /// The group's part of each column of `count` rows, times the factors.
     private static func scale(
         _ source: [Double], _ count: Int, from start: Int, _ factors: [Double], _ target: inout [Double], at place: Int,
-        by sign: Double
+        by number: Double
     ) {
         let size = factors.count
         let kept = min(size, count - start)
@@ -141,7 +141,7 @@ extension Workspace.Room {
         var to = target.mutableSpan
         var (column, out) = (start, place)
         while column < from.count {
-            for t in 0..<kept { to[out + t] = sign * factor[t] * from[column + t] }
+            for t in 0..<kept { to[out + t] = number * factor[t] * from[column + t] }
             for t in kept..<size { to[out + t] = 0 }
             column += count
             out += size

@@ -34,10 +34,9 @@ final class DrawdownLadder: Block {
     // Results of sweeps: the change of the drawdowns and of the rungs' prices.
     private var drop: [Double]
     private var current: [Double]
-    private var dropPerMultiplier: [Double]
-    // Of the tail's columns, and what a sweep reads.
-    private var shares: [Double]
-    private var leftover: [Double]
+    /// Under a ceiling.
+    private var dropPerMultiplier: [Double] = []
+    // What a sweep reads.
     private var source: [Double]
     private var into: [Double]
     /// The core variables of the rows' columns.
@@ -48,7 +47,6 @@ final class DrawdownLadder: Block {
     private var product = Matrix(rows: 0, columns: 0)
 
     init(_ map: RowMap, tail: any ScenarioFunction, shifts: [(index: Int, coefficient: Double)]) {
-        precondition(map.sign == 1)
         self.map = map
         self.tail = tail
         self.shifts = shifts
@@ -57,8 +55,8 @@ final class DrawdownLadder: Block {
         floor = rungs
         let zeros = [Double](repeating: 0, count: count)
         (rungResidual, stationarity, x, argument, rungRight, floorRight) = (zeros, zeros, zeros, zeros, zeros, zeros)
-        (voltage, inflow, drop, current, dropPerMultiplier) = (zeros, zeros, zeros, zeros, zeros)
-        (shares, leftover, source, into) = (zeros, zeros, zeros, zeros)
+        (voltage, inflow, drop, current) = (zeros, zeros, zeros, zeros)
+        (source, into) = (zeros, zeros)
         ladder = ResistorLadder(count: count)
     }
 
@@ -121,7 +119,8 @@ final class DrawdownLadder: Block {
         guard count > 0 else { return }
         let weights = tail.weights
         ladder.set(rungs, floor, weights)
-        Self.split(weights, ladder.ground, floor.dual, floor.slack, &shares, &leftover)
+        // The tail's shares of the nodes and what is left beside them, in memory that is free until the next sweep.
+        Self.split(weights, ladder.ground, floor.dual, floor.slack, &drop, &into)
         let columns = tail.columns
         if places.isEmpty {
             places =
@@ -134,31 +133,31 @@ final class DrawdownLadder: Block {
         if product.rows != width { product = Matrix(rows: width, columns: width) }
         for i in carried.indices { carried[i] = 0 }
         for start in stride(from: 0, to: count, by: size) {
-            recur(map.matrix.storage, from: start, at: 0)
+            recur(map.matrix.storage, times: map.factor, from: start, at: 0)
             var place = map.columns.count
             for border in map.borders {
                 recur(border.values, from: start, at: place)
                 place += 1
             }
             for shift in shifts {
-                Self.difference(shares, -shift.coefficient, &source)
+                Self.difference(drop, -shift.coefficient, &source)
                 recur(source, from: start, at: place)
                 place += 1
             }
             for column in columns {
-                Self.difference(shares, column.values, &source)
+                Self.difference(drop, column.values, &source)
                 recur(source, from: start, at: place)
                 place += 1
             }
             product.syrk(rows, transposed: true, beta: start == 0 ? 0 : 1)
         }
         core.add(product, at: places)
-        addLeftover(columns, to: &core)
+        addLeftover(into, columns, to: &core)
         if let scale = tail.scale { core.add(scale.curvature, scale.index, scale.index) }
     }
 
     /// What the floor's share of the nodes leaves of the tail's own columns, C: the tail moves with d delta - C d theta.
-    private func addLeftover(_ columns: [RowMap.Border], to core: inout CoreMatrix) {
+    private func addLeftover(_ leftover: [Double], _ columns: [RowMap.Border], to core: inout CoreMatrix) {
         let total = leftover.reduce(0, +)
         for (i, shift) in shifts.enumerated() {
             for (j, other) in shifts.enumerated() where j <= i {
@@ -180,13 +179,13 @@ final class DrawdownLadder: Block {
     }
 
     /// Rows of a group by the recurrence of the ladder, from the column of `rows` on; rows after the last are zero.
-    private func recur(_ source: [Double], from start: Int, at place: Int) {
-        Self.recur(source, ladder, from: start, into: &rows, carried: &carried, at: place)
+    private func recur(_ source: [Double], times factor: Double = 1, from start: Int, at place: Int) {
+        Self.recur(source, factor, ladder, from: start, into: &rows, carried: &carried, at: place)
     }
 
-    /// target = root_t y_t, y_t = p_t + carry_t y_(t-1), columns side by side: the recurrence of one waits for itself.
+    /// target = root_t y_t, y_t = factor p_t + carry_t y_(t-1), columns side by side: the recurrence of one waits for itself.
     private static func recur(
-        _ source: [Double], _ ladder: ResistorLadder, from start: Int, into target: inout Matrix,
+        _ source: [Double], _ factor: Double, _ ladder: ResistorLadder, from start: Int, into target: inout Matrix,
         carried: inout [Double], at place: Int
     ) {
         let (count, size) = (ladder.roots.count, target.rows)
@@ -205,7 +204,7 @@ final class DrawdownLadder: Block {
                 let p = SIMD8(
                     from[at], from[at + count], from[at + 2 * count], from[at + 3 * count], from[at + 4 * count],
                     from[at + 5 * count], from[at + 6 * count], from[at + 7 * count])
-                y = p + carry[start + t] * y
+                y = factor * p + carry[start + t] * y
                 let row = root[start + t] * y
                 for k in 0..<8 { to[out + t + k * size] = row[k] }
             }
@@ -219,8 +218,8 @@ final class DrawdownLadder: Block {
             for t in 0..<kept {
                 let at = column + t
                 let (c, r) = (carry[start + t], root[start + t])
-                y0 = from[at] + c * y0
-                y1 = from[at + count] + c * y1
+                y0 = factor * from[at] + c * y0
+                y1 = factor * from[at + count] + c * y1
                 to[out + t] = r * y0
                 to[out + size + t] = r * y1
             }
@@ -232,7 +231,7 @@ final class DrawdownLadder: Block {
         while column < from.count {
             var y = last[index]
             for t in 0..<kept {
-                y = from[column + t] + carry[start + t] * y
+                y = factor * from[column + t] + carry[start + t] * y
                 to[out + t] = root[start + t] * y
             }
             last[index] = y
@@ -249,6 +248,7 @@ final class DrawdownLadder: Block {
     func addMultiplierColumn(to column: inout [Double], multiplier: Double) -> Double {
         tail.lineariseMultiplier(multiplier: multiplier)
         let force = tail.forcePerMultiplier
+        if dropPerMultiplier.count != count { dropPerMultiplier = force }
         for t in 0..<count { (source[t], into[t]) = (0, -force[t]) }
         ladder.sweep(source, into, &dropPerMultiplier, &current)
         map.addAdjoint(current, times: -1, to: &column)

@@ -109,13 +109,13 @@ final class OrderedAverage: Block {
         let (width, scenarios) = (map.columns.count, map.rows)
         let squares = levels.reduce(0) { $0 + $1.window * $1.window }
         if costs.count * width * width > squares / 2 + scenarios * (2 * widest + 64 + width) * width {
-            graph = ScenarioGraph(map.matrix.selecting(rows: order), width: widest)
+            graph = ScenarioGraph(map.matrix.selecting(rows: order).scaled(by: map.factor), width: widest)
         } else {
             // Ranks beyond the last window are in no level.
             let last = levels.reduce(0) { max($0, $1.inside + $1.window) }
-            ranks = map.matrix.selecting(rows: Array(order.prefix(last)))
+            ranks = map.matrix.selecting(rows: Array(order.prefix(last))).scaled(by: map.factor)
             roots = near
-            rows = Matrix(rows: min(max(map.rows, widest), costs.count), columns: width)
+            rows = Matrix(rows: min(max(2 * Workspace.largestGroup, widest), costs.count), columns: width)
         }
         let zeros = [Double](repeating: 0, count: levels.count)
         (quantile, quantileStep, stationarity, total, shift, perMultiplierShift) = (

@@ -97,14 +97,15 @@ final class SmoothedMeanDifference: Block {
             differences = sorted
             product = Matrix(rows: width, columns: width)
         }
-        Self.spread(map.matrix.storage, order.places, low, high, &sums, &sorted.storage, &differences.storage)
+        Self.spread(
+            map.matrix.storage, map.factor, order.places, low, high, &sums, &sorted.storage, &differences.storage)
         product.gemm(sorted, differences, transposeFirst: true, scale: multiplier * factor / epsilon)
         core.add(product, at: map.columns)
     }
 
     /// The rows in order, and by row the sum of its differences from those near it.
     private static func spread(
-        _ panel: [Double], _ order: [Int], _ low: [Int], _ high: [Int], _ sums: inout [Double],
+        _ panel: [Double], _ factor: Double, _ order: [Int], _ low: [Int], _ high: [Int], _ sums: inout [Double],
         _ sorted: inout [Double], _ differences: inout [Double]
     ) {
         let count = order.count
@@ -119,7 +120,7 @@ final class SmoothedMeanDifference: Block {
         var column = 0
         while column < panel.count {
             for rank in 0..<count {
-                let value = panel[column + order[rank]]
+                let value = factor * panel[column + order[rank]]
                 rows[column + rank] = value
                 sum[rank + 1] = sum[rank] + value
             }

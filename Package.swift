@@ -190,7 +190,9 @@ let package = Package(
             path: "Tests/Support", swiftSettings: house),
         tests("WireFormat", ["WireFormat"]),
         tests("LinearAlgebra", ["LinearAlgebra"]),
-        tests("ConvexSolver", ["ConvexSolver", "LinearAlgebra"]),
+        // Counts what the test program takes from the heap.
+        .target(name: "CAllocations", path: "Tests/CAllocations"),
+        tests("ConvexSolver", ["ConvexSolver", "LinearAlgebra", "CAllocations"]),
         tests("PortfolioModels", ["PortfolioModels", "ConvexSolver", "LinearAlgebra", "WireFormat"]),
         // Its tests enumerate: optimised in debug builds as well.
         tests(

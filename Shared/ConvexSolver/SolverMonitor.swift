@@ -27,8 +27,11 @@ public final class SolverMonitor: Sendable {
     private let parts = Atomic(0)
     private let done = Atomic(0)
 
+    /// Told of the iterations so far at each of them, on the thread that solves; for measurements.
+    private let watch: (@Sendable (_ iterations: Int) -> Void)?
+
     /// Nothing has happened yet.
-    public init() {}
+    public init(watch: (@Sendable (_ iterations: Int) -> Void)? = nil) { self.watch = watch }
 
     public var report: Report {
         let bits =
@@ -43,8 +46,9 @@ public final class SolverMonitor: Sendable {
 
     /// A solve made one more iteration, or several, and is at a relative gap.
     public func iterated(_ count: Int = 1, gap: Double) {
-        iterations.wrappingAdd(count, ordering: .relaxed)
+        let total = iterations.wrappingAdd(count, ordering: .relaxed).newValue
         solveGap.store(gap.bitPattern, ordering: .relaxed)
+        watch?(total)
     }
 
     // MARK: Searches

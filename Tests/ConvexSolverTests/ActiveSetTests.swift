@@ -85,7 +85,7 @@ struct ActiveSetTests {
         let level = program.addVariable(start: (losses.max() ?? 0) + 0.1)
         let cost = [Double](repeating: 1 / (alpha * Double(count)), count: count)
         let map = RowMap(
-            returns, columns: Array(0..<n), sign: -1,
+            returns, columns: Array(0..<n), factor: -1,
             borders: [.init(index: level, values: [Double](repeating: -1, count: count))])
         program.terms = [
             .init(

@@ -76,7 +76,7 @@ extension ArgumentMap {
         switch self {
         case .rows(let map):
             for (j, index) in map.columns.enumerated() {
-                v[index] += factor * map.sign * map.matrix.storage[t + j * map.matrix.rows]
+                v[index] += factor * map.factor * map.matrix.storage[t + j * map.matrix.rows]
             }
             for border in map.borders { v[border.index] += factor * border.values[t] }
         case .coordinates(let map):

@@ -5,8 +5,6 @@ protocol Block: AnyObject {
     /// Complementary pairs, and the sum of their products.
     var complementarity: (pairs: Int, sum: Double) { get }
     var needsCommonStep: Bool { get }
-    /// d(l f)/da over l: the dual series of the scenarios; what a certificate is made of.
-    var dualSeries: [Double] { get }
     /// Dual residual of the block's own variables, relative to the sizes in it.
     var ownResidual: Double { get }
     /// The largest force that others have to balance, where the block's own is what balances the rest; else zero.
@@ -28,10 +26,18 @@ protocol Block: AnyObject {
     func complementarity(afterPrimal primal: Double, dual: Double) -> Double
     func advance(primal: Double, dual: Double)
     func rescale(_ factor: Double)
+    /// Writes d(l f)/da, the dual series of the scenarios: what a certificate is made of. The room is of their number from the second time on.
+    func writeDualSeries(into series: inout [Double])
 }
 
 extension Block {
     var balancingForce: Double { 0 }
+
+    /// series = factor source, in the memory that it has.
+    func write(_ source: [Double], times factor: Double = 1, into series: inout [Double]) {
+        if series.count != source.count { series = [Double](repeating: 0, count: source.count) }
+        for t in source.indices { series[t] = factor * source[t] }
+    }
 }
 
 /// Where a block's arguments come from.
@@ -83,6 +89,8 @@ final class MappedBlock: Block {
     private let function: any ScenarioFunction
     private var argument: [Double]
     private var direction: [Double]
+    /// Of the function's outer product, over the core.
+    private var image: [Double] = []
 
     init(_ function: any ScenarioFunction, _ map: ArgumentMap) {
         self.map = map
@@ -93,7 +101,6 @@ final class MappedBlock: Block {
 
     var complementarity: (pairs: Int, sum: Double) { function.complementarity }
     var needsCommonStep: Bool { function.needsCommonStep }
-    var dualSeries: [Double] { function.force }
     var ownResidual: Double { 0 }
 
     func start(_ v: [Double], multiplier: Double, mu: Double) {
@@ -115,7 +122,8 @@ final class MappedBlock: Block {
         function.linearise(multiplier: multiplier)
         map.addWeighted(function.weights, own: function.columns, to: &core, &workspace)
         if let outer = function.outer {
-            var image = [Double](repeating: 0, count: core.matrix.rows)
+            if image.count != core.matrix.rows { image = [Double](repeating: 0, count: core.matrix.rows) }
+            for i in image.indices { image[i] = 0 }
             map.addAdjoint(outer.vector, to: &image)
             for column in function.columns { image[column.index] -= Vector.dot(column.values, outer.vector) }
             core.addOuter(image, scale: outer.scale)
@@ -148,4 +156,5 @@ final class MappedBlock: Block {
     }
     func advance(primal: Double, dual: Double) { function.advance(primal: primal, dual: dual) }
     func rescale(_ factor: Double) { function.rescale(factor) }
+    func writeDualSeries(into series: inout [Double]) { write(function.force, into: &series) }
 }

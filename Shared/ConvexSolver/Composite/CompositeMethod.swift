@@ -43,6 +43,7 @@ final class CompositeLoop {
     var lowerRight: [Double]
     var upperRight: [Double]
     var column: [Double]
+    private var best: BestPoint
     let ceilings: [Int]
     let hasCommonStep: Bool
 
@@ -62,6 +63,7 @@ final class CompositeLoop {
         upper = ComplementaryPairs(count: upperIndex.count)
         core = CoreMatrix(order: start.count)
         system = CoreSystem(order: start.count, rows: program.equalities.rows + ceilings.count)
+        best = BestPoint(program, live)
         let none = start.map { _ in 0.0 }
         (gradient, dv, rest, column) = (none, none, none, none)
         (dy, equalityResidual) = (y, y)
@@ -73,9 +75,8 @@ final class CompositeLoop {
 
     func run() -> CompositeSolution {
         start()
-        var best: CompositeSolution?
         var reached = Double.infinity
-        var last = (gap: 1.0, primal: 1.0, dual: 1.0)
+        var last = Merit(gap: 1, primal: 1, dual: 1)
         var sinceBest = 0
         var iteration = 0
         while true {
@@ -88,15 +89,14 @@ final class CompositeLoop {
             if worst < reached {
                 reached = worst
                 sinceBest = 0
-                best = solution(.numericalFailure, iteration, merit)
+                keep(merit)
             } else {
                 sinceBest += 1
             }
             if worst <= settings.accuracy { break }
             if let interruption = settings.deadline.interruption {
-                var stopped = best ?? solution(.numericalFailure, iteration, merit)
-                stopped.status = interruption
-                return stopped
+                if reached == .infinity { keep(merit) }
+                return best.solution(interruption, iteration)
             }
             // Close to the end rounding takes over at once; far from it a solve may wander for a while.
             let patience = reached < 1e-11 ? 1 : reached < 1e-10 ? 2 : reached < 1e-7 ? 5 : 20
@@ -104,15 +104,14 @@ final class CompositeLoop {
             guard step() else { break }
             iteration += 1
         }
-        var result = best ?? solution(.numericalFailure, iteration, last)
-        result.iterations = iteration
+        if reached == .infinity { keep(last) }
         let isGood =
-            result.relativeGap <= 100 * settings.gapTolerance
-            && result.primalResidual <= 10 * settings.feasibilityTolerance
-            && result.dualResidual <= 100 * settings.feasibilityTolerance
-        result.status =
-            isGood ? .optimal : (iteration >= settings.maximumIterations ? .iterationLimit : .numericalFailure)
-        return result
+            best.merit.gap <= 100 * settings.gapTolerance
+            && best.merit.primal <= 10 * settings.feasibilityTolerance
+            && best.merit.dual <= 100 * settings.feasibilityTolerance
+        return best.solution(
+            isGood ? .optimal : (iteration >= settings.maximumIterations ? .iterationLimit : .numericalFailure),
+            iteration)
     }
 
     private func start() {
@@ -160,8 +159,14 @@ final class CompositeLoop {
         }
     }
 
+    /// Takes the present point as the best one.
+    private func keep(_ merit: Merit) {
+        best.keep(v, y, terms, merit)
+        best.keep(lower, at: lowerIndex, upper, at: upperIndex)
+    }
+
     /// Residuals at the present point.
-    private func evaluate() -> (gap: Double, primal: Double, dual: Double) {
+    private func evaluate() -> Merit {
         Vector.copy(program.cost, into: &gradient)
         var size = 0.0
         for i in v.indices { size += program.cost[i] * v[i] }
@@ -199,24 +204,10 @@ final class CompositeLoop {
         for i in v.indices { dual = max(dual, abs(gradient[i]) / typical) }
         meanProduct = gap / Double(max(pairs, 1))
         pairCount = pairs
-        return (gap / max(size, floor), primal, dual)
+        return Merit(gap: gap / max(size, floor), primal: primal, dual: dual)
     }
 
     var meanProduct = 0.0
     var floor = 1e-12
     var pairCount = 0
-
-    private func solution(
-        _ status: SolverStatus, _ iteration: Int, _ merit: (gap: Double, primal: Double, dual: Double)
-    ) -> CompositeSolution {
-        var below = [Double](repeating: 0, count: v.count)
-        var above = below
-        for (i, index) in lowerIndex.enumerated() { below[index] = lower.dual[i] }
-        for (i, index) in upperIndex.enumerated() { above[index] = upper.dual[i] }
-        return CompositeSolution(
-            status: status, v: v, equalityDuals: y, lowerDuals: below, upperDuals: above,
-            multipliers: terms.map { $0.multiplier },
-            dualSeries: terms.map { $0.blocks.map { $0.dualSeries } }, values: terms.map { $0.value },
-            iterations: iteration, relativeGap: merit.gap, primalResidual: merit.primal, dualResidual: merit.dual)
-    }
 }

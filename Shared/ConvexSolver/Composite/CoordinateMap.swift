@@ -23,11 +23,12 @@ public struct CoordinateMap: Sendable {
         for i in columns.indices { da[i] = sign * (dv[columns[i]] - reference[i] * size) }
     }
 
-    func addAdjoint(_ force: [Double], to core: inout [Double]) {
+    func addAdjoint(_ force: [Double], times factor: Double = 1, to core: inout [Double]) {
         var ofScale = 0.0
         for i in columns.indices {
-            core[columns[i]] += sign * force[i]
-            ofScale -= sign * reference[i] * force[i]
+            let part = factor * sign * force[i]
+            core[columns[i]] += part
+            ofScale -= reference[i] * part
         }
         if let scale { core[scale] += ofScale }
     }

@@ -52,9 +52,15 @@ struct CoreMatrix {
 ///
 /// Rows are taken in groups that stay in the processor's cache, so that no copy of a whole panel is held.
 struct Workspace {
-    private var rows = Matrix(rows: 0, columns: 0)
-    private var product = Matrix(rows: 0, columns: 0)
-    private var roots: [Double] = []
+    /// For rows of one shape.
+    fileprivate struct Room {
+        var rows: Matrix
+        var product: Matrix
+        var roots: [Double]
+    }
+
+    /// One for each shape, from the first time on that it comes.
+    private var rooms: [Room] = []
     /// The core variable of each column.
     private var places: [Int] = []
 
@@ -77,28 +83,43 @@ struct Workspace {
         // A function of no scenario adds nothing.
         guard count > 0 else { return }
         let size = Self.group(of: count)
-        if rows.rows != size || rows.columns != width { rows = Matrix(rows: size, columns: width) }
-        if product.rows != width { product = Matrix(rows: width, columns: width) }
-        if roots.count != size { roots = [Double](repeating: 0, count: size) }
+        let room = room(size, width)
         places.removeAll(keepingCapacity: true)
         places.append(contentsOf: map.columns)
         for border in map.borders { places.append(border.index) }
         for border in own { places.append(border.index) }
         for start in stride(from: 0, to: count, by: size) {
-            Self.root(weights, from: start, &roots)
-            Self.scale(map.matrix.storage, count, from: start, roots, &rows.storage, at: 0, by: map.sign)
-            var place = map.columns.count * size
-            for border in map.borders {
-                Self.scale(border.values, count, from: start, roots, &rows.storage, at: place, by: 1)
-                place += size
-            }
-            for border in own {
-                Self.scale(border.values, count, from: start, roots, &rows.storage, at: place, by: -1)
-                place += size
-            }
-            product.syrk(rows, transposed: true, beta: start == 0 ? 0 : 1)
+            rooms[room].add(map, own, weights, from: start)
         }
-        core.add(product, at: places)
+        core.add(rooms[room].product, at: places)
+    }
+
+    private mutating func room(_ size: Int, _ width: Int) -> Int {
+        if let known = rooms.firstIndex(where: { $0.rows.rows == size && $0.rows.columns == width }) { return known }
+        rooms.append(
+            Room(
+                rows: Matrix(rows: size, columns: width), product: Matrix(rows: width, columns: width),
+                roots: [Double](repeating: 0, count: size)))
+        return rooms.count - 1
+    }
+}
+
+extension Workspace.Room {
+    /// Adds the group that begins at a row, each row times the root of its weight; the first group takes the place of what was there.
+    fileprivate mutating func add(_ map: RowMap, _ own: [RowMap.Border], _ weights: [Double], from start: Int) {
+        let (count, size) = (map.rows, roots.count)
+        Self.root(weights, from: start, &roots)
+        Self.scale(map.matrix.storage, count, from: start, roots, &rows.storage, at: 0, by: map.factor)
+        var place = map.columns.count * size
+        for border in map.borders {
+            Self.scale(border.values, count, from: start, roots, &rows.storage, at: place, by: 1)
+            place += size
+        }
+        for border in own {
+            Self.scale(border.values, count, from: start, roots, &rows.storage, at: place, by: -1)
+            place += size
+        }
+        product.syrk(rows, transposed: true, beta: start == 0 ? 0 : 1)
     }
 
     /// Roots of a group's weights; zero after the last one.
@@ -111,7 +132,7 @@ struct Workspace {
     /// The group's part of each column of `count` rows, times the factors.
     private static func scale(
         _ source: [Double], _ count: Int, from start: Int, _ factors: [Double], _ target: inout [Double], at place: Int,
-        by sign: Double
+        by number: Double
     ) {
         let size = factors.count
         let kept = min(size, count - start)
@@ -120,7 +141,7 @@ struct Workspace {
         var to = target.mutableSpan
         var (column, out) = (start, place)
         while column < from.count {
-            for t in 0..<kept { to[out + t] = sign * factor[t] * from[column + t] }
+            for t in 0..<kept { to[out + t] = number * factor[t] * from[column + t] }
             for t in kept..<size { to[out + t] = 0 }
             column += count
             out += size

@@ -82,6 +82,17 @@ extension DrawdownLadder {
         }
     }
 
+    /// The same of one value everywhere.
+    static func difference(_ shares: [Double], _ value: Double, _ result: inout [Double]) {
+        let shares = shares.span
+        var out = result.mutableSpan
+        var previous = 0.0
+        for t in 0..<shares.count {
+            out[t] = value * (shares[t] - previous)
+            previous = shares[t]
+        }
+    }
+
     static func sum(_ a: [Double], _ b: [Double]?, _ result: inout [Double]) {
         let a = a.span
         var out = result.mutableSpan

@@ -34,20 +34,19 @@ final class DrawdownLadder: Block {
     // Results of sweeps: the change of the drawdowns and of the rungs' prices.
     private var drop: [Double]
     private var current: [Double]
-    private var dropPerMultiplier: [Double]
-    // Of the tail's columns, and what a sweep reads.
-    private var shares: [Double]
-    private var leftover: [Double]
+    /// Under a ceiling.
+    private var dropPerMultiplier: [Double] = []
+    // What a sweep reads.
     private var source: [Double]
     private var into: [Double]
-    private var columns: [RowMap.Border] = []
+    /// The core variables of the rows' columns.
+    private var places: [Int] = []
     // A group of rows (`Workspace.group`), what each column's recurrence comes to before it, and the product of all.
     private var rows = Matrix(rows: 0, columns: 0)
     private var carried: [Double] = []
     private var product = Matrix(rows: 0, columns: 0)
 
     init(_ map: RowMap, tail: any ScenarioFunction, shifts: [(index: Int, coefficient: Double)]) {
-        precondition(map.sign == 1)
         self.map = map
         self.tail = tail
         self.shifts = shifts
@@ -56,8 +55,8 @@ final class DrawdownLadder: Block {
         floor = rungs
         let zeros = [Double](repeating: 0, count: count)
         (rungResidual, stationarity, x, argument, rungRight, floorRight) = (zeros, zeros, zeros, zeros, zeros, zeros)
-        (voltage, inflow, drop, current, dropPerMultiplier) = (zeros, zeros, zeros, zeros, zeros)
-        (shares, leftover, source, into) = (zeros, zeros, zeros, zeros)
+        (voltage, inflow, drop, current) = (zeros, zeros, zeros, zeros)
+        (source, into) = (zeros, zeros)
         ladder = ResistorLadder(count: count)
     }
 
@@ -66,7 +65,6 @@ final class DrawdownLadder: Block {
         return (2 * count + tail.pairs, rungs.sum + floor.sum + tail.sum)
     }
     var needsCommonStep: Bool { tail.needsCommonStep }
-    var dualSeries: [Double] { rungs.dual.map { -$0 } }
     private(set) var ownResidual = 0.0
 
     func start(_ v: [Double], multiplier: Double, mu: Double) {
@@ -120,51 +118,74 @@ final class DrawdownLadder: Block {
         tail.linearise(multiplier: multiplier)
         guard count > 0 else { return }
         let weights = tail.weights
-        // C: the tail moves with d delta - C d theta.
-        columns =
-            shifts.map {
-                RowMap.Border(index: $0.index, values: [Double](repeating: -$0.coefficient, count: count))
-            } + tail.columns
         ladder.set(rungs, floor, weights)
-        Self.split(weights, ladder.ground, floor.dual, floor.slack, &shares, &leftover)
-        let width = map.columns.count + map.borders.count + columns.count
+        // The tail's shares of the nodes and what is left beside them, in memory that is free until the next sweep.
+        Self.split(weights, ladder.ground, floor.dual, floor.slack, &drop, &into)
+        let columns = tail.columns
+        if places.isEmpty {
+            places =
+                map.columns + map.borders.map { $0.index } + shifts.map { $0.index } + columns.map { $0.index }
+            carried = [Double](repeating: 0, count: places.count)
+        }
+        let width = places.count
         let size = Workspace.group(of: count)
         if rows.rows != size || rows.columns != width { rows = Matrix(rows: size, columns: width) }
         if product.rows != width { product = Matrix(rows: width, columns: width) }
-        carried = [Double](repeating: 0, count: width)
+        for i in carried.indices { carried[i] = 0 }
         for start in stride(from: 0, to: count, by: size) {
-            recur(map.matrix.storage, from: start, at: 0)
+            recur(map.matrix.storage, times: map.factor, from: start, at: 0)
             var place = map.columns.count
             for border in map.borders {
                 recur(border.values, from: start, at: place)
                 place += 1
             }
+            for shift in shifts {
+                Self.difference(drop, -shift.coefficient, &source)
+                recur(source, from: start, at: place)
+                place += 1
+            }
             for column in columns {
-                Self.difference(shares, column.values, &source)
+                Self.difference(drop, column.values, &source)
                 recur(source, from: start, at: place)
                 place += 1
             }
             product.syrk(rows, transposed: true, beta: start == 0 ? 0 : 1)
         }
-        core.add(product, at: map.columns + map.borders.map { $0.index } + columns.map { $0.index })
+        core.add(product, at: places)
+        addLeftover(into, columns, to: &core)
+        if let scale = tail.scale { core.add(scale.curvature, scale.index, scale.index) }
+    }
+
+    /// What the floor's share of the nodes leaves of the tail's own columns, C: the tail moves with d delta - C d theta.
+    private func addLeftover(_ leftover: [Double], _ columns: [RowMap.Border], to core: inout CoreMatrix) {
+        let total = leftover.reduce(0, +)
+        for (i, shift) in shifts.enumerated() {
+            for (j, other) in shifts.enumerated() where j <= i {
+                let sum = shift.coefficient * other.coefficient * total
+                core.add(i != j && shift.index == other.index ? 2 * sum : sum, shift.index, other.index)
+            }
+        }
         for (i, column) in columns.enumerated() {
+            for shift in shifts {
+                let sum = -shift.coefficient * Vector.dot(leftover, column.values)
+                core.add(column.index == shift.index ? 2 * sum : sum, column.index, shift.index)
+            }
             for (j, other) in columns.enumerated() where j <= i {
                 var sum = 0.0
                 for t in 0..<count { sum += leftover[t] * column.values[t] * other.values[t] }
                 core.add(i != j && column.index == other.index ? 2 * sum : sum, column.index, other.index)
             }
         }
-        if let scale = tail.scale { core.add(scale.curvature, scale.index, scale.index) }
     }
 
     /// Rows of a group by the recurrence of the ladder, from the column of `rows` on; rows after the last are zero.
-    private func recur(_ source: [Double], from start: Int, at place: Int) {
-        Self.recur(source, ladder, from: start, into: &rows, carried: &carried, at: place)
+    private func recur(_ source: [Double], times factor: Double = 1, from start: Int, at place: Int) {
+        Self.recur(source, factor, ladder, from: start, into: &rows, carried: &carried, at: place)
     }
 
-    /// target = root_t y_t, y_t = p_t + carry_t y_(t-1), columns side by side: the recurrence of one waits for itself.
+    /// target = root_t y_t, y_t = factor p_t + carry_t y_(t-1), columns side by side: the recurrence of one waits for itself.
     private static func recur(
-        _ source: [Double], _ ladder: ResistorLadder, from start: Int, into target: inout Matrix,
+        _ source: [Double], _ factor: Double, _ ladder: ResistorLadder, from start: Int, into target: inout Matrix,
         carried: inout [Double], at place: Int
     ) {
         let (count, size) = (ladder.roots.count, target.rows)
@@ -183,7 +204,7 @@ final class DrawdownLadder: Block {
                 let p = SIMD8(
                     from[at], from[at + count], from[at + 2 * count], from[at + 3 * count], from[at + 4 * count],
                     from[at + 5 * count], from[at + 6 * count], from[at + 7 * count])
-                y = p + carry[start + t] * y
+                y = factor * p + carry[start + t] * y
                 let row = root[start + t] * y
                 for k in 0..<8 { to[out + t + k * size] = row[k] }
             }
@@ -197,8 +218,8 @@ final class DrawdownLadder: Block {
             for t in 0..<kept {
                 let at = column + t
                 let (c, r) = (carry[start + t], root[start + t])
-                y0 = from[at] + c * y0
-                y1 = from[at + count] + c * y1
+                y0 = factor * from[at] + c * y0
+                y1 = factor * from[at + count] + c * y1
                 to[out + t] = r * y0
                 to[out + size + t] = r * y1
             }
@@ -210,7 +231,7 @@ final class DrawdownLadder: Block {
         while column < from.count {
             var y = last[index]
             for t in 0..<kept {
-                y = from[column + t] + carry[start + t] * y
+                y = factor * from[column + t] + carry[start + t] * y
                 to[out + t] = root[start + t] * y
             }
             last[index] = y
@@ -227,10 +248,10 @@ final class DrawdownLadder: Block {
     func addMultiplierColumn(to column: inout [Double], multiplier: Double) -> Double {
         tail.lineariseMultiplier(multiplier: multiplier)
         let force = tail.forcePerMultiplier
-        var flow = [Double](repeating: 0, count: count)
-        let sources = flow
-        ladder.sweep(sources, force.map { -$0 }, &dropPerMultiplier, &flow)
-        map.addAdjoint(flow, times: -1, to: &column)
+        if dropPerMultiplier.count != count { dropPerMultiplier = force }
+        for t in 0..<count { (source[t], into[t]) = (0, -force[t]) }
+        ladder.sweep(source, into, &dropPerMultiplier, &current)
+        map.addAdjoint(current, times: -1, to: &column)
         addTail(dropPerMultiplier, force, to: &column)
         if let scale = tail.scale { column[scale.index] += scale.slope + scale.perMultiplier }
         return tail.multiplierTerms.corner - Vector.dot(force, dropPerMultiplier)
@@ -239,9 +260,11 @@ final class DrawdownLadder: Block {
     /// What a change of drawdowns and of the tail's forces does to the core variables of the tail.
     private func addTail(_ drop: [Double], _ force: [Double], to core: inout [Double]) {
         let weights = tail.weights
-        for (i, column) in columns.enumerated() {
+        let moved = Vector.dot(weights, drop) + (shifts.isEmpty ? 0 : force.reduce(0, +))
+        for shift in shifts { core[shift.index] += shift.coefficient * moved }
+        for column in tail.columns {
             var sum = 0.0
-            for t in 0..<count { sum += column.values[t] * (weights[t] * drop[t] + (i < shifts.count ? force[t] : 0)) }
+            for t in 0..<count { sum += column.values[t] * weights[t] * drop[t] }
             core[column.index] -= sum
         }
     }
@@ -266,7 +289,10 @@ final class DrawdownLadder: Block {
         Self.sum(inflow, nil, &into)
         if multiplierStep != 0 { Vector.axpy(-multiplierStep, tail.forcePerMultiplier, &into) }
         let weights = tail.weights
-        for column in columns where dv[column.index] != 0 {
+        for shift in shifts where dv[shift.index] != 0 {
+            Vector.axpy(-shift.coefficient * dv[shift.index], weights, &into)
+        }
+        for column in tail.columns where dv[column.index] != 0 {
             Self.addProduct(weights, column.values, dv[column.index], to: &into)
         }
         ladder.sweep(source, into, &drop, &current)
@@ -301,4 +327,6 @@ final class DrawdownLadder: Block {
         floor.rescale(factor)
         tail.rescale(factor)
     }
+
+    func writeDualSeries(into series: inout [Double]) { write(rungs.dual, times: -1, into: &series) }
 }

@@ -9,22 +9,26 @@ public enum EntryUncertainty: Sendable, Equatable {
 
     /// `mat(V vec(xx'))`, n x n.
     public func image(_ x: [Double]) -> Matrix {
+        var (outer, result) = (Matrix(rows: x.count, columns: x.count), Matrix(rows: x.count, columns: x.count))
+        image(x, into: &result, outer: &outer)
+        return result
+    }
+
+    /// The same into matrices that are there already; `outer` becomes xx'.
+    func image(_ x: [Double], into result: inout Matrix, outer: inout Matrix) {
         let n = x.count
-        var outer = Matrix(rows: n, columns: n)
         for j in 0..<n { for i in 0..<n { outer.storage[i + j * n] = x[i] * x[j] } }
         switch self {
         case .independent(let variances):
-            for i in outer.storage.indices { outer.storage[i] *= variances.storage[i] }
-            return outer
-        case .full(let matrix):
-            return Matrix(rows: n, columns: n, columnMajor: matrix.symmetricMultiplied(by: outer.storage))
+            for i in result.storage.indices { result.storage[i] = outer.storage[i] * variances.storage[i] }
+        case .full(let matrix): matrix.symmetricMultiplied(by: outer.storage, into: &result.storage)
         }
     }
 
     /// `K_ab = sum_cd x_c V_(ac),(bd) x_d`, which with the image makes the change of `image(x) x` with x: `image + 2 K`.
-    func change(_ x: [Double]) -> Matrix {
+    func change(_ x: [Double], into K: inout Matrix) {
         let n = x.count
-        var K = Matrix(rows: n, columns: n)
+        for i in K.storage.indices { K.storage[i] = 0 }
         switch self {
         case .independent(let variances):
             // V is the mean of itself and of V with c and d changed: half of it is on the diagonal.
@@ -48,7 +52,6 @@ public enum EntryUncertainty: Sendable, Equatable {
                 }
             }
         }
-        return K
     }
 }
 
@@ -65,30 +68,34 @@ final class EllipsoidVariance: Block {
     private var slopeOfScale = 0.0
     private var size = 1.0
     private var root = 0.0
-    private var image = Matrix(rows: 0, columns: 0)
+    private var image: Matrix
+    private var K: Matrix
+    private var outer: Matrix
+    private var through: [Double]
 
     init(_ uncertainty: EntryUncertainty, columns: [Int], scale: Int?) {
         self.uncertainty = uncertainty
         self.columns = columns
         self.scale = scale
         x = [Double](repeating: 0, count: columns.count)
-        slope = x
+        (slope, through) = (x, x)
+        image = Matrix(rows: x.count, columns: x.count)
+        (K, outer) = (image, image)
     }
 
     var complementarity: (pairs: Int, sum: Double) { (0, 0) }
     var needsCommonStep: Bool { true }
-    var dualSeries: [Double] { slope }
     var ownResidual: Double { 0 }
 
     func start(_ v: [Double], multiplier: Double, mu: Double) {}
 
     func evaluate(_ v: [Double], multiplier: Double) -> Double {
-        x = columns.map { v[$0] }
+        for (i, index) in columns.enumerated() { x[i] = v[index] }
         size = scale.map { v[$0] } ?? 1
-        image = uncertainty.image(x)
-        let through = image.symmetricMultiplied(by: x)
+        uncertainty.image(x, into: &image, outer: &outer)
+        image.symmetricMultiplied(by: x, into: &through)
         root = max(Vector.dot(x, through), 0).squareRoot()
-        slope = through.map { root > 0 ? 2 * $0 / (root * size) : 0 }
+        for i in slope.indices { slope[i] = root > 0 ? 2 * through[i] / (root * size) : 0 }
         slopeOfScale = -root / (size * size)
         return root / size
     }
@@ -101,7 +108,7 @@ final class EllipsoidVariance: Block {
     func addCurvature(to core: inout CoreMatrix, _ workspace: inout Workspace, multiplier: Double) {
         guard root > 0 else { return }
         let n = columns.count
-        let K = uncertainty.change(x)
+        uncertainty.change(x, into: &K)
         let factor = multiplier / (root * size)
         // slope = grad h / size
         for j in 0..<n {
@@ -128,4 +135,5 @@ final class EllipsoidVariance: Block {
     func complementarity(afterPrimal primal: Double, dual: Double) -> Double { 0 }
     func advance(primal: Double, dual: Double) {}
     func rescale(_ factor: Double) {}
+    func writeDualSeries(into series: inout [Double]) { write(slope, into: &series) }
 }

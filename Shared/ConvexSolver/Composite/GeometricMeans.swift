@@ -15,6 +15,10 @@ final class GeometricMeans: Block {
     private var u: ComplementaryPairs
     private var z: ComplementaryPairs
     private var mean: [Double]
+    private var image: [Double]
+    /// Gradients of the rows, and the directions of their curvature, with their weights.
+    private var rows: RowMap
+    private var weights: [Double]
 
     /// - Parameter matrix: M, one row a mean and one column a variable.
     init(level: Int, roots: [Double], columns: [Int], matrix: Matrix) {
@@ -28,17 +32,21 @@ final class GeometricMeans: Block {
         u = pairs
         z = pairs
         residual = [Double](repeating: 0, count: roots.count)
-        (constant, change, mean) = (residual, residual, residual)
+        (constant, change, mean, image) = (residual, residual, residual, residual)
+        weights = [Double](repeating: 0, count: 2 * roots.count)
+        let ofLevel = weights.indices.map { $0 < roots.count ? 1.0 : 0 }
+        rows = RowMap(
+            Matrix(rows: weights.count, columns: columns.count), columns: columns,
+            borders: [RowMap.Border(index: level, values: ofLevel)])
     }
 
     var complementarity: (pairs: Int, sum: Double) { (roots.count, pairs.sum) }
     var needsCommonStep: Bool { true }
-    var dualSeries: [Double] { pairs.dual }
     var ownResidual: Double { 0 }
 
     private func place(_ v: [Double]) {
-        u.slack = columns.map { v[$0] }
-        z.slack = matrix.multiplied(by: u.slack)
+        for i in roots.indices { u.slack[i] = v[columns[i]] }
+        matrix.gemv(u.slack, into: &z.slack)
         for i in roots.indices { mean[i] = max(u.slack[i] * z.slack[i], 0).squareRoot() / roots[i] }
     }
 
@@ -58,35 +66,30 @@ final class GeometricMeans: Block {
 
     /// core += sum_i force_i (gradient of row i).
     private func addRows(_ force: [Double], to core: inout [Double]) {
-        var through = force
         for i in roots.indices {
             core[level] += force[i]
             core[columns[i]] -= force[i] * mean[i] / (2 * u.slack[i])
-            through[i] = -force[i] * mean[i] / (2 * z.slack[i])
+            change[i] = -force[i] * mean[i] / (2 * z.slack[i])
         }
-        for (j, value) in matrix.transposedMultiplied(by: through).enumerated() { core[columns[j]] += value }
+        matrix.gemv(change, transposed: true, into: &image)
+        for (j, value) in image.enumerated() { core[columns[j]] += value }
     }
 
     func addGradient(to gradient: inout [Double], multiplier: Double) { addRows(pairs.dual, to: &gradient) }
 
     func addCurvature(to core: inout CoreMatrix, _ workspace: inout Workspace, multiplier: Double) {
         let n = roots.count
-        var rows = Matrix(rows: 2 * n, columns: n)
-        var weights = [Double](repeating: 0, count: 2 * n)
-        var ofLevel = weights
         for i in 0..<n {
             let (a, b, half) = (1 / u.slack[i], 1 / z.slack[i], -mean[i] / 2)
             weights[i] = pairs.dual[i] / pairs.slack[i]
             weights[n + i] = pairs.dual[i] * mean[i] / 4
-            ofLevel[i] = 1
             for j in 0..<n {
                 let slope = matrix[i, j]
-                rows[i, j] = half * ((i == j ? a : 0) + b * slope)
-                rows[n + i, j] = (i == j ? a : 0) - b * slope
+                rows.matrix[i, j] = half * ((i == j ? a : 0) + b * slope)
+                rows.matrix[n + i, j] = (i == j ? a : 0) - b * slope
             }
         }
-        let map = RowMap(rows, columns: columns, borders: [RowMap.Border(index: level, values: ofLevel)])
-        workspace.addWeighted(map, own: [], weights: weights, to: &core)
+        workspace.addWeighted(rows, own: [], weights: weights, to: &core)
     }
 
     func addMultiplierColumn(to column: inout [Double], multiplier: Double) -> Double { 0 }
@@ -101,8 +104,8 @@ final class GeometricMeans: Block {
     }
 
     func recover(_ dv: [Double], multiplierStep: Double, multiplier: Double) {
-        u.slackStep = columns.map { dv[$0] }
-        z.slackStep = matrix.multiplied(by: u.slackStep)
+        for i in roots.indices { u.slackStep[i] = dv[columns[i]] }
+        matrix.gemv(u.slackStep, into: &z.slackStep)
         for i in roots.indices {
             let of = mean[i] / 2 * (u.slackStep[i] / u.slack[i] + z.slackStep[i] / z.slack[i])
             change[i] = dv[level] - of
@@ -122,4 +125,5 @@ final class GeometricMeans: Block {
     }
     func advance(primal: Double, dual: Double) { pairs.advance(primal: primal, dual: dual) }
     func rescale(_ factor: Double) { pairs.rescale(factor) }
+    func writeDualSeries(into series: inout [Double]) { write(pairs.dual, into: &series) }
 }

@@ -22,7 +22,6 @@ final class LogarithmicBarrier: Block {
     /// None that go to zero.
     var complementarity: (pairs: Int, sum: Double) { (0, 0) }
     var needsCommonStep: Bool { false }
-    var dualSeries: [Double] { pairs.dual.map { -$0 } }
     private(set) var ownResidual = 0.0
     var balancingForce: Double { pairs.dual.max() ?? 0 }
 
@@ -78,4 +77,5 @@ final class LogarithmicBarrier: Block {
     func complementarity(afterPrimal primal: Double, dual: Double) -> Double { 0 }
     func advance(primal: Double, dual: Double) { pairs.advance(primal: primal, dual: dual) }
     func rescale(_ factor: Double) { pairs.rescale(factor) }
+    func writeDualSeries(into series: inout [Double]) { write(pairs.dual, times: -1, into: &series) }
 }

@@ -64,6 +64,7 @@ final class OrderedAverage: Block {
     /// The arguments, or their directions, by rank.
     private var ranked: [Double]
     private var near: [Double]
+    /// Scaled and centred rows of some levels.
     private var rows = Matrix(rows: 0, columns: 0)
     private var product = Matrix(rows: 0, columns: 0)
     /// The scenarios' rows in their order; none where the graph has them.
@@ -74,6 +75,11 @@ final class OrderedAverage: Block {
     private var total: [Double]
     private var shift: [Double]
     private var perMultiplierShift: [Double]
+    /// Forces by scenario, and what rows add up to by rank.
+    private var series: [Double]
+    private var sums: [Double]
+    /// Roots of the rows' weights; none where the graph has the rows.
+    private var roots: [Double] = []
 
     init(_ map: RowMap, order: [Int], levels: [OrderedLevel]) {
         precondition(map.borders.isEmpty)
@@ -98,16 +104,18 @@ final class OrderedAverage: Block {
         hinge = Hinge(count: costs.count, cost: .linear(costs))
         near = [Double](repeating: 0, count: costs.count)
         argument = [Double](repeating: 0, count: map.rows)
-        (ranked, dualSeries) = (argument, argument)
+        (ranked, dualSeries, series, sums) = (argument, argument, argument, argument)
         let widest = levels.map { $0.window }.max() ?? 0
         let (width, scenarios) = (map.columns.count, map.rows)
         let squares = levels.reduce(0) { $0 + $1.window * $1.window }
         if costs.count * width * width > squares / 2 + scenarios * (2 * widest + 64 + width) * width {
-            graph = ScenarioGraph(map.matrix.selecting(rows: order), width: widest)
+            graph = ScenarioGraph(map.matrix.selecting(rows: order).scaled(by: map.factor), width: widest)
         } else {
             // Ranks beyond the last window are in no level.
             let last = levels.reduce(0) { max($0, $1.inside + $1.window) }
-            ranks = map.matrix.selecting(rows: Array(order.prefix(last)))
+            ranks = map.matrix.selecting(rows: Array(order.prefix(last))).scaled(by: map.factor)
+            roots = near
+            rows = Matrix(rows: min(max(2 * Workspace.largestGroup, widest), costs.count), columns: width)
         }
         let zeros = [Double](repeating: 0, count: levels.count)
         (quantile, quantileStep, stationarity, total, shift, perMultiplierShift) = (
@@ -119,7 +127,7 @@ final class OrderedAverage: Block {
     var needsCommonStep: Bool { false }
     private(set) var ownResidual = 0.0
 
-    private(set) var dualSeries: [Double]
+    private var dualSeries: [Double]
 
     /// Arguments by row, less the level's quantile or its step.
     private func spread(_ quantile: [Double]) {
@@ -139,9 +147,9 @@ final class OrderedAverage: Block {
     }
 
     /// Adds each row's `force - weight x shift of its level` to its scenario.
-    private func gather(_ forces: [Double], _ weights: [Double]?, _ shift: [Double], into series: inout [Double]) {
-        var sums = [Double](repeating: 0, count: order.count)
-        Self.gather(forces, weights ?? forces, shift, levels, first, &sums)
+    private func gather(_ forces: [Double], _ weights: [Double], _ shift: [Double], into series: inout [Double]) {
+        for rank in sums.indices { sums[rank] = 0 }
+        Self.gather(forces, weights, shift, levels, first, &sums)
         for rank in order.indices { series[order[rank]] += sums[rank] }
     }
 
@@ -182,8 +190,8 @@ final class OrderedAverage: Block {
         var value = hinge.evaluate(near, v, multiplier: multiplier)
         let force = hinge.force
         var (worst, size) = (0.0, 0.0)
-        for (k, level) in levels.enumerated() {
-            let rest = level.weight * (level.count - Double(level.inside))
+        for k in levels.indices {
+            let rest = rest(k)
             value += rest * quantile[k]
             var sum = 0.0
             for row in first[k]..<first[k + 1] { sum += force[row] }
@@ -192,9 +200,9 @@ final class OrderedAverage: Block {
             size = max(size, multiplier * abs(rest), abs(sum))
         }
         ownResidual = size > 0 ? worst / size : 0
-        var series = base.map { $0 * multiplier }
-        gather(force, nil, [Double](repeating: 0, count: levels.count), into: &series)
-        dualSeries = series
+        for k in shift.indices { shift[k] = 0 }
+        for t in base.indices { dualSeries[t] = multiplier * base[t] }
+        gather(force, force, shift, into: &dualSeries)
         return value + Vector.dot(base, argument)
     }
 
@@ -212,17 +220,16 @@ final class OrderedAverage: Block {
             return
         }
         // Rows x_t - (weighted mean of its level), a part at a time: memory stays that of the panel.
-        let most = max(map.rows, levels.map { $0.window }.max() ?? 1)
+        for row in roots.indices { roots[row] = weights[row].squareRoot() }
         var (k, isFirst) = (0, true)
         while k < levels.count {
             var (end, count) = (k, 0)
-            while end < levels.count, count + levels[end].window <= most || count == 0 {
+            while end < levels.count, count + levels[end].window <= rows.rows {
                 count += levels[end].window
                 end += 1
             }
-            if rows.rows != count || rows.columns != width { rows = Matrix(rows: count, columns: width) }
-            fill(levels: k..<end, weights, into: &rows)
-            product.syrk(rows, transposed: true, beta: isFirst ? 0 : 1)
+            fill(levels: k..<end, weights)
+            product.syrk(firstRows: count, of: rows, beta: isFirst ? 0 : 1)
             isFirst = false
             k = end
         }
@@ -239,9 +246,8 @@ final class OrderedAverage: Block {
     }
 
     /// The scaled and centred rows of some levels.
-    private func fill(levels range: Range<Int>, _ weights: [Double], into rows: inout Matrix) {
+    private func fill(levels range: Range<Int>, _ weights: [Double]) {
         let start = first[range.lowerBound]
-        let roots = weights.map { $0.squareRoot() }
         for k in range {
             rows.setCentred(
                 ranks, from: levels[k].inside, masses: weights[first[k]..<first[k + 1]],
@@ -249,10 +255,8 @@ final class OrderedAverage: Block {
         }
     }
 
-    /// The change of each level's quantile for forces that its rows see, and what the scenarios see of it.
-    private func settle(
-        _ forces: [Double], _ pull: (Int) -> Double, _ shift: inout [Double], into series: inout [Double]
-    ) {
+    /// The change of each level's quantile for forces that its rows see, and what the scenarios see of it in `series`.
+    private func settle(_ forces: [Double], _ pull: (Int) -> Double, _ shift: inout [Double]) {
         for k in levels.indices {
             var sum = -pull(k)
             for row in first[k]..<first[k + 1] { sum += forces[row] }
@@ -261,16 +265,18 @@ final class OrderedAverage: Block {
         gather(forces, hinge.weights, shift, into: &series)
     }
 
+    /// What a level pays for its quantile, per unit of the multiplier.
+    private func rest(_ k: Int) -> Double { levels[k].weight * (levels[k].count - Double(levels[k].inside)) }
+
     func addMultiplierColumn(to column: inout [Double], multiplier: Double) -> Double {
         hinge.lineariseMultiplier(multiplier: multiplier)
         let forces = hinge.forcePerMultiplier
-        var series = base
-        let rest = levels.map { $0.weight * ($0.count - Double($0.inside)) }
-        settle(forces, { rest[$0] }, &perMultiplierShift, into: &series)
+        Vector.copy(base, into: &series)
+        settle(forces, { rest($0) }, &perMultiplierShift)
         map.addAdjoint(series, to: &column)
         var corner = hinge.multiplierTerms.corner
         for k in levels.indices {
-            var sum = -rest[k]
+            var sum = -rest(k)
             for row in first[k]..<first[k + 1] { sum += forces[row] }
             corner += total[k] > 0 ? sum * sum / total[k] : 0
         }
@@ -279,14 +285,14 @@ final class OrderedAverage: Block {
 
     func condense(target: Double, corrects: Bool, multiplier: Double, into rest: inout [Double]) -> Double {
         hinge.condense(target: target, corrects: corrects, multiplier: multiplier)
-        var series = [Double](repeating: 0, count: map.rows)
-        settle(hinge.constant, { stationarity[$0] }, &shift, into: &series)
+        for t in series.indices { series[t] = 0 }
+        settle(hinge.constant, { stationarity[$0] }, &shift)
         map.addAdjoint(series, to: &rest)
         // d f at rest: the hinge's own constant, and what the quantiles' moves add to it.
         var constant = hinge.multiplierTerms.constant
         let forces = hinge.forcePerMultiplier
-        for (k, level) in levels.enumerated() {
-            var sum = level.weight * (level.count - Double(level.inside))
+        for k in levels.indices {
+            var sum = self.rest(k)
             for row in first[k]..<first[k + 1] { sum -= forces[row] }
             constant += sum * shift[k]
         }
@@ -320,4 +326,5 @@ final class OrderedAverage: Block {
         for k in quantile.indices { quantile[k] *= factor }
         hinge.rescale(factor)
     }
+    func writeDualSeries(into series: inout [Double]) { write(dualSeries, into: &series) }
 }

@@ -8,6 +8,9 @@ final class QuadraticBlock: Block {
     private let scale: Int?
     private var x: [Double]
     private var slope: [Double]
+    /// How x moves along the scaling variable, and the matrix times that.
+    private var column: [Double]
+    private var image: [Double]
     private var slopeOfScale = 0.0
     private var size = 1.0
 
@@ -17,12 +20,11 @@ final class QuadraticBlock: Block {
         self.map = map
         self.scale = scale
         x = [Double](repeating: 0, count: matrix.rows)
-        slope = x
+        (slope, column, image) = (x, x, x)
     }
 
     var complementarity: (pairs: Int, sum: Double) { (0, 0) }
     var needsCommonStep: Bool { true }
-    var dualSeries: [Double] { [] }
     var ownResidual: Double { 0 }
 
     func start(_ v: [Double], multiplier: Double, mu: Double) {}
@@ -30,7 +32,7 @@ final class QuadraticBlock: Block {
     func evaluate(_ v: [Double], multiplier: Double) -> Double {
         map.argument(v, into: &x)
         size = scale.map { v[$0] } ?? 1
-        slope = matrix.symmetricMultiplied(by: x)
+        matrix.symmetricMultiplied(by: x, into: &slope)
         let value = Vector.dot(slope, x) / size
         for i in slope.indices { slope[i] *= 2 / size }
         slopeOfScale = -value / size
@@ -38,7 +40,7 @@ final class QuadraticBlock: Block {
     }
 
     func addGradient(to gradient: inout [Double], multiplier: Double) {
-        map.addAdjoint(slope.map { multiplier * $0 }, to: &gradient)
+        map.addAdjoint(slope, times: multiplier, to: &gradient)
         if let scale { gradient[scale] += multiplier * slopeOfScale }
     }
 
@@ -53,8 +55,10 @@ final class QuadraticBlock: Block {
         // Along the scaling variable x moves by -(reference + x / v) (the perspective's column, and the map's own).
         let indexOfScale = scale ?? map.scale
         guard let indexOfScale else { return }
-        let column = x.indices.map { -(map.scale == nil ? 0 : map.reference[$0]) - (scale == nil ? 0 : x[$0] / size) }
-        let image = matrix.symmetricMultiplied(by: column)
+        for i in 0..<n {
+            column[i] = -(map.scale == nil ? 0 : map.reference[i]) - (scale == nil ? 0 : x[i] / size)
+        }
+        matrix.symmetricMultiplied(by: column, into: &image)
         for i in 0..<n { core.add(factor * image[i], map.columns[i], indexOfScale) }
         core.add(factor * Vector.dot(image, column), indexOfScale, indexOfScale)
     }
@@ -70,6 +74,6 @@ final class QuadraticBlock: Block {
     func stepLimits() -> (primal: Double, dual: Double) { (.infinity, .infinity) }
     func complementarity(afterPrimal primal: Double, dual: Double) -> Double { 0 }
     func advance(primal: Double, dual: Double) {}
-
     func rescale(_ factor: Double) {}
+    func writeDualSeries(into series: inout [Double]) {}
 }

@@ -1,6 +1,6 @@
 public import LinearAlgebra
 
-/// Rows `a = sign M v_columns + sum_j border_j v_j + offset`: how a block's argument follows from the core variables.
+/// Rows `a = factor M v_columns + sum_j border_j v_j + offset`: how a block's argument follows from the core variables.
 ///
 /// M is T x columns.count and may be shared by many maps (a panel of returns); border columns belong to single core variables,
 /// such as a quantile.
@@ -21,22 +21,23 @@ public struct RowMap: Sendable {
     public var matrix: Matrix
     /// The core variable of each column of `matrix`.
     public var columns: [Int]
-    public var sign: Double
+    public var factor: Double
     public var borders: [Border]
-    public var offset: [Double]
+    /// Zero where nil.
+    public var offset: [Double]?
 
     /// - Parameters:
     ///   - matrix: T x columns.count.
     ///   - offset: T numbers; zero where nil.
     public init(
-        _ matrix: Matrix, columns: [Int], sign: Double = 1, borders: [Border] = [], offset: [Double]? = nil
+        _ matrix: Matrix, columns: [Int], factor: Double = 1, borders: [Border] = [], offset: [Double]? = nil
     ) {
         precondition(matrix.columns == columns.count)
         self.matrix = matrix
         self.columns = columns
-        self.sign = sign
+        self.factor = factor
         self.borders = borders
-        self.offset = offset ?? [Double](repeating: 0, count: matrix.rows)
+        self.offset = offset
     }
 
     var rows: Int { matrix.rows }
@@ -50,7 +51,11 @@ public struct RowMap: Sendable {
 
     /// a at the core point v.
     func argument(_ v: [Double], into a: inout [Double]) {
-        Vector.copy(offset, into: &a)
+        if let offset {
+            Vector.copy(offset, into: &a)
+        } else {
+            for t in a.indices { a[t] = 0 }
+        }
         add(v, into: &a)
     }
 
@@ -62,22 +67,20 @@ public struct RowMap: Sendable {
 
     private func add(_ v: [Double], into a: inout [Double]) {
         if let first {
-            matrix.addProduct(v, from: first, scale: sign, to: &a)
+            matrix.addProduct(v, from: first, scale: factor, to: &a)
         } else {
-            matrix.gemv(columns.map { v[$0] }, scale: sign, beta: 1, into: &a)
+            for (j, index) in columns.enumerated() { matrix.addColumn(j, times: factor * v[index], to: &a) }
         }
         for border in borders { Vector.axpy(v[border.index], border.values, &a) }
     }
 
-    /// core += factor map' force.
-    func addAdjoint(_ force: [Double], times factor: Double = 1, to core: inout [Double]) {
+    /// core += times map' force.
+    func addAdjoint(_ force: [Double], times: Double = 1, to core: inout [Double]) {
         if let first {
-            matrix.addTransposedProduct(force, scale: factor * sign, to: &core, at: first)
+            matrix.addTransposedProduct(force, scale: times * factor, to: &core, at: first)
         } else {
-            var part = [Double](repeating: 0, count: columns.count)
-            matrix.gemv(force, transposed: true, scale: factor * sign, into: &part)
-            for (j, index) in columns.enumerated() { core[index] += part[j] }
+            for (j, index) in columns.enumerated() { core[index] += times * factor * matrix.dot(column: j, force) }
         }
-        for border in borders { core[border.index] += factor * Vector.dot(border.values, force) }
+        for border in borders { core[border.index] += times * Vector.dot(border.values, force) }
     }
 }

@@ -21,7 +21,11 @@ final class SmoothedMeanDifference: Block {
     private var argument: [Double]
     /// df/da.
     private var slope: [Double]
-    private var order: [Int]
+    private var order: RankOrder
+    /// By rank: the arguments less their mean, and the sums of all before and of their squares.
+    private var ranked: [Double]
+    private var sums: [Double]
+    private var squares: [Double]
     /// By rank: the first and one past the last rank of the arguments within eps.
     private var low: [Int]
     private var high: [Int]
@@ -36,14 +40,16 @@ final class SmoothedMeanDifference: Block {
         self.factor = factor
         argument = [Double](repeating: 0, count: map.rows)
         slope = argument
-        order = Array(0..<map.rows)
+        order = RankOrder(count: map.rows)
+        ranked = argument
+        sums = [Double](repeating: 0, count: map.rows + 1)
+        squares = sums
         low = [Int](repeating: 0, count: map.rows)
         high = low
     }
 
     var complementarity: (pairs: Int, sum: Double) { (0, 0) }
     var needsCommonStep: Bool { true }
-    var dualSeries: [Double] { slope.map { multiplier * $0 } }
     /// A wide function is not the one that is to be minimised.
     var ownResidual: Double { width > Self.finest ? 1 : 0 }
 
@@ -52,19 +58,17 @@ final class SmoothedMeanDifference: Block {
     func evaluate(_ v: [Double], multiplier: Double) -> Double {
         self.multiplier = multiplier
         map.argument(v, into: &argument)
-        let values = argument
         // Nearly in order already, but for the first time.
-        order.sort { values[$0] < values[$1] }
-        let count = values.count
-        let mean = values.reduce(0, +) / Double(max(count, 1))
-        let ranked = order.map { values[$0] - mean }
+        order.sort(by: argument)
+        let places = order.places
+        let count = argument.count
+        let mean = argument.reduce(0, +) / Double(max(count, 1))
+        for rank in 0..<count { ranked[rank] = argument[places[rank]] - mean }
         let deviation = (ranked.reduce(0) { $0 + $1 * $1 } / Double(max(count, 1))).squareRoot()
         epsilon = max(width * deviation, .leastNormalMagnitude)
-        var sums = [0.0]
-        var squares = [0.0]
-        for value in ranked {
-            sums.append(sums[sums.count - 1] + value)
-            squares.append(squares[squares.count - 1] + value * value)
+        for rank in 0..<count {
+            sums[rank + 1] = sums[rank] + ranked[rank]
+            squares[rank + 1] = squares[rank] + ranked[rank] * ranked[rank]
         }
         var (from, to, value) = (0, 0, 0.0)
         for rank in 0..<count {
@@ -73,7 +77,7 @@ final class SmoothedMeanDifference: Block {
             while to < count, ranked[to] <= own + epsilon { to += 1 }
             (low[rank], high[rank]) = (from, to)
             let (near, sum) = (Double(to - from), sums[to] - sums[from])
-            slope[order[rank]] = factor * (Double(from - (count - to)) + (near * own - sum) / epsilon)
+            slope[places[rank]] = factor * (Double(from - (count - to)) + (near * own - sum) / epsilon)
             // Far pairs from their upper end; near ones from both, less the argument with itself.
             value += own * Double(from) - sums[from]
             value += 0.25 * (near * own * own - 2 * own * sum + squares[to] - squares[from]) / epsilon
@@ -83,7 +87,7 @@ final class SmoothedMeanDifference: Block {
     }
 
     func addGradient(to gradient: inout [Double], multiplier: Double) {
-        map.addAdjoint(dualSeries, to: &gradient)
+        map.addAdjoint(slope, times: multiplier, to: &gradient)
     }
 
     func addCurvature(to core: inout CoreMatrix, _ workspace: inout Workspace, multiplier: Double) {
@@ -93,15 +97,16 @@ final class SmoothedMeanDifference: Block {
             differences = sorted
             product = Matrix(rows: width, columns: width)
         }
-        Self.spread(map.matrix.storage, order, low, high, &sorted.storage, &differences.storage)
+        Self.spread(
+            map.matrix.storage, map.factor, order.places, low, high, &sums, &sorted.storage, &differences.storage)
         product.gemm(sorted, differences, transposeFirst: true, scale: multiplier * factor / epsilon)
         core.add(product, at: map.columns)
     }
 
     /// The rows in order, and by row the sum of its differences from those near it.
     private static func spread(
-        _ panel: [Double], _ order: [Int], _ low: [Int], _ high: [Int], _ sorted: inout [Double],
-        _ differences: inout [Double]
+        _ panel: [Double], _ factor: Double, _ order: [Int], _ low: [Int], _ high: [Int], _ sums: inout [Double],
+        _ sorted: inout [Double], _ differences: inout [Double]
     ) {
         let count = order.count
         let panel = panel.span
@@ -110,12 +115,12 @@ final class SmoothedMeanDifference: Block {
         let high = high.span
         var rows = sorted.mutableSpan
         var out = differences.mutableSpan
-        var sums = [Double](repeating: 0, count: count + 1)
+        var sum = sums.mutableSpan
+        sum[0] = 0
         var column = 0
         while column < panel.count {
-            var sum = sums.mutableSpan
             for rank in 0..<count {
-                let value = panel[column + order[rank]]
+                let value = factor * panel[column + order[rank]]
                 rows[column + rank] = value
                 sum[rank + 1] = sum[rank] + value
             }
@@ -140,4 +145,5 @@ final class SmoothedMeanDifference: Block {
     func advance(primal: Double, dual: Double) { width = max(Self.finest, width / 2) }
 
     func rescale(_ factor: Double) {}
+    func writeDualSeries(into series: inout [Double]) { write(slope, times: multiplier, into: &series) }
 }

@@ -10,7 +10,30 @@ struct Iterate: Sendable {
     /// Mean complementarity s'z / m; zero without inequalities.
     var mu: Double { s.isEmpty ? 0 : Vector.dot(s, z) / Double(s.count) }
 
-    var isFinite: Bool { [x, y, z, s].allSatisfy { $0.allSatisfy { $0.isFinite } } }
+    var isFinite: Bool {
+        func areFinite(_ values: [Double]) -> Bool { values.allSatisfy { $0.isFinite } }
+        return areFinite(x) && areFinite(y) && areFinite(z) && areFinite(s)
+    }
+
+    /// Zeros of a program's dimensions.
+    init(_ form: StandardForm) {
+        let none = [Double](repeating: 0, count: form.inequalities)
+        self.init(
+            x: [Double](repeating: 0, count: form.variables), y: [Double](repeating: 0, count: form.equalities),
+            z: none, s: none)
+    }
+
+    init(x: [Double], y: [Double], z: [Double], s: [Double]) {
+        (self.x, self.y, self.z, self.s) = (x, y, z, s)
+    }
+
+    /// Becomes another point, in its own memory.
+    mutating func take(_ other: Iterate) {
+        Vector.copy(other.x, into: &x)
+        Vector.copy(other.y, into: &y)
+        Vector.copy(other.z, into: &z)
+        Vector.copy(other.s, into: &s)
+    }
 
     /// Moves by a primal step along (dx, ds) and a dual step along (dy, dz).
     mutating func move(_ direction: Iterate, primal: Double, dual: Double) {
@@ -35,7 +58,8 @@ struct Iterate: Sendable {
         // min 1/2 x'Px + q'x + 1/2 |d - Cx|^2  s.t.  Ax = b; slack d - Cx, price -(d - Cx).
         var right = form.q.map { -$0 }
         form.addInequalityTransposed(form.d, to: &right)
-        let (x, y) = kkt.solve(right, form.b)
+        var (x, y) = (right, form.b)
+        kkt.solve(right, form.b, dx: &x, dy: &y)
         guard m > 0 else { return Iterate(x: x, y: y, z: [], s: []) }
         let image = form.inequalityProduct(x)
         var s = (0..<m).map { form.d[$0] - image[$0] }

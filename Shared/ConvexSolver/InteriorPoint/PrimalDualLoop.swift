@@ -19,24 +19,41 @@ struct PrimalDualLoop {
     private let scale: ProblemScale
     private let settings: SolverSettings
     private var kkt: KKTSystem
+    // The memory of all iterations.
+    private var residuals: Residuals
+    private var direction: Iterate
+    private var weights: [Double]
+    /// s z, then what the corrector asks of it.
+    private var products: [Double]
+    private var image: [Double]
+    private var right: [Double]
+    private var equalityRight: [Double]
 
     init(_ form: StandardForm, _ scale: ProblemScale, _ settings: SolverSettings) {
         self.form = form
         self.scale = scale
         self.settings = settings
         kkt = KKTSystem(form)
+        residuals = Residuals(form)
+        direction = Iterate(form)
+        weights = direction.s
+        (products, image) = (weights, weights)
+        (right, equalityRight) = (direction.x, direction.y)
     }
 
     mutating func run() -> Outcome {
-        var termination = Termination(settings)
-        guard var point = try? Iterate.start(form, &kkt) else { return failure() }
+        var termination = Termination(form, settings)
+        guard var point = try? Iterate.start(form, &kkt) else {
+            let none = Iterate(form)
+            return Outcome(point: none, last: none, reason: .breakdown, iterations: 0)
+        }
         var iteration = 0
         while true {
-            let residuals = Residuals(form, point, scale)
+            residuals.take(form, point, scale)
             if let reason = termination.check(form, point, residuals, iteration: iteration) {
                 return Outcome(point: termination.best ?? point, last: point, reason: reason, iterations: iteration)
             }
-            guard let direction = direction(from: point, residuals) else {
+            guard aim(from: point) else {
                 return Outcome(
                     point: termination.best ?? point, last: point, reason: .breakdown, iterations: iteration)
             }
@@ -46,42 +63,41 @@ struct PrimalDualLoop {
         }
     }
 
-    /// Predictor, centring parameter, corrector.
-    private mutating func direction(from point: Iterate, _ residuals: Residuals) -> Iterate? {
+    /// Predictor, centring parameter, corrector; false where the system cannot be factorised.
+    private mutating func aim(from point: Iterate) -> Bool {
         let m = form.inequalities
-        let weights = (0..<m).map { point.z[$0] / point.s[$0] }
-        guard (try? kkt.factorise(weights: weights)) != nil else { return nil }
-        guard m > 0 else { return newton(point, residuals, complementarity: []) }
-
-        let products = (0..<m).map { point.s[$0] * point.z[$0] }
-        let affine = newton(point, residuals, complementarity: products)
-        let (primal, dual) = steps(from: point, along: affine, fraction: 1)
+        for i in 0..<m {
+            weights[i] = point.z[i] / point.s[i]
+            products[i] = point.s[i] * point.z[i]
+        }
+        guard (try? kkt.factorise(weights: weights)) != nil else { return false }
+        newton(point)
+        guard m > 0 else { return true }
+        let (primal, dual) = steps(from: point, along: direction, fraction: 1)
         var reached = 0.0
-        for i in 0..<m { reached += (point.s[i] + primal * affine.s[i]) * (point.z[i] + dual * affine.z[i]) }
+        for i in 0..<m { reached += (point.s[i] + primal * direction.s[i]) * (point.z[i] + dual * direction.z[i]) }
         let mu = point.mu
         let ratio = reached / (mu * Double(m))
         let sigma = min(1, max(0, ratio * ratio * ratio))
-        let corrected = (0..<m).map { products[$0] + affine.s[$0] * affine.z[$0] - sigma * mu }
-        return newton(point, residuals, complementarity: corrected)
+        for i in 0..<m { products[i] += direction.s[i] * direction.z[i] - sigma * mu }
+        newton(point)
+        return true
     }
 
-    /// Solves for the direction that removes the residuals and the complementarity c: s dz + z ds = -c.
+    /// Solves for the direction that removes the residuals and the complementarity c in `products`: s dz + z ds = -c.
     ///
     /// ds = -rs - C dx and dz = (z (rs + C dx) - c) / s leave the core system in (dx, dy).
-    private mutating func newton(_ point: Iterate, _ residuals: Residuals, complementarity c: [Double]) -> Iterate {
-        let m = form.inequalities
-        var right = residuals.dual.map { -$0 }
-        form.addInequalityTransposed(
-            (0..<m).map { (c[$0] - point.z[$0] * residuals.slack[$0]) / point.s[$0] }, to: &right)
-        let (dx, dy) = kkt.solve(right, residuals.equality.map { -$0 })
-        let image = form.inequalityProduct(dx)
-        var ds = [Double](repeating: 0, count: m)
-        var dz = ds
-        for i in 0..<m {
-            ds[i] = -residuals.slack[i] - image[i]
-            dz[i] = (-c[i] - point.z[i] * ds[i]) / point.s[i]
+    private mutating func newton(_ point: Iterate) {
+        for j in right.indices { right[j] = -residuals.dual[j] }
+        for i in products.indices { image[i] = (products[i] - point.z[i] * residuals.slack[i]) / point.s[i] }
+        form.addInequalityTransposed(image, to: &right)
+        for i in equalityRight.indices { equalityRight[i] = -residuals.equality[i] }
+        kkt.solve(right, equalityRight, dx: &direction.x, dy: &direction.y)
+        form.inequalityProduct(direction.x, into: &image)
+        for i in products.indices {
+            direction.s[i] = -residuals.slack[i] - image[i]
+            direction.z[i] = (-products[i] - point.z[i] * direction.s[i]) / point.s[i]
         }
-        return Iterate(x: dx, y: dy, z: dz, s: ds)
     }
 
     /// Separate steps for a linear program, a common one where the quadratic term couples primal and dual.
@@ -90,13 +106,5 @@ struct PrimalDualLoop {
         let dual = StepLength.toBoundary(point.z, direction.z, fraction: fraction)
         guard form.P != nil else { return (primal, dual) }
         return (min(primal, dual), min(primal, dual))
-    }
-
-    private func failure() -> Outcome {
-        let zeros = { (count: Int) in [Double](repeating: 0, count: count) }
-        let point = Iterate(
-            x: zeros(form.variables), y: zeros(form.equalities), z: zeros(form.inequalities),
-            s: zeros(form.inequalities))
-        return Outcome(point: point, last: point, reason: .breakdown, iterations: 0)
     }
 }

@@ -8,27 +8,34 @@ struct Residuals: Sendable {
     var equality: [Double]
     /// Cx + s - d.
     var slack: [Double]
-    var relativeDual: Double
-    var relativePrimal: Double
-    var relativeGap: Double
+    private(set) var relativeDual = Double.infinity
+    private(set) var relativePrimal = Double.infinity
+    private(set) var relativeGap = Double.infinity
+    private var curvature: [Double]
 
     /// The largest of the three: what has to fall below the tolerance.
     var merit: Double { max(relativeDual, relativePrimal, relativeGap) }
 
-    init(_ form: StandardForm, _ point: Iterate, _ scale: ProblemScale) {
-        let curvature = form.quadraticProduct(point.x)
-        let equalityForce = form.A.transposedMultiplied(by: point.y)
-        var inequalityForce = [Double](repeating: 0, count: form.variables)
-        form.addInequalityTransposed(point.z, to: &inequalityForce)
-        dual = curvature
-        for j in dual.indices { dual[j] += form.q[j] + equalityForce[j] + inequalityForce[j] }
+    /// Room for those of a program.
+    init(_ form: StandardForm) {
+        dual = [Double](repeating: 0, count: form.variables)
+        curvature = dual
+        equality = [Double](repeating: 0, count: form.equalities)
+        slack = [Double](repeating: 0, count: form.inequalities)
+    }
+
+    mutating func take(_ form: StandardForm, _ point: Iterate, _ scale: ProblemScale) {
+        form.quadraticProduct(point.x, into: &curvature)
+        for j in dual.indices { dual[j] = curvature[j] + form.q[j] }
+        form.A.gemv(point.y, transposed: true, beta: 1, into: &dual)
+        form.addInequalityTransposed(point.z, to: &dual)
         // Prices are left out of the scale: where the constraints have no interior they grow without limit.
         let dualScale = max(Vector.normInfinity(curvature), scale.slope)
         relativeDual = scale.isFeasibilityProblem ? 0 : Self.ratio(Vector.normInfinity(dual), dualScale)
 
-        equality = form.A.multiplied(by: point.x)
+        form.A.gemv(point.x, into: &equality)
         for i in equality.indices { equality[i] -= form.b[i] }
-        slack = form.inequalityProduct(point.x)
+        form.inequalityProduct(point.x, into: &slack)
         for i in slack.indices { slack[i] += point.s[i] - form.d[i] }
         let primalScale = max(Vector.normInfinity(point.x), Vector.normInfinity(form.b), 1e-9 * scale.reach)
         relativePrimal = Self.ratio(max(Vector.normInfinity(equality), Vector.normInfinity(slack)), primalScale)

@@ -10,12 +10,17 @@ public struct BandedLaplacian: Sendable {
     public let width: Int
     /// a_(i, i + d) at d + i width.
     private var weights: [Double]
+    /// Of `form`: the sums of the weights, and a block of rows with zeros filled in.
+    private var diagonal: [Double]
+    private var dense: [Double]
 
     public init(order: Int, width: Int) {
         precondition(width >= 1 && order >= 0)
         self.order = order
         self.width = width
         weights = [Double](repeating: 0, count: order * width)
+        diagonal = [Double](repeating: 0, count: order)
+        dense = [Double](repeating: 0, count: Self.blockRows * min(Self.blockRows + 2 * (width - 1), order))
     }
 
     /// Takes all edges away.
@@ -49,11 +54,11 @@ public struct BandedLaplacian: Sendable {
     /// - Parameters:
     ///   - x: order x N.
     ///   - product: room for order x N.
-    public func form(_ x: Matrix, into result: inout Matrix, product: inout Matrix, beta: Double = 0) {
+    public mutating func form(_ x: Matrix, into result: inout Matrix, product: inout Matrix, beta: Double = 0) {
         precondition(x.rows == order && product.rows == order && product.columns == x.columns)
         guard order > 0, x.columns > 0 else { return }
         OpenBLASKernel.prepare()
-        var diagonal = [Double](repeating: 0, count: order)
+        for i in 0..<order { diagonal[i] = 0 }
         for i in 0..<order {
             for d in 1..<max(min(width, order - i), 1) {
                 let weight = weights[d + i * width]
@@ -61,8 +66,6 @@ public struct BandedLaplacian: Sendable {
                 diagonal[i + d] += weight
             }
         }
-        let most = min(Self.blockRows + 2 * (width - 1), order)
-        var dense = [Double](repeating: 0, count: Self.blockRows * most)
         var first = 0
         while first < order {
             let count = min(Self.blockRows, order - first)

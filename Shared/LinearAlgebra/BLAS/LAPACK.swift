@@ -42,20 +42,27 @@ enum LAPACK {
             Int32(columns), 1, factor.storage, order, &b, order)
     }
 
-    static func bunchKaufman(_ a: inout Matrix) throws(FactorisationError) -> [Int32] {
+    /// Numbers of work that a factorisation asks for.
+    static func bunchKaufmanRoom(order n: Int) -> Int {
+        guard n > 0 else { return 1 }
+        OpenBLASKernel.prepare()
+        let order = Int32(n)
+        var (matrix, pivot, size) = (0.0, Int32(0), 0.0)
+        _ = LAPACKE_dsytrf_work(columnMajor, lower, order, &matrix, order, &pivot, &size, -1)
+        return max(Int(size), 1)
+    }
+
+    static func bunchKaufman(
+        _ a: inout Matrix, _ pivots: inout [Int32], _ work: inout [Double]
+    ) throws(FactorisationError) {
         let order = Int32(a.rows)
-        var pivots = [Int32](repeating: 0, count: a.rows)
-        guard order > 0 else { return pivots }
+        guard order > 0 else { return }
         guard a.isFinite else { throw .notFinite }
         OpenBLASKernel.prepare()
-        var size = 0.0
-        _ = LAPACKE_dsytrf_work(columnMajor, lower, order, &a.storage, order, &pivots, &size, -1)
-        let length = max(Int(size), 1)
-        var work = [Double](repeating: 0, count: length)
-        let info = LAPACKE_dsytrf_work(columnMajor, lower, order, &a.storage, order, &pivots, &work, Int32(length))
+        let info = LAPACKE_dsytrf_work(
+            columnMajor, lower, order, &a.storage, order, &pivots, &work, Int32(work.count))
         if info > 0 { throw .singular(pivot: Int(info)) }
         if info < 0 { throw .invalidArgument(position: Int(-info)) }
-        return pivots
     }
 
     static func bunchKaufmanSolve(_ factor: Matrix, _ pivots: [Int32], _ b: inout [Double], columns: Int) {

@@ -31,29 +31,57 @@ extension Matrix {
             Int32(rows), x, 1, beta, &result, 1)
     }
 
-    /// Adds `scale A x` to a vector, x being the part of a longer one that begins at `start`.
-    public func addProduct(_ x: [Double], from start: Int, scale alpha: Double, to result: inout [Double]) {
-        precondition(start >= 0 && start + columns <= x.count, "addProduct: the vector does not fit the matrix")
-        precondition(result.count == rows && storage.count == rows * columns)
-        guard rows > 0, columns > 0 else { return }
+    /// The same of parts of longer vectors: x begins at `from`, the result at `place`.
+    public func gemv(
+        _ x: [Double], from: Int, transposed: Bool = false, scale alpha: Double = 1, beta: Double = 0,
+        into result: inout [Double], at place: Int
+    ) {
+        let (taken, given) = transposed ? (rows, columns) : (columns, rows)
+        precondition(from >= 0 && from + taken <= x.count, "gemv: the vector does not fit the matrix")
+        precondition(place >= 0 && place + given <= result.count && storage.count == rows * columns)
+        guard given > 0 else { return }
+        guard taken > 0 else {
+            for i in place..<(place + given) { result[i] = beta == 0 ? 0 : beta * result[i] }
+            return
+        }
         OpenBLASKernel.prepare()
         x.withUnsafeBufferPointer { x in
-            cblas_dgemv(
-                CblasColMajor, CblasNoTrans, Int32(rows), Int32(columns), alpha, storage, Int32(rows),
-                x.baseAddress.unsafelyUnwrapped + start, 1, 1, &result, 1)
+            result.withUnsafeMutableBufferPointer { result in
+                cblas_dgemv(
+                    CblasColMajor, transposed ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns), alpha, storage,
+                    Int32(rows), x.baseAddress.unsafelyUnwrapped + from, 1, beta,
+                    result.baseAddress.unsafelyUnwrapped + place, 1)
+            }
         }
+    }
+
+    /// Adds `scale A x` to a vector, x being the part of a longer one that begins at `start`.
+    public func addProduct(_ x: [Double], from start: Int, scale alpha: Double, to result: inout [Double]) {
+        precondition(result.count == rows)
+        gemv(x, from: start, scale: alpha, beta: 1, into: &result, at: 0)
     }
 
     /// Adds `scale A' x` to the part of a longer vector that begins at `start`.
     public func addTransposedProduct(_ x: [Double], scale alpha: Double, to result: inout [Double], at start: Int) {
-        precondition(x.count == rows && storage.count == rows * columns)
-        precondition(start >= 0 && start + columns <= result.count, "addTransposedProduct: the result does not fit")
-        guard rows > 0, columns > 0 else { return }
+        precondition(x.count == rows)
+        gemv(x, from: 0, transposed: true, scale: alpha, beta: 1, into: &result, at: start)
+    }
+
+    /// Adds a multiple of column j to a vector.
+    public func addColumn(_ j: Int, times alpha: Double, to result: inout [Double]) {
+        precondition(j >= 0 && j < columns && result.count == rows && storage.count == rows * columns)
         OpenBLASKernel.prepare()
-        result.withUnsafeMutableBufferPointer { result in
-            cblas_dgemv(
-                CblasColMajor, CblasTrans, Int32(rows), Int32(columns), alpha, storage, Int32(rows), x, 1, 1,
-                result.baseAddress.unsafelyUnwrapped + start, 1)
+        storage.withUnsafeBufferPointer { values in
+            cblas_daxpy(Int32(rows), alpha, values.baseAddress.unsafelyUnwrapped + j * rows, 1, &result, 1)
+        }
+    }
+
+    /// The scalar product of column j and a vector.
+    public func dot(column j: Int, _ x: [Double]) -> Double {
+        precondition(j >= 0 && j < columns && x.count == rows && storage.count == rows * columns)
+        OpenBLASKernel.prepare()
+        return storage.withUnsafeBufferPointer { values in
+            cblas_ddot(Int32(rows), values.baseAddress.unsafelyUnwrapped + j * rows, 1, x, 1)
         }
     }
 
@@ -137,6 +165,39 @@ extension Matrix {
         cblas_dsyrk(
             CblasColMajor, CblasLower, transposed ? CblasTrans : CblasNoTrans, Int32(order), Int32(inner), alpha,
             a.storage, Int32(a.rows), beta, &storage, Int32(rows))
+    }
+
+    /// A' A of some of the rows, each times its factor; both triangles filled. Rows are taken in groups, so that no copy of all is made.
+    public func gram(rows places: [Int], factors: [Double]) -> Matrix {
+        precondition(places.count == factors.count && places.allSatisfy { $0 >= 0 && $0 < rows })
+        let group = min(places.count, 1024)
+        var part = Matrix(rows: group, columns: columns)
+        var result = Matrix(rows: columns, columns: columns)
+        for start in stride(from: 0, to: places.count, by: max(group, 1)) {
+            let kept = min(group, places.count - start)
+            for j in 0..<columns {
+                for i in 0..<kept {
+                    part.storage[i + j * group] = factors[start + i] * storage[places[start + i] + j * rows]
+                }
+            }
+            result.syrk(firstRows: kept, of: part, beta: start == 0 ? 0 : 1)
+        }
+        result.mirrorLowerTriangle()
+        return result
+    }
+
+    /// self = A' A + beta self, A being the first rows of a matrix that may have more; only the lower triangle is written.
+    public mutating func syrk(firstRows count: Int, of a: Matrix, beta: Double = 0) {
+        precondition(rows == a.columns && columns == a.columns && count <= a.rows, "syrk: the shapes do not fit")
+        guard columns > 0 else { return }
+        guard count > 0 else {
+            if beta != 1 { for i in storage.indices { storage[i] = beta == 0 ? 0 : beta * storage[i] } }
+            return
+        }
+        OpenBLASKernel.prepare()
+        cblas_dsyrk(
+            CblasColMajor, CblasLower, CblasTrans, Int32(columns), Int32(count), 1, a.storage, Int32(a.rows), beta,
+            &storage, Int32(rows))
     }
 
     /// The symmetric matrix A' A (or A A'), both triangles filled.

@@ -47,8 +47,13 @@ public struct Cholesky: Sendable {
     /// L^-1 B.
     public func forwardSubstitute(_ b: Matrix) -> Matrix {
         var x = b
-        LAPACK.triangularSolve(factor, transposed: false, &x.storage, columns: b.columns)
+        forwardSubstitute(inPlace: &x)
         return x
+    }
+
+    /// X = L^-1 X.
+    public func forwardSubstitute(inPlace x: inout Matrix) {
+        LAPACK.triangularSolve(factor, transposed: false, &x.storage, columns: x.columns)
     }
 
     /// Natural logarithm of the determinant of A.

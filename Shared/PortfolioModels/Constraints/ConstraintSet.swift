@@ -170,11 +170,14 @@ struct ConstraintSet: Sendable {
     }
 
     /// Makes soft limits of convex functions hard ones; false where there are none.
-    mutating func hardenConvex() -> Bool {
-        let limits = soft.filter { if case .convex = $0.constraint.kind { true } else { false } }
+    /// - Parameter margins: by soft constraint, how much tighter, in the caller's units.
+    mutating func hardenConvex(by margins: [Double]) -> Bool {
+        let before = constraints.count
+        for (item, margin) in zip(soft, margins) {
+            if let limit = item.constraint.tightened(by: margin) { constraints.append(limit) }
+        }
         soft.removeAll { if case .convex = $0.constraint.kind { true } else { false } }
-        constraints += limits.map { $0.constraint }
-        return !limits.isEmpty
+        return constraints.count > before
     }
 
     /// Leaves the limits of convex functions out.

@@ -109,6 +109,14 @@ extension NamedConstraint {
         return NamedConstraint(name: name, pointer: pointer, kind: kind, level: level, isStructural: isStructural)
     }
 
+    /// The limit of a convex function less a margin in the caller's units; nil for other constraints.
+    func tightened(by margin: Double) -> NamedConstraint? {
+        guard case .convex(var limit) = kind else { return nil }
+        limit.most -= margin * abs(limit.perLevel)
+        return NamedConstraint(
+            name: name, pointer: pointer, kind: .convex(limit), level: level, isStructural: isStructural)
+    }
+
     private static func dot(_ a: [Double], _ w: [Double]) -> Double {
         var sum = 0.0
         for i in w.indices { sum += a[i] * w[i] }

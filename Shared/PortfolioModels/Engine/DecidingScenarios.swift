@@ -62,12 +62,12 @@ extension DecidingScenarios {
         guard let likeliest = kept.indices.max(by: { probabilities[kept[$0]] < probabilities[kept[$1]] }) else {
             return result
         }
-        for i in evidence.pieces.indices {
-            guard case .capped(let caps, let total) = evidence.pieces[i].envelope else { continue }
+        for i in evidence.sets.indices {
+            guard case .capped(let caps, let total) = evidence.sets[i].envelope else { continue }
             let share = caps[likeliest] / probabilities[kept[likeliest]]
             var all = probabilities.map { $0 * share }
             for (place, t) in kept.enumerated() { all[t] = caps[place] }
-            result.pieces[i].envelope = .capped(all, total: total)
+            result.sets[i].envelope = .capped(all, total: total)
         }
         return result
     }

@@ -24,7 +24,7 @@ struct DrawdownPeriods: DecidingScenarios {
     func likely(at portfolios: [[Double]]) -> [Int] {
         var places = portfolios.reduce(into: Set<Int>()) { $0.formUnion(extremes(of: $1, isWide: true)) }
         for asset in 0..<min(whole.assets, whole.count / 16) {
-            let series = DrawdownSeries(whole.returns.column(asset), compounded: false)
+            let series = DrawdownSeries(whole.column(asset), compounded: false)
             guard let bottom = series.depth.indices.max(by: { series.depth[$0] < series.depth[$1] }) else { continue }
             places.insert(bottom)
             if let peak = series.peak(of: bottom) { places.insert(peak) }
@@ -55,7 +55,7 @@ struct DrawdownPeriods: DecidingScenarios {
 
     /// The periods of the largest drawdowns, and their peaks.
     private func extremes(of weights: [Double], isWide: Bool) -> Set<Int> {
-        let series = DrawdownSeries(whole.returns.multiplied(by: weights), compounded: false)
+        let series = DrawdownSeries(whole.series(weights), compounded: false)
         let depth = series.depth
         var places: [Int]
         if ranks > 1 {

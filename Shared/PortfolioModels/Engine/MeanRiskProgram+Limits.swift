@@ -67,7 +67,7 @@ extension MeanRiskProgram {
         switch limit.function {
         case .risk(let code): addRiskLimit(code, limit, index, parameters)
         case .distance(let reference) where isSoft:
-            let series = risk.model.returns.multiplied(by: reference)
+            let series = risk.model.series(reference)
             addSeriesDistance(series, most: limit.most / unit, limit, index, unit)
         case .distance(let reference):
             addDistance(secondMoments, reference, most: limit.most / unit, limit, index, unit)
@@ -134,11 +134,10 @@ extension MeanRiskProgram {
         let root = risk.program.addVariable(lower: 0, start: max(most, 1e-3))
         let map: RowMap
         if let scale {
-            map = RowMap(
-                risk.model.returns, columns: risk.weights,
-                borders: [RowMap.Border(index: scale, values: series.map { -$0 })])
+            map = risk.model.rows(
+                1, risk.weights, borders: [RowMap.Border(index: scale, values: series.map { -$0 })])
         } else {
-            map = RowMap(risk.model.returns, columns: risk.weights, offset: series.map { -$0 })
+            map = risk.model.rows(1, risk.weights, offset: series.map { -$0 })
         }
         var linear: [CompositeProgram.Entry] = [.init(root, 0.5)]
         if let scale { linear.append(.init(scale, -most)) }

@@ -40,7 +40,7 @@ extension MeanRiskProgram {
             parts.append(
                 .scenarios(
                     .logarithm(cost: risk.model.probabilities.map { $0 / unit }, unit: unit, scale: scale),
-                    .rows(RowMap(risk.model.returns, columns: risk.weights))))
+                    .rows(risk.model.rows(1, risk.weights))))
         case .approx:
             var matrix = covariance
             for i in matrix.storage.indices { matrix.storage[i] /= 2 * unit }

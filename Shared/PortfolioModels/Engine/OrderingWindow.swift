@@ -11,8 +11,10 @@ enum OrderingWindow: Sendable {
 
     /// Rounds of windows after a first solve that knows nothing: a rough one where many levels merge, then all of them in narrow windows.
     /// - Parameter isSmooth: whether that solve rounded corners, and so came nearer than merged levels do.
-    static func quick(isSmooth: Bool) -> [(width: Double, isRough: Bool)] {
-        [(0.1, true), (isSmooth ? 0.003 : 0.008, false), (0.02, false), (0.05, false)]
+    static func quick(isSmooth: Bool, count: Int) -> [(width: Double, isRough: Bool)] {
+        // The more scenarios there are the closer are those whose order is in doubt.
+        let near = isSmooth ? min(0.003, 0.9 / Double(max(count, 1))) : 0.008
+        return [(0.1, true), (near, false), (isSmooth ? min(0.02, 10 * near) : 0.02, false), (0.05, false)]
     }
     /// Where those prove nothing: ever wider windows from the start.
     static let careful: [(width: Double, isRough: Bool)] = [0.05, 0.02, 0.02, 0.05, 0.1, 0.3].map { ($0, false) }

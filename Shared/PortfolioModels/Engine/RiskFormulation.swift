@@ -62,20 +62,43 @@ struct Minorant: Sendable {
     func value(at w: [Double]) -> Double { constant + Vector.dot(slope, w) }
 }
 
+/// What the dual series of a piece are in: all that a proof needs of it. The piece itself holds a panel.
+struct SeriesSet: Sendable {
+    var basis: RiskFormulation.Piece.Basis
+    var envelope: Envelope
+    var offset: Double
+    /// The linear part of an ordered average, whose series is in one set with that of its levels.
+    var isOfLevelsBefore: Bool
+}
+
+extension RiskFormulation.Piece {
+    var set: SeriesSet {
+        var isLinear = false
+        if case .ordered = envelope, case .scenarios = part { isLinear = true }
+        return SeriesSet(basis: basis, envelope: envelope, offset: offset, isOfLevelsBefore: isLinear)
+    }
+}
+
 /// What a solver believes about a risk measure at its solution: the dual series of the pieces, T numbers each, by piece.
 struct RiskEvidence: Sendable {
     var measure: any ConvexRiskMeasure
-    var pieces: [RiskFormulation.Piece]
+    var sets: [SeriesSet]
     var duals: [[Double]]
 
-    /// Pieces with their series; the linear part of an ordered average is joined to its levels, whose set they share.
-    private var joined: [(RiskFormulation.Piece, [Double])] {
-        var result: [(RiskFormulation.Piece, [Double])] = []
-        for (piece, dual) in zip(pieces, duals) {
-            if case .ordered = piece.envelope, case .scenarios = piece.part, let last = result.indices.last {
+    init(measure: any ConvexRiskMeasure, pieces: [RiskFormulation.Piece], duals: [[Double]]) {
+        self.measure = measure
+        sets = pieces.map { $0.set }
+        self.duals = duals
+    }
+
+    /// Sets with their series; the linear part of an ordered average is joined to its levels.
+    private var joined: [(SeriesSet, [Double])] {
+        var result: [(SeriesSet, [Double])] = []
+        for (set, dual) in zip(sets, duals) {
+            if set.isOfLevelsBefore, let last = result.indices.last {
                 result[last].1 = zip(result[last].1, dual).map { $0 + $1 }
             } else {
-                result.append((piece, dual))
+                result.append((set, dual))
             }
         }
         return result
@@ -84,7 +107,7 @@ struct RiskEvidence: Sendable {
     /// The minorant that the series prove once they are in the measure's envelope; the gradient for smooth measures.
     func minorant(at weights: [Double], _ model: ScenarioModel) -> Minorant {
         let returns = model.panel.returns
-        if pieces.contains(where: { if case .gradient = $0.envelope { true } else { false } }) {
+        if sets.contains(where: { if case .gradient = $0.envelope { true } else { false } }) {
             let x = model.panel.portfolioReturns(weights)
             let series = measure.sensitivity(at: x)
             return Minorant(
@@ -92,24 +115,24 @@ struct RiskEvidence: Sendable {
         }
         var series = [Double](repeating: 0, count: model.count)
         var constant = 0.0
-        for (piece, dual) in joined {
-            switch piece.basis {
+        for (set, dual) in joined {
+            switch set.basis {
             case .returns(let sign):
-                let q = piece.envelope.project(dual)
+                let q = set.envelope.project(dual)
                 for t in q.indices { series[t] += sign * q[t] }
-                constant += piece.offset * model.unit * q.reduce(0, +)
+                constant += set.offset * model.unit * q.reduce(0, +)
             case .centred(let sign):
-                let q = piece.envelope.project(dual)
+                let q = set.envelope.project(dual)
                 let total = q.reduce(0, +)
                 for t in q.indices { series[t] += sign * (q[t] - model.probabilities[t] * total) }
             case .pairs(let pairs):
-                let spread = pairs.spread(piece.envelope.project(dual), over: series.count)
+                let spread = pairs.spread(set.envelope.project(dual), over: series.count)
                 for t in series.indices { series[t] += spread[t] }
             case .drawdowns:
                 // Prices of the rows "drawdown at least the one before less the return": q >= 0, and (B'q)+ in the tail's set.
                 let prices = dual.map { max(-$0, 0) }
                 let y = prices.indices.map { max(prices[$0] - ($0 + 1 < prices.count ? prices[$0 + 1] : 0), 0) }
-                let scale = piece.envelope.scaleBelow(y)
+                let scale = set.envelope.scaleBelow(y)
                 for t in prices.indices { series[t] -= scale * prices[t] }
             }
         }
@@ -127,7 +150,11 @@ struct RiskProgram: Sendable {
     let scale: Int?
     /// The returns of the start, in units.
     let start: [Double]
-    let centredStart: [Double]
+    /// Less their mean.
+    var centredStart: [Double] {
+        let level = Vector.dot(model.centre, program.start.prefix(weights.count).map { $0 })
+        return start.map { $0 - level }
+    }
     /// How much of the order of the scenarios is taken as known.
     var ordering = OrderingWindow.unknown
 
@@ -143,9 +170,7 @@ struct RiskProgram: Sendable {
         } else {
             scale = nil
         }
-        self.start = model.returns.multiplied(by: start)
-        let level = Vector.dot(model.centre, start)
-        centredStart = self.start.map { $0 - level }
+        self.start = model.series(start)
     }
 
     /// The least scale of a root, in units: below it a sum of squares counts as a square, which has the same least point and no corner.
@@ -158,23 +183,19 @@ struct RiskProgram: Sendable {
 
     /// Rows `sign x returns - v_quantile`.
     func rows(sign: Double, quantile: Int) -> RowMap {
-        RowMap(
-            model.returns, columns: weights, sign: sign,
-            borders: [RowMap.Border(index: quantile, values: repeated(-1))])
+        model.rows(sign, weights, borders: [RowMap.Border(index: quantile, values: repeated(-1))])
     }
 
     /// Rows `sign x returns + target`, the target in units times the scale.
     func rows(sign: Double, target: Double) -> RowMap {
-        guard target != 0 else { return RowMap(model.returns, columns: weights, sign: sign) }
+        guard target != 0 else { return model.rows(sign, weights) }
         if let scale {
-            return RowMap(
-                model.returns, columns: weights, sign: sign,
-                borders: [RowMap.Border(index: scale, values: repeated(target))])
+            return model.rows(sign, weights, borders: [RowMap.Border(index: scale, values: repeated(target))])
         }
-        return RowMap(model.returns, columns: weights, sign: sign, offset: repeated(target))
+        return model.rows(sign, weights, offset: repeated(target))
     }
 
-    func centredRows(sign: Double) -> RowMap { RowMap(model.centred, columns: weights, sign: sign) }
+    func centredRows(sign: Double) -> RowMap { RowMap(model.centred, columns: weights, factor: sign) }
 
     /// The weighted quantile of a series at the upper tail probability `alpha`.
     func upperQuantile(_ series: [Double], _ alpha: Double) -> Double {

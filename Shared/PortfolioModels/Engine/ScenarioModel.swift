@@ -1,5 +1,5 @@
+import ConvexSolver
 import LinearAlgebra
-import Synchronization
 import WireFormat
 
 /// A panel of returns in the units of the solver: divided by the median standard deviation of its assets, each scenario with its
@@ -16,12 +16,30 @@ struct ScenarioModel: Sendable {
     let mean: [Double]
     /// The sample's means, in units: what `centred` is less.
     let centre: [Double]
-    private let scaled: ScaledReturns
+    /// T x N, as they are: the panel's, or those of a part of its periods. No copy in units is held, which would be as large as the panel.
+    private let source: Matrix
 
-    /// T x N, in units.
-    var returns: Matrix { scaled.matrix }
-    /// T x N, less the mean of each column; made anew each time.
-    var centred: Matrix { scaled.less(centre) }
+    /// T x N, in units; made anew each time.
+    var returns: Matrix { source.scaled(by: 1 / unit) }
+    /// T x N, in units, less the mean of each column; made anew each time.
+    var centred: Matrix { source.scaled(by: 1 / unit, less: centre) }
+
+    /// Rows `times x returns`, in units.
+    func rows(
+        _ times: Double, _ columns: [Int], borders: [RowMap.Border] = [], offset: [Double]? = nil
+    ) -> RowMap {
+        RowMap(source, columns: columns, factor: times / unit, borders: borders, offset: offset)
+    }
+
+    /// A portfolio's returns, in units.
+    func series(_ weights: [Double]) -> [Double] {
+        var result = [Double](repeating: 0, count: source.rows)
+        source.gemv(weights, scale: 1 / unit, into: &result)
+        return result
+    }
+
+    /// An asset's, in units.
+    func column(_ asset: Int) -> [Double] { source.column(asset).map { $0 / unit } }
 
     /// A measure as it is under the model's probabilities.
     func weighted(_ measure: any ConvexRiskMeasure, _ parameters: RiskParameters) -> any ConvexRiskMeasure {
@@ -52,7 +70,7 @@ struct ScenarioModel: Sendable {
         self.probabilities = weights
         isWeighted = probabilities != nil
         self.unit = unit
-        scaled = ScaledReturns(panel.returns, unit: unit)
+        source = panel.returns
         centre = sample.map { $0 / unit }
         self.mean = (mean ?? sample).map { $0 / unit }
     }
@@ -61,7 +79,7 @@ struct ScenarioModel: Sendable {
     func restricted(to kept: [Int]) -> ScenarioModel {
         let panel = panel.restricted(to: kept)
         return ScenarioModel(
-            self, panel: panel, probabilities: probabilities, scaled: ScaledReturns(panel.returns, unit: unit),
+            self, panel: panel, probabilities: probabilities, source: panel.returns,
             mean: kept.map { mean[$0] }, centre: kept.map { centre[$0] })
     }
 
@@ -69,7 +87,7 @@ struct ScenarioModel: Sendable {
     func restricted(toScenarios kept: [Int]) -> ScenarioModel {
         ScenarioModel(
             self, panel: panel, probabilities: kept.map { probabilities[$0] },
-            scaled: ScaledReturns(returns.selecting(rows: kept)), mean: mean, centre: centre)
+            source: source.selecting(rows: kept), mean: mean, centre: centre)
     }
 
     /// The model whose periods end at some of this one's, each with the returns since the one before and its own probability; what comes
@@ -78,52 +96,19 @@ struct ScenarioModel: Sendable {
     func joined(endingAt ends: [Int]) -> ScenarioModel {
         ScenarioModel(
             self, panel: panel, probabilities: ends.map { probabilities[$0] },
-            scaled: ScaledReturns(returns.summed(upTo: ends)), mean: mean, centre: centre)
+            source: source.summed(upTo: ends), mean: mean, centre: centre)
     }
 
     private init(
-        _ whole: ScenarioModel, panel: ReturnPanel, probabilities: [Double], scaled: ScaledReturns, mean: [Double],
+        _ whole: ScenarioModel, panel: ReturnPanel, probabilities: [Double], source: Matrix, mean: [Double],
         centre: [Double]
     ) {
         self.panel = panel
         self.probabilities = probabilities
         isWeighted = whole.isWeighted
         unit = whole.unit
-        self.scaled = scaled
+        self.source = source
         self.mean = mean
         self.centre = centre
-    }
-}
-
-/// Returns divided by a unit, once somebody asks for them: a quadratic program never does, and they are as large as the panel.
-private final class ScaledReturns: Sendable {
-    private let source: Matrix
-    private let unit: Double
-    private let made: Mutex<Matrix?>
-
-    init(_ source: Matrix, unit: Double) {
-        self.source = source
-        self.unit = unit
-        made = Mutex(nil)
-    }
-
-    init(_ scaled: Matrix) {
-        source = scaled
-        unit = 1
-        made = Mutex(scaled)
-    }
-
-    /// Less a number of each column; what nobody has asked for before is not kept for it.
-    func less(_ levels: [Double]) -> Matrix {
-        made.withLock { $0 }.map { $0.subtracting(fromColumns: levels) } ?? source.scaled(by: 1 / unit, less: levels)
-    }
-
-    var matrix: Matrix {
-        made.withLock { made in
-            if let made { return made }
-            let scaled = source.scaled(by: 1 / unit)
-            made = scaled
-            return scaled
-        }
     }
 }

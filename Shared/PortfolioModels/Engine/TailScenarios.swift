@@ -55,7 +55,7 @@ struct TailScenarios: DecidingScenarios {
 
     /// The scenarios of tails so many times as large; one of both tails may come twice.
     private func extremes(of weights: [Double], times: Int) -> [Int] {
-        let x = whole.returns.multiplied(by: weights)
+        let x = whole.series(weights)
         let places = OrderStatistics.lowPlaces(tails.losses * times, of: x)
         guard tails.gains > 0 else { return places }
         return places + OrderStatistics.lowPlaces(tails.gains * times, of: x.map { -$0 })

@@ -7,8 +7,24 @@ extension MeanRiskSolve {
     /// - Throws: `SYS-201` if the deadline passes.
     func withHardLimits(_ model: MeanRisk) throws(Problem) -> Solved? {
         let set = model.constraints
+        var margins = set.soft.map { _ in 0.0 }
+        var best: Solved?
+        // What the solve leaves beyond a limit costs its penalty, which may be beyond all else: then the limit is tightened by as much.
+        for _ in 0..<3 {
+            guard let found = try withHardLimits(model, tighterBy: margins) else { return best }
+            if found.error < best?.error ?? .infinity { best = found }
+            guard !found.isFullyProven else { break }
+            let excess = set.soft.map { $0.excess(at: found.weights) }
+            guard excess.contains(where: { $0 > 0 }) else { break }
+            for i in margins.indices { margins[i] += 2 * excess[i] }
+        }
+        return best
+    }
+
+    private func withHardLimits(_ model: MeanRisk, tighterBy margins: [Double]) throws(Problem) -> Solved? {
+        let set = model.constraints
         var (part, hard) = (self, model)
-        guard hard.constraints.hardenConvex() else { return nil }
+        guard hard.constraints.hardenConvex(by: margins) else { return nil }
         hard.constraints.isExplained = false
         part.constraints = hard.constraints
         do throws(Problem) {

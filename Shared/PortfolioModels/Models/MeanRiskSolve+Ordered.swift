@@ -43,7 +43,10 @@ extension MeanRiskSolve {
         let isSmooth =
             given == nil
             && measures.allSatisfy { type(of: $0).code == .gmd || !type(of: $0).needsOrdering }
-        for (start, rounds) in [(hopeful, OrderingWindow.quick(isSmooth: isSmooth)), (model, OrderingWindow.careful)] {
+        for (start, rounds) in [
+            (hopeful, OrderingWindow.quick(isSmooth: isSmooth, count: panel.observations)),
+            (model, OrderingWindow.careful),
+        ] {
             do throws(Problem) {
                 let found = try narrowed(start, rounds)
                 if found.error < best?.error ?? .infinity { best = found }

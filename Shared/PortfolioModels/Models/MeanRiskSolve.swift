@@ -134,17 +134,18 @@ struct MeanRiskSolve: Sendable {
             let near = try nearRiskless(model)
             if let near, near.isProven { return near.pointedOut }
             if let found = try withNeededLimits(model), found.isProven { return found.pointedOut }
-            if let found = try unranked(model) {
+            if let found = try withHardLimits(model), found.isProven {
+                solved = found
+            } else if let found = try unranked(model) {
                 solved = found
             } else if let found = try byCuttingPlanes(model, near: nearest), found.isProven {
-                solved = found
-            } else if let found = try withHardLimits(model), found.isProven {
                 solved = found
             } else {
                 throw near == nil ? error : Self.unreachedRatio
             }
         }
         if !solved.isFullyProven, let found = try nearRiskless(model), found.error < solved.error { solved = found }
+        if !solved.isFullyProven, let found = try withHardLimits(model), found.error < solved.error { solved = found }
         if !solved.isFullyProven, solved.solution.method != Self.cuttingPlanes {
             do throws(Problem) {
                 if let found = try byCuttingPlanes(model, near: solved.weights), found.isProven,

@@ -94,8 +94,7 @@ struct SemivarianceMethod {
     /// The sum of squares over the scenarios that are below, per period.
     private func covariance(of series: [Double]) -> Matrix {
         let places = series.indices.filter { series[$0] < 0 }
-        let roots = places.map { cost[$0].squareRoot() * whole.model.unit }
-        return rows.selecting(rows: places).scaled(rows: roots).gram()
+        return rows.gram(rows: places, factors: places.map { cost[$0].squareRoot() * whole.model.unit })
     }
 
     /// What falls with every step: the measure in units, or the ratio's negative.

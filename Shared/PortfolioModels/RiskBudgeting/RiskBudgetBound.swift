@@ -116,7 +116,7 @@ struct RiskSlope {
         }
         let minorant = evidence.minorant(at: weights, model)
         let degree = Double(type(of: measure).degree ?? 1)
-        let isSmooth = evidence.pieces.contains { if case .gradient = $0.envelope { true } else { false } }
+        let isSmooth = evidence.sets.contains { if case .gradient = $0.envelope { true } else { false } }
         // What a target adds belongs to the weights as such.
         let total = weights.reduce(0, +)
         let target = isSmooth ? 0 : minorant.constant / total

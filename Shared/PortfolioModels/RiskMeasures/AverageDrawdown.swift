@@ -32,7 +32,7 @@ extension AverageDrawdown: ConvexRiskMeasure {
         let cost = program.model.probabilities
         return RiskFormulation(pieces: [
             .init(
-                part: .drawdowns(.sum(cost: cost), RowMap(program.model.returns, columns: program.weights), shifts: []),
+                part: .drawdowns(.sum(cost: cost), program.model.rows(1, program.weights), shifts: []),
                 basis: .drawdowns, envelope: .capped(cost, total: nil))
         ])
     }

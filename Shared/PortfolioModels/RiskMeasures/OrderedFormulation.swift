@@ -35,7 +35,7 @@ extension OrderedFormulation {
         let count = program.count
         let given = coefficients(count: count)
         let weights = (0..<count).map { $0 < given.count ? -given[$0] : 0 }
-        let map = RowMap(program.model.returns, columns: program.weights, sign: sign)
+        let map = program.model.rows(sign, program.weights)
         if case .expected = program.ordering, let factor = Self.pairWeight(count: count) {
             return RiskFormulation(pieces: [
                 .init(

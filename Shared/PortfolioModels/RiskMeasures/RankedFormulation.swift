@@ -62,7 +62,7 @@ extension GiniMeanDifference: RankedFormulation {
         let pairs = PeriodPairs(probabilities: model.probabilities)
         var differences = Matrix(rows: pairs.count, columns: n)
         for column in 0..<n {
-            let returns = model.returns.column(column)
+            let returns = model.column(column)
             for (k, pair) in pairs.places.enumerated() {
                 differences.storage[k + column * pairs.count] = returns[pair.first] - returns[pair.second]
             }

@@ -66,7 +66,7 @@ extension DrawdownTailMeasure where Tail: TailFormulation {
             pieces: [
                 .init(
                     part: .drawdowns(
-                        piece.shape, RowMap(program.model.returns, columns: program.weights),
+                        piece.shape, program.model.rows(1, program.weights),
                         shifts: [.init(piece.quantile, -1)]),
                     basis: .drawdowns, envelope: piece.envelope)
             ])

@@ -37,7 +37,7 @@ extension UlcerIndex: ConvexRiskMeasure {
                 .init(
                     part: .drawdowns(
                         .rootOfSquares(cost: cost, scale: root),
-                        RowMap(program.model.returns, columns: program.weights), shifts: []),
+                        program.model.rows(1, program.weights), shifts: []),
                     basis: .drawdowns, envelope: .ellipsoid(cost))
             ])
     }

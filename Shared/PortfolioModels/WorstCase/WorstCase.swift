@@ -199,7 +199,7 @@ struct WorstCase: Sendable {
             .scenarios(.hard, .rows(RowMap(.identity(n), columns: columns, borders: [minus])))
         ]
         if constraints.lower.contains(where: { $0 < 0 }) {
-            parts.append(.scenarios(.hard, .rows(RowMap(.identity(n), columns: columns, sign: -1, borders: [minus]))))
+            parts.append(.scenarios(.hard, .rows(RowMap(.identity(n), columns: columns, factor: -1, borders: [minus]))))
         }
         terms.magnitude = (m, built.risk.program.terms.count)
         built.risk.program.terms.append(.init(.objective(1), parts: parts))

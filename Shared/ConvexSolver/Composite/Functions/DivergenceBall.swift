@@ -13,13 +13,12 @@ final class DivergenceBall: ScenarioFunction {
     private var pairs: ComplementaryPairs
     private var residual: [Double]
     private var right: [Double]
-    private var plain: [Double]
-    private var slope: [Double]
     private var curvature: [Double]
     private(set) var force: [Double]
     private(set) var weights: [Double]
     private(set) var constant: [Double]
-    private(set) var columns: [RowMap.Border] = []
+    /// One: phi'(q).
+    private(set) var columns: [RowMap.Border]
     private(set) var scale: ScaleTerms?
 
     init(_ divergence: Divergence, multiplicity: [Double], scale: Int) {
@@ -28,10 +27,12 @@ final class DivergenceBall: ScenarioFunction {
         index = scale
         pairs = ComplementaryPairs(count: multiplicity.count)
         let zeros = [Double](repeating: 0, count: multiplicity.count)
-        (residual, right, plain, slope, curvature) = (zeros, zeros, zeros, zeros, zeros)
+        columns = [RowMap.Border(index: scale, values: zeros)]
+        (residual, right, curvature) = (zeros, zeros, zeros)
         (force, weights, constant) = (zeros, zeros, zeros)
     }
 
+    private var slope: [Double] { columns[0].values }
     var forcePerMultiplier: [Double] { pairs.dual }
     var complementarity: (pairs: Int, sum: Double) { (pairs.slack.count, multiplierOfPairs * pairs.sum) }
     var needsCommonStep: Bool { true }
@@ -53,24 +54,21 @@ final class DivergenceBall: ScenarioFunction {
         multiplierOfPairs = multiplier
         // Moved out and back: written through a span, an element costs no check of who else holds the array.
         var (slopes, curvatures) = ([Double](), [Double]())
-        swap(&slopes, &slope)
+        swap(&slopes, &columns[0].values)
         swap(&curvatures, &curvature)
         let sum = Self.differentiate(divergence, pairs.dual, multiplicity, &slopes, &curvatures)
-        swap(&slopes, &slope)
+        swap(&slopes, &columns[0].values)
         swap(&curvatures, &curvature)
-        var (residuals, forces, plains, weighted) = ([Double](), [Double](), [Double](), [Double]())
+        var (residuals, forces, weighted) = ([Double](), [Double](), [Double]())
         swap(&residuals, &residual)
         swap(&forces, &force)
-        swap(&plains, &plain)
         swap(&weighted, &weights)
         let value = Self.linearise(
-            a, slope, curvature, pairs.slack, pairs.dual, size, multiplier, &residuals, &forces, &plains, &weighted)
+            a, slope, curvature, pairs.slack, pairs.dual, size, multiplier, &residuals, &forces, &weighted)
         swap(&residuals, &residual)
         swap(&forces, &force)
-        swap(&plains, &plain)
         swap(&weighted, &weights)
         scale = ScaleTerms(index: index, slope: -sum, curvature: 0, constant: 0, perMultiplier: 0)
-        columns = [RowMap.Border(index: index, values: slope)]
         return value - size * sum
     }
 
@@ -97,8 +95,7 @@ final class DivergenceBall: ScenarioFunction {
     /// Residuals, forces and weights; returns q'a.
     private static func linearise(
         _ a: [Double], _ slope: [Double], _ curvature: [Double], _ s: [Double], _ q: [Double], _ size: Double,
-        _ multiplier: Double, _ residuals: inout [Double], _ forces: inout [Double], _ plains: inout [Double],
-        _ weights: inout [Double]
+        _ multiplier: Double, _ residuals: inout [Double], _ forces: inout [Double], _ weights: inout [Double]
     ) -> Double {
         let a = a.span
         let slope = slope.span
@@ -107,15 +104,12 @@ final class DivergenceBall: ScenarioFunction {
         let q = q.span
         var residuals = residuals.mutableSpan
         var forces = forces.mutableSpan
-        var plains = plains.mutableSpan
         var weights = weights.mutableSpan
         var value = 0.0
         for t in 0..<a.count {
             residuals[t] = size * slope[t] - a[t] - s[t]
             forces[t] = multiplier * q[t]
-            let weight = 1 / (size * curvature[t] + s[t] / q[t])
-            plains[t] = weight
-            weights[t] = multiplier * weight
+            weights[t] = multiplier / (size * curvature[t] + s[t] / q[t])
             value += q[t] * a[t]
         }
         return value
@@ -153,7 +147,7 @@ final class DivergenceBall: ScenarioFunction {
     }
 
     func recover(_ da: [Double], _ dv: [Double], multiplierStep: Double, multiplier: Double) {
-        pairs.follow(da, dv[index], plain, slope, residual, right)
+        pairs.follow(da, dv[index], weights, 1 / multiplier, slope, residual, right)
     }
 
     func stepLimits() -> (primal: Double, dual: Double) { pairs.stepLimits() }
@@ -166,20 +160,22 @@ final class DivergenceBall: ScenarioFunction {
 }
 
 extension ComplementaryPairs {
-    /// Steps of q and s that follow from `dq = plain (da - slope step - residual + right)`, right being over q.
+    /// Steps of q and s that follow from `dq = factor weight (da - slope step - residual + right)`, right being over q.
     fileprivate mutating func follow(
-        _ da: [Double], _ step: Double, _ plain: [Double], _ slope: [Double], _ residual: [Double], _ right: [Double]
+        _ da: [Double], _ step: Double, _ weights: [Double], _ factor: Double, _ slope: [Double], _ residual: [Double],
+        _ right: [Double]
     ) {
         let (slack, dual) = (slack, dual)
-        Self.follow(da, step, plain, slope, residual, right, slack, dual, &dualStep, &slackStep)
+        Self.follow(da, step, weights, factor, slope, residual, right, slack, dual, &dualStep, &slackStep)
     }
 
     private static func follow(
-        _ da: [Double], _ step: Double, _ plain: [Double], _ slope: [Double], _ residual: [Double], _ right: [Double],
+        _ da: [Double], _ step: Double, _ weights: [Double], _ factor: Double, _ slope: [Double], _ residual: [Double],
+        _ right: [Double],
         _ slack: [Double], _ dual: [Double], _ dualSteps: inout [Double], _ slackSteps: inout [Double]
     ) {
         let da = da.span
-        let plain = plain.span
+        let weights = weights.span
         let slope = slope.span
         let residual = residual.span
         let right = right.span
@@ -188,7 +184,7 @@ extension ComplementaryPairs {
         var dualSteps = dualSteps.mutableSpan
         var slackSteps = slackSteps.mutableSpan
         for t in 0..<da.count {
-            let change = plain[t] * (da[t] - slope[t] * step - residual[t] + right[t])
+            let change = factor * weights[t] * (da[t] - slope[t] * step - residual[t] + right[t])
             dualSteps[t] = change
             slackSteps[t] = right[t] - slack[t] * change / dual[t]
         }

@@ -72,6 +72,7 @@ final class Hinge: ScenarioFunction {
             (slope, scaleIndex, hasSecond) = (zeros, index, true)
         }
         second = ComplementaryPairs(count: hasSecond ? count : 0)
+        columns = scaleIndex.map { [RowMap.Border(index: $0, values: zeros)] } ?? []
     }
 
     var complementarity: (pairs: Int, sum: Double) {
@@ -174,18 +175,22 @@ final class Hinge: ScenarioFunction {
         swap(&curvatures, &weights)
         swap(&inverse1, &firstInverse)
         swap(&inverse2, &secondInverse)
-        guard let index = scaleIndex else { return }
-        var (curved, column) = (0.0, [Double](repeating: 0, count: count))
+        guard scaleIndex != nil else { return }
+        var (curved, column) = (0.0, [Double]())
+        swap(&column, &columns[0].values)
         for t in 0..<count {
             let (d1, d2, k) = (stiffness[t], secondStiffness[t], multiplier * curvature[t])
             let ratio = u[t] / scaleValue
             let crossed = (1 - w) * (1 - w) * d1 * d2
             let whole = crossed + k * (d1 + w * w * d2)
-            guard whole > 0 else { continue }
+            guard whole > 0 else {
+                column[t] = 0
+                continue
+            }
             column[t] = (d1 + w * d2) * k * ratio / whole
             curved += k * ratio * ratio * crossed / whole
         }
-        columns = [RowMap.Border(index: index, values: column)]
+        swap(&column, &columns[0].values)
         scale?.curvature = curved
     }
 

@@ -11,7 +11,7 @@ final class LogarithmicLoss: ScenarioFunction {
     private(set) var weights: [Double]
     let constant: [Double]
     private(set) var forcePerMultiplier: [Double]
-    private(set) var columns: [RowMap.Border] = []
+    private(set) var columns: [RowMap.Border]
     private(set) var scale: ScaleTerms?
     private let unit: Double
 
@@ -21,6 +21,7 @@ final class LogarithmicLoss: ScenarioFunction {
         self.unit = unit
         index = scale
         let zeros = [Double](repeating: 0, count: cost.count)
+        columns = scale.map { [RowMap.Border(index: $0, values: zeros)] } ?? []
         (room, roomStep) = (zeros, zeros)
         (force, weights, constant, forcePerMultiplier) = (zeros, zeros, zeros, zeros)
     }
@@ -30,7 +31,8 @@ final class LogarithmicLoss: ScenarioFunction {
     func evaluate(_ a: [Double], _ v: [Double], multiplier: Double) -> Double {
         let size = index.map { v[$0] } ?? 1
         var (value, slopeOfScale) = (0.0, 0.0)
-        var column = [Double](repeating: 0, count: a.count)
+        var column: [Double] = []
+        if index != nil { swap(&column, &columns[0].values) }
         for t in a.indices {
             let change = unit * a[t] / size
             let factor = 1 + change
@@ -41,10 +43,10 @@ final class LogarithmicLoss: ScenarioFunction {
             forcePerMultiplier[t] = -cost[t] * unit / factor
             force[t] = multiplier * forcePerMultiplier[t]
             weights[t] = multiplier * cost[t] * unit * unit / (size * factor * factor)
-            column[t] = a[t] / size
+            if index != nil { column[t] = a[t] / size }
         }
         if let index {
-            columns = [RowMap.Border(index: index, values: column)]
+            swap(&column, &columns[0].values)
             scale = ScaleTerms(index: index, slope: slopeOfScale, curvature: 0, constant: 0, perMultiplier: 0)
         }
         return value * size

@@ -13,8 +13,10 @@ final class PowerMean: ScenarioFunction {
     private(set) var weights: [Double]
     let constant: [Double]
     private(set) var forcePerMultiplier: [Double]
-    private(set) var columns: [RowMap.Border] = []
-    private(set) var outer: (scale: Double, vector: [Double])?
+    private(set) var columns: [RowMap.Border]
+    /// Of the sum by each argument over `largest`, over p; and the outer product's scale, where there is one.
+    private var slope: [Double]
+    private var outerScale: Double?
     private(set) var scale: ScaleTerms?
 
     init(cost: [Double], power: Double, isOneSided: Bool, scale: Int?) {
@@ -23,10 +25,12 @@ final class PowerMean: ScenarioFunction {
         self.isOneSided = isOneSided
         index = scale
         let zeros = [Double](repeating: 0, count: cost.count)
-        (force, weights, constant, forcePerMultiplier) = (zeros, zeros, zeros, zeros)
+        (force, weights, constant, forcePerMultiplier, slope) = (zeros, zeros, zeros, zeros, zeros)
+        columns = scale.map { [RowMap.Border(index: $0, values: zeros)] } ?? []
     }
 
     var needsCommonStep: Bool { true }
+    var outer: (scale: Double, vector: [Double])? { outerScale.map { ($0, slope) } }
 
     func evaluate(_ a: [Double], _ v: [Double], multiplier: Double) -> Double {
         let size = index.map { v[$0] } ?? 1
@@ -34,14 +38,13 @@ final class PowerMean: ScenarioFunction {
         for value in a where !isOneSided || value < 0 { largest = max(largest, value.magnitude) }
         guard largest > 0 else {
             for t in a.indices { (force[t], forcePerMultiplier[t], weights[t]) = (0, 0, 0) }
-            outer = nil
-            columns = index.map { [RowMap.Border(index: $0, values: force)] } ?? []
+            outerScale = nil
+            if index != nil { for t in a.indices { columns[0].values[t] = 0 } }
             scale = index.map { ScaleTerms(index: $0, slope: 0, curvature: 0, constant: 0, perMultiplier: 0) }
             return 0
         }
         // Powers of a / largest: nothing overflows or vanishes as a whole.
         var sum = 0.0
-        var slope = [Double](repeating: 0, count: a.count)
         for t in a.indices {
             let ratio = isOneSided && a[t] >= 0 ? 0 : a[t].magnitude / largest
             let lower = power == 4 ? ratio * ratio : power == 2 ? 1 : (ratio > 0 ? Double.pow(ratio, power - 2) : 0)
@@ -59,11 +62,9 @@ final class PowerMean: ScenarioFunction {
             force[t] = multiplier * forcePerMultiplier[t]
             weights[t] *= multiplier * factor * (power - 1)
         }
-        outer =
-            power == 2
-            ? nil : (scale: multiplier * factor * (2 - power) / sum, vector: slope)
+        outerScale = power == 2 ? nil : multiplier * factor * (2 - power) / sum
         if let index {
-            columns = [RowMap.Border(index: index, values: a.map { $0 / size })]
+            for t in a.indices { columns[0].values[t] = a[t] / size }
             scale = ScaleTerms(index: index, slope: -value / size, curvature: 0, constant: 0, perMultiplier: 0)
         }
         return value

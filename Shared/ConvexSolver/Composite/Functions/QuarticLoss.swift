@@ -11,7 +11,7 @@ final class QuarticLoss: ScenarioFunction {
     private(set) var weights: [Double]
     let constant: [Double]
     private(set) var forcePerMultiplier: [Double]
-    private(set) var columns: [RowMap.Border] = []
+    private(set) var columns: [RowMap.Border]
     private(set) var scale: ScaleTerms?
 
     init(cost: [Double], second: Double, third: Double, fourth: Double, scale: Int?) {
@@ -21,6 +21,7 @@ final class QuarticLoss: ScenarioFunction {
         self.fourth = fourth
         index = scale
         let zeros = [Double](repeating: 0, count: cost.count)
+        columns = scale.map { [RowMap.Border(index: $0, values: zeros)] } ?? []
         (force, weights, constant, forcePerMultiplier) = (zeros, zeros, zeros, zeros)
     }
 
@@ -29,7 +30,8 @@ final class QuarticLoss: ScenarioFunction {
     func evaluate(_ a: [Double], _ v: [Double], multiplier: Double) -> Double {
         let size = index.map { v[$0] } ?? 1
         var (value, slopeOfScale) = (0.0, 0.0)
-        var column = [Double](repeating: 0, count: a.count)
+        var column: [Double] = []
+        if index != nil { swap(&column, &columns[0].values) }
         for t in a.indices {
             let u = a[t] / size
             let phi = u * u * (second + u * (fourth * u - third))
@@ -40,10 +42,10 @@ final class QuarticLoss: ScenarioFunction {
             force[t] = multiplier * forcePerMultiplier[t]
             let curvature = 2 * second + u * (12 * fourth * u - 6 * third)
             weights[t] = multiplier * cost[t] * max(curvature, 0) / size
-            column[t] = u
+            if index != nil { column[t] = u }
         }
         if let index {
-            columns = [RowMap.Border(index: index, values: column)]
+            swap(&column, &columns[0].values)
             scale = ScaleTerms(index: index, slope: slopeOfScale, curvature: 0, constant: 0, perMultiplier: 0)
         }
         return value * size

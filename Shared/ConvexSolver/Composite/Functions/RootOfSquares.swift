@@ -8,13 +8,14 @@ final class RootOfSquares: ScenarioFunction {
     private(set) var weights: [Double]
     let constant: [Double]
     private(set) var forcePerMultiplier: [Double]
-    private(set) var columns: [RowMap.Border] = []
+    private(set) var columns: [RowMap.Border]
     private(set) var scale: ScaleTerms?
 
     init(cost: [Double], scale: Int) {
         self.cost = cost
         index = scale
         let zeros = [Double](repeating: 0, count: cost.count)
+        columns = [RowMap.Border(index: scale, values: zeros)]
         (force, weights, constant, forcePerMultiplier) = (zeros, zeros, zeros, zeros)
     }
 
@@ -23,7 +24,8 @@ final class RootOfSquares: ScenarioFunction {
     func evaluate(_ a: [Double], _ v: [Double], multiplier: Double) -> Double {
         let size = v[index]
         var value = 0.0
-        var column = [Double](repeating: 0, count: a.count)
+        var column: [Double] = []
+        swap(&column, &columns[0].values)
         for t in a.indices {
             column[t] = a[t] / size
             forcePerMultiplier[t] = cost[t] * column[t]
@@ -31,7 +33,7 @@ final class RootOfSquares: ScenarioFunction {
             weights[t] = multiplier * cost[t] / size
             value += forcePerMultiplier[t] * a[t] / 2
         }
-        columns = [RowMap.Border(index: index, values: column)]
+        swap(&column, &columns[0].values)
         scale = ScaleTerms(index: index, slope: -value / size, curvature: 0, constant: 0, perMultiplier: 0)
         return value
     }

@@ -19,7 +19,7 @@ final class WeightedSum: ScenarioFunction {
 
     func evaluate(_ a: [Double], _ v: [Double], multiplier: Double) -> Double {
         if multiplier != forceMultiplier {
-            force = forcePerMultiplier.map { multiplier * $0 }
+            for t in force.indices { force[t] = multiplier * forcePerMultiplier[t] }
             forceMultiplier = multiplier
         }
         return Vector.dot(forcePerMultiplier, a)

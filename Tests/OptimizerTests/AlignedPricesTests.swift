@@ -40,6 +40,31 @@ struct AlignedPricesTests {
         #expect(aligned.gaps.dropped == 0)
     }
 
+    @Test("a price is carried over a gap of a week at most, never before the first nor after the last")
+    func forwardFill() {
+        let all = Array(0...30)
+        // Gaps of two days and of nine; the last price is of day 28.
+        let gapped = [2, 3, 6, 7] + Array(17...28)
+        let aligned = AlignedPrices([series("A", all), series("B", gapped)], filling: .forwardFill)
+        let days = aligned.dates.map { $0.daysSinceEpoch }
+        #expect(days == Array(2...14) + Array(17...28))
+        let column = aligned.prices.column(1)
+        for (day, price) in zip(days, column) {
+            #expect(price == Double(gapped.last { $0 <= day } ?? -1), "\(day)")
+        }
+        #expect(aligned.gaps.filled.map { $0.asset } == ["B"] && aligned.gaps.filled.map { $0.days } == [9])
+        #expect(aligned.gaps.dropped == 2 && aligned.gaps.byAsset.map { $0.days } == [2])
+        // One bar around the clock, beside an exchange: Monday wants Sunday's, and takes Saturday's.
+        let sessions = [Self.friday - 1, Self.friday, Self.friday + 3, Self.friday + 4, Self.friday + 5]
+        let always =
+            (-3...4).map { Self.friday + $0 }.filter { ![2, 4].contains($0 - Self.friday) } + [Self.friday + 9]
+        let mixed = AlignedPrices(
+            [series("SPY", sessions), series("BTC", always, continuous: true)], filling: .forwardFill)
+        #expect(mixed.dates.map { $0.daysSinceEpoch } == sessions)
+        #expect(mixed.prices.column(1) == [-2, -1, 1, 3, 3].map { Double(Self.friday + $0) })
+        #expect(mixed.gaps.filled.map { $0.days } == [2])
+    }
+
     @Test("assets that never close are not moved among themselves")
     func allContinuous() {
         let days = Array(10...20)

@@ -14,6 +14,7 @@ final class PanelCache: Sendable {
         var start: CalendarDate?
         var end: CalendarDate?
         var keepsGaps: Bool
+        var missing: MissingPolicy
 
         init(_ request: OptimizeRequest) {
             assets = request.assets
@@ -21,6 +22,7 @@ final class PanelCache: Sendable {
             start = request.startDate
             end = request.endDate
             keepsGaps = request.keepsGaps
+            missing = request.missing
         }
     }
 

@@ -195,6 +195,10 @@ enum AnswerSchemas {
                         ("policy", Schema.oneOf(MissingPolicy.allCases.map { $0.rawValue }, "The policy.")),
                         ("dropped_dates", Schema.integer("Days left out.", 0...Int.max)),
                         ("by_asset", Schema.map(of: ["type": "integer"], "Missing figures by asset.")),
+                        (
+                            "filled_by_asset",
+                            Schema.map(of: ["type": "integer"], "Figures carried over a gap by asset, of forward_fill.")
+                        ),
                     ])
             ),
         ])

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import PortfolioModels
 import WireFormat
 
 /// Prices of several assets on the days they share: the inner join on trading date.
@@ -20,6 +21,8 @@ struct AlignedPrices: Sendable {
         var dropped = 0
         /// Per asset, on how many of those days it was the asset without a price; assets without gaps are absent.
         var byAsset: [(asset: String, days: Int)] = []
+        /// Per asset, on how many days its last price was carried over; assets without are absent.
+        var filled: [(asset: String, days: Int)] = []
         /// The first of the dropped days.
         var examples: [CalendarDate] = []
         /// Assets that count with the bar before the session.
@@ -27,7 +30,7 @@ struct AlignedPrices: Sendable {
 
         static func == (a: Gaps, b: Gaps) -> Bool {
             a.dropped == b.dropped && a.examples == b.examples && a.shifted == b.shifted
-                && a.byAsset.elementsEqual(b.byAsset, by: ==)
+                && a.byAsset.elementsEqual(b.byAsset, by: ==) && a.filled.elementsEqual(b.filled, by: ==)
         }
 
         /// Most of the dropped days that are named.
@@ -35,7 +38,8 @@ struct AlignedPrices: Sendable {
     }
 
     /// Joins the series on their days. Complexity: one pass over all days and assets.
-    init(_ series: [PriceSeries]) {
+    init(_ series: [PriceSeries], filling policy: MissingPolicy = .drop) {
+        var series = series
         let mixed = series.contains { $0.isContinuous } && series.contains { !$0.isContinuous }
         let shift = series.map { mixed && $0.isContinuous ? 1 : 0 }
         assets = series.map { $0.asset }
@@ -55,6 +59,17 @@ struct AlignedPrices: Sendable {
         var isSession = [Bool](repeating: false, count: end - start + 1)
         for i in rulers {
             for day in series[i].days where day >= start && day <= end { isSession[day - start] = true }
+        }
+
+        if policy == .forwardFill {
+            let sessions = isSession.indices.filter { isSession[$0] }.map { $0 + start }
+            for i in series.indices {
+                let found = ForwardFill.carried(
+                    series[i].days, series[i].prices, over: sessions.map { $0 - shift[i] },
+                    longest: series[i].isContinuous ? 1 : ForwardFill.longest)
+                (series[i].days, series[i].prices) = (found.days, found.prices)
+                if found.filled > 0 { gaps.filled.append((series[i].asset, found.filled)) }
+            }
         }
 
         // Where each asset's price of each session is; a session that one of them lacks falls out.

@@ -51,10 +51,11 @@ enum PanelLoader {
         let series = PriceStore.series(
             of: assets, from: request.startDate, to: request.endDate, histories: histories)
         try refuseEmpty(series, places)
-        let aligned = AlignedPrices(series)
+        let aligned = AlignedPrices(series, filling: request.missing)
         guard !aligned.dates.isEmpty else { throw noCommonDays(series, places) }
         guard aligned.dates.count > fewestReturns else { throw tooShort(aligned, series, places) }
-        let whole = try ReturnPanel.fromAligned(aligned, gapped: request.keepsGaps ? GappedReturns(series) : nil)
+        let whole = try ReturnPanel.fromAligned(
+            aligned, policy: request.missing, gapped: request.keepsGaps ? GappedReturns(series) : nil)
         let columns = Dictionary(zip(whole.assets, whole.assets.indices), uniquingKeysWith: { first, _ in first })
         return LoadedPanel(
             panel: more.isEmpty ? whole : whole.restricted(to: Array(request.assets.indices)),
@@ -160,15 +161,18 @@ extension OptimizeRequest {
 
 extension ReturnPanel {
     /// Simple returns between neighbouring rows of aligned prices.
-    static func fromAligned(_ aligned: AlignedPrices, gapped: GappedReturns? = nil) throws(Problem) -> ReturnPanel {
+    static func fromAligned(
+        _ aligned: AlignedPrices, policy: MissingPolicy = .drop, gapped: GappedReturns? = nil
+    ) throws(Problem) -> ReturnPanel {
         let prices = aligned.prices
         var returns = Matrix(rows: max(0, prices.rows - 1), columns: prices.columns)
         for column in 0..<prices.columns {
             for row in 0..<returns.rows { returns[row, column] = prices[row + 1, column] / prices[row, column] - 1 }
         }
         let missing = OptimizeResponse.MissingReport(
-            policy: .drop, droppedDates: aligned.gaps.dropped,
-            missingByAsset: aligned.gaps.byAsset.map { (asset: $0.asset, count: $0.days) })
+            policy: policy, droppedDates: aligned.gaps.dropped,
+            missingByAsset: aligned.gaps.byAsset.map { (asset: $0.asset, count: $0.days) },
+            filledByAsset: aligned.gaps.filled.map { (asset: $0.asset, count: $0.days) })
         return try ReturnPanel(
             assets: aligned.assets, dates: Array(aligned.dates.dropFirst()), returns: returns, missing: missing,
             gapped: gapped)

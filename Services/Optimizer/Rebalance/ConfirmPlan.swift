@@ -3,22 +3,6 @@ import PostgresClient
 import ServiceKit
 import WireFormat
 
-extension BallastRequestContext {
-    /// The path's plan id. A text that cannot be an id is one that nobody has.
-    func planID() throws(Problem) -> String {
-        let id = parameters.get("plan") ?? ""
-        guard OptimizeRequest.isPortfolioID(id) else { throw .noPlan(id) }
-        return id
-    }
-}
-
-extension Problem {
-    /// The tenant has no plan of this id; whether another has is not told.
-    static func noPlan(_ id: String) -> Problem {
-        Problem(.noSuchResource, "There is no plan \"\(Problem.echo(id))\".")
-    }
-}
-
 /// `POST /api/rebalance/{plan}/confirm`: a person says yes to exactly this plan.
 ///
 /// It runs only where the hash is the plan's, the plan waits and has not expired, the portfolio and its holdings are those it was made
@@ -111,73 +95,5 @@ struct ConfirmPlan: Endpoint {
             }
         }
         return nil
-    }
-}
-
-/// `POST /api/rebalance/{plan}/reject`: a person says no.
-struct RejectPlan: Endpoint {
-    let optimizer: Optimizer
-
-    func answer(_ request: Request, _ context: BallastRequestContext) async throws -> Response {
-        let principal = try context.authorized(for: .rebalanceConfirm)
-        try request.allowQuery()
-        let id = try context.planID()
-        let reader = MemberReader(try await request.jsonBody())
-        let reason = reader.string("reason", maximumLength: 1000) ?? ""
-        try reader.finishAndThrow()
-        let requestID = context.requestID
-        let answer = try await optimizer.pool.transaction(.app(principal.tenant)) { connection -> JSONValue in
-            guard let plan = try await PlanStore.find(id, locks: true, on: connection) else { throw Problem.noPlan(id) }
-            if plan.state != "REJECTED" {
-                guard plan.state == "AWAITING_CONFIRM" else {
-                    throw Problem(
-                        .wrongState, "The plan is \(plan.state); only one that is AWAITING_CONFIRM can be rejected.")
-                }
-                try await PlanStore.move(
-                    plan.id, from: plan.state, to: "REJECTED", actor: principal.subject, reason: reason,
-                    requestID: requestID, on: connection
-                )
-            }
-            return ["plan_id": .string(id), "plan_hash": .string(Hex.text(plan.hash)), "state": "REJECTED"]
-        }
-        return Response(json: answer)
-    }
-}
-
-/// `GET /api/rebalance/{plan}`: the plan as it was made, with the state it is in.
-struct GetPlan: Endpoint {
-    let optimizer: Optimizer
-
-    func answer(_ request: Request, _ context: BallastRequestContext) async throws -> Response {
-        let principal = try context.authorized(for: .dataRead)
-        try request.allowQuery()
-        let id = try context.planID()
-        let plan = try await optimizer.pool.transaction(.app(principal.tenant)) { connection in
-            try await PlanStore.find(id, locks: false, on: connection)
-        }
-        guard let plan else { throw Problem.noPlan(id) }
-        guard let body = try? StrictJSON.parse(plan.body, limits: .stored) else {
-            throw Problem(.internalError, "The stored plan cannot be read.")
-        }
-        // Nobody has to press a button for a plan to be too old.
-        let state = plan.state == "AWAITING_CONFIRM" && plan.isExpired ? "EXPIRED" : plan.state
-        return Response(json: SealedPlan.answer(body: body, hash: plan.hash, state: state))
-    }
-}
-
-/// `GET /api/rebalance/{plan}/events`: who moved the plan, when and why, each entry with the hash of the one before.
-struct GetPlanEvents: Endpoint {
-    let optimizer: Optimizer
-
-    func answer(_ request: Request, _ context: BallastRequestContext) async throws -> Response {
-        let principal = try context.authorized(for: .dataRead)
-        try request.allowQuery()
-        let id = try context.planID()
-        let items = try await optimizer.pool.transaction(.app(principal.tenant)) { connection -> [JSONValue]? in
-            guard try await PlanStore.find(id, locks: false, on: connection) != nil else { return nil }
-            return try await PlanStore.events(of: id, on: connection)
-        }
-        guard let items else { throw Problem.noPlan(id) }
-        return Response(json: ["items": .array(items), "next": .null])
     }
 }

@@ -10,7 +10,7 @@ public struct ReturnPanel: Sendable, Equatable {
     /// T x N; what is below 1e-120 in size is zero.
     public let returns: Matrix
     /// What was done about missing figures.
-    public let missing: OptimizeResponse.MissingReport
+    public internal(set) var missing: OptimizeResponse.MissingReport
     /// The returns of all periods, those that some assets lack included; nil unless asked for.
     public let gapped: GappedReturns?
 
@@ -182,10 +182,22 @@ extension ReturnPanel {
             series.append(window.map { $0 < values.count ? values[$0] : nil })
         }
         let keepsGaps = request.covarianceEstimator.method == .pairwise
-        return switch panel.kind {
-        case .returns: try fromReturns(assets: request.assets, dates: dates, returns: series, keepsGaps: keepsGaps)
-        case .prices: try fromPrices(assets: request.assets, dates: dates, prices: series, keepsGaps: keepsGaps)
+        var filled: [(asset: String, count: Int)] = []
+        if request.missing == .forwardFill, panel.kind == .prices {
+            for (column, asset) in request.assets.enumerated() {
+                let found = ForwardFill.carried(series[column], dates)
+                series[column] = found.series
+                if found.filled > 0 { filled.append((asset, found.filled)) }
+            }
         }
+        var made =
+            switch panel.kind {
+            case .returns: try fromReturns(assets: request.assets, dates: dates, returns: series, keepsGaps: keepsGaps)
+            case .prices: try fromPrices(assets: request.assets, dates: dates, prices: series, keepsGaps: keepsGaps)
+            }
+        made.missing.policy = request.missing
+        made.missing.filledByAsset = filled
+        return made
     }
 
     /// The positions of dates on which every series has a figure, and a report of what is left out.

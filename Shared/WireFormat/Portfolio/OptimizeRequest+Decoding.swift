@@ -66,6 +66,9 @@ extension OptimizeRequest {
         periodsPerYear = reader.double("periods_per_year", in: Interval(lower: 0, upper: 1e7, lowerOpen: true))
         calendar = reader.choice("calendar", of: TradingCalendar.self)
         missing = reader.choice("missing", of: MissingPolicy.self) ?? .drop
+        if missing == .forwardFill, reader.has("returns") {
+            reader.fault("missing", .contradiction, "Prices can be carried over a gap, returns cannot.")
+        }
     }
 
     private mutating func readModel(_ reader: MemberReader) {

@@ -37,6 +37,7 @@ extension OptimizeRequest {
         }
         if let periodsPerYear { object["periods_per_year"] = JSONValue(periodsPerYear) }
         if let calendar { object["calendar"] = .string(calendar.rawValue) }
+        if missing != .drop { object["missing"] = .string(missing.rawValue) }
         if convention != .riskfolio { object["convention"] = .string(convention.rawValue) }
         if let name { object["name"] = .string(name) }
         if let portfolioID { object["portfolio_id"] = .string(portfolioID) }

@@ -73,12 +73,23 @@ extension OptimizeResponse.DataUsed {
             "assets": JSONValue(assets),
             "revision": revision.map { JSONValue(Int($0)) } ?? .null,
             "fingerprint": .string(fingerprint),
-            "missing": [
-                "policy": .string(missing.policy.rawValue),
-                "dropped_dates": JSONValue(missing.droppedDates),
-                "by_asset": .object(JSONObject(missing.missingByAsset.map { ($0.asset, JSONValue($0.count)) })),
-            ],
+            "missing": missing.json,
         ]
+    }
+}
+
+extension OptimizeResponse.MissingReport {
+    /// The object `data.missing`.
+    var json: JSONValue {
+        func counts(_ list: [(asset: String, count: Int)]) -> JSONValue {
+            .object(JSONObject(list.map { ($0.asset, JSONValue($0.count)) }))
+        }
+        var object = JSONObject([
+            ("policy", .string(policy.rawValue)), ("dropped_dates", JSONValue(droppedDates)),
+            ("by_asset", counts(missingByAsset)),
+        ])
+        if policy == .forwardFill { object["filled_by_asset"] = counts(filledByAsset) }
+        return .object(object)
     }
 }
 

@@ -118,16 +118,23 @@ public struct OptimizeResponse: Sendable, Equatable {
         public var droppedDates: Int
         /// Missing figures by asset, only assets that miss some.
         public var missingByAsset: [(asset: String, count: Int)]
+        /// Figures that were carried over a gap by asset, only assets that have some.
+        public var filledByAsset: [(asset: String, count: Int)]
 
-        public init(policy: MissingPolicy, droppedDates: Int, missingByAsset: [(asset: String, count: Int)]) {
+        public init(
+            policy: MissingPolicy, droppedDates: Int, missingByAsset: [(asset: String, count: Int)],
+            filledByAsset: [(asset: String, count: Int)] = []
+        ) {
             self.policy = policy
             self.droppedDates = droppedDates
             self.missingByAsset = missingByAsset
+            self.filledByAsset = filledByAsset
         }
 
         public static func == (a: MissingReport, b: MissingReport) -> Bool {
             a.policy == b.policy && a.droppedDates == b.droppedDates
                 && a.missingByAsset.elementsEqual(b.missingByAsset) { $0 == $1 }
+                && a.filledByAsset.elementsEqual(b.filledByAsset) { $0 == $1 }
         }
     }
 

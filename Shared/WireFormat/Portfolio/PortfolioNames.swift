@@ -123,6 +123,9 @@ public enum TradingCalendar: String, Sendable, CaseIterable {
 public enum MissingPolicy: String, Sendable, CaseIterable {
     /// The date is left out for all assets, and the answer says how many were.
     case drop
+    /// The last price is carried over the gap, up to a week (one bar of an asset that trades around the clock), never before the first price nor after
+    /// the last; what is longer is left out as by `drop`.
+    case forwardFill = "forward_fill"
 }
 
 /// What log growth replaces the mean return.

@@ -45,9 +45,12 @@ struct KKTSystem {
         weights = image
         hessian = Matrix(rows: form.variables, columns: form.variables)
         scaledRows = form.G
-        let none = Solution(
-            dx: [Double](repeating: 0, count: form.variables), dy: [Double](repeating: 0, count: form.equalities))
-        (kept, other, correction, left) = (none, none, none, none)
+        // Each with memory of its own from the start: what is shared is copied when it is first written to.
+        func room() -> Solution {
+            Solution(
+                dx: [Double](repeating: 0, count: form.variables), dy: [Double](repeating: 0, count: form.equalities))
+        }
+        (kept, other, correction, left) = (room(), room(), room(), room())
         // A linear program with fewer rows than variables.
         if form.P == nil, form.equalities + form.rows < form.variables {
             diagonal = DiagonalSystem(rows: form.A.appending(rows: form.G))

@@ -48,13 +48,19 @@ struct ConflictAnalysis {
     func problem() throws(Problem) -> Problem {
         let all = Array(set.constraints.indices)
         let whole = try elastic(all, relaxable: all, weights: { self.rowWeight($0) })
-        guard let whole, whole.total > Self.tolerance else {
+        // A contradiction too small for the elastic program is told by the rows themselves.
+        let isTiny = whole?.total ?? 0 <= Self.tolerance
+        let isProven = isTiny ? try contradicts(all) : true
+        guard isProven else {
             return Problem(.unstable, "The constraints are so tight that rounding decides whether they can hold.")
         }
         // Constraints with a price in the elastic program already contradict each other: start from those.
-        let priced = all.filter { whole.prices[$0] > 1e-6 }
+        let priced = whole.map { found in all.filter { found.prices[$0] > 1e-6 } } ?? all
         var conflict = all
-        if priced.count < all.count, try isInfeasible(priced) { conflict = priced }
+        func fails(_ chosen: [Int]) throws(Problem) -> Bool {
+            isTiny ? try contradicts(chosen) : try isInfeasible(chosen)
+        }
+        if priced.count < all.count, try fails(priced) { conflict = priced }
         // Dropped first: what the caller never wrote, default bounds before the budget.
         func isDefaultBound(_ index: Int) -> Bool {
             if case .bounds = set.constraints[index].kind { set.constraints[index].isStructural } else { false }
@@ -65,14 +71,15 @@ struct ConflictAnalysis {
         if order.count <= 200 {
             for candidate in order {
                 let rest = conflict.filter { $0 != candidate }
-                if try isInfeasible(rest) { conflict = rest }
+                if try fails(rest) { conflict = rest }
             }
         }
         let relaxations = try relaxation(all)
         let names = conflict.map { set.constraints[$0].name }
         let changes = relaxations.map { "\($0.constraint) from \(Self.short($0.from)) to \(Self.short($0.to))" }
+        let size = isTiny ? " What is missing is less than \(Self.tolerance)." : ""
         let hint = changes.isEmpty ? "" : " Smallest change that makes it possible: \(changes.joined(separator: ", "))."
-        let detail = "These constraints cannot all hold: \(names.joined(separator: ", ")).\(hint)"
+        let detail = "These constraints cannot all hold: \(names.joined(separator: ", ")).\(size)\(hint)"
         let errors = conflict.map { index in
             Violation(
                 set.constraints[index].pointer, .other("conflict"),
@@ -121,6 +128,17 @@ struct ConflictAnalysis {
     private func isInfeasible(_ chosen: [Int]) throws(Problem) -> Bool {
         guard let found = try elastic(chosen, relaxable: chosen, weights: { self.rowWeight($0) }) else { return false }
         return found.total > Self.tolerance
+    }
+
+    /// Whether chosen constraints are proven to have no point, none of them giving way.
+    private func contradicts(_ chosen: [Int]) throws(Problem) -> Bool {
+        var rows = ElasticProgram(assets: set.assets.count, box: Self.boxes[0])
+        for index in chosen { rows.add(set.constraints[index], level: levels[index], index, cost: nil) }
+        let found = try? InteriorPointMethod.solve(rows.program, settings: SolverSettings(deadline: deadline))
+        if found?.status == .deadline || found?.status == .cancelled {
+            throw Problem(.deadline, "The deadline passed while a conflict was being explained.")
+        }
+        return found?.status == .primalInfeasible
     }
 
     private struct Elastic {

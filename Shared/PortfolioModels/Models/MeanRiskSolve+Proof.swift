@@ -97,7 +97,7 @@ extension MeanRiskSolve {
         for soft in set.soft {
             if case .convex = soft.constraint.kind { continue }
             let excess = soft.excess(at: found.weights)
-            if excess > 0, excess <= 1e-7 * soft.size(at: found.weights) { hard.add([soft.constraint]) }
+            if excess > 0, excess <= 1e-6 * soft.size(at: found.weights) { hard.add([soft.constraint]) }
         }
         guard hard.constraints.count > set.constraints.count else { return found }
         do throws(Problem) {

@@ -104,6 +104,11 @@ public struct LiquidityCurve: Sendable, Equatable {
             return last.cash + last.price * v / (1 + (isSale ? v : -v) / last.reserve)
         }
 
+        /// What so many shares cost beside their value at a price.
+        func cost(of shares: Double, at price: Double) -> Double {
+            isSale ? price * shares - cash(shares) : cash(shares) - price * shares
+        }
+
         /// The price of the next share after so many; nil without liquidity.
         func marginalPrice(after shares: Double) -> Double? {
             guard let last = stretch(at: shares) else { return nil }
@@ -171,7 +176,7 @@ public struct LiquidityCurve: Sendable, Equatable {
 
     /// What an order costs beside its value at a price: fees of the pools and the move of their prices. Bought positive, sold negative.
     public func cost(of shares: Double, at price: Double) -> Double {
-        shares > 0 ? buying.cash(shares) - price * shares : -price * shares - selling.cash(-shares)
+        shares > 0 ? buying.cost(of: shares, at: price) : selling.cost(of: -shares, at: price)
     }
 
     /// One-way cost of a first share, a fraction of the price: the dearer and the cheaper side.

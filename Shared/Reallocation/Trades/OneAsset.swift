@@ -126,14 +126,8 @@ final class OneAsset: Sendable {
         var at = 0
         while at + 1 < segments.count, segments[at].to < x { at += 1 }
         let straight = segments[at].a + segments[at].b * x
-        if pools != nil { return straight + poolCost(x, isSale: k < 0) }
+        if let pools { return straight + (k > 0 ? pools.buying : pools.selling).cost(of: x, at: stepValue) }
         return straight + (impact == 0 ? 0 : impact * x * x.squareRoot())
-    }
-
-    /// What the pools take of x steps beside their value.
-    private func poolCost(_ x: Double, isSale: Bool) -> Double {
-        guard let pools else { return 0 }
-        return isSale ? stepValue * x - pools.selling.cash(x) : pools.buying.cash(x) - stepValue * x
     }
 
     /// Whether k steps may be traded within a domain.
@@ -262,9 +256,10 @@ final class OneAsset: Sendable {
         constant: Double, slope: Double, curvature: Double, costPrice: Double, _ from: Double, _ to: Double,
         sign: Double, _ best: inout (k: Double, value: Double)
     ) {
-        guard pools == nil else {
-            let found = leastInPools(
-                slope: slope, curvature: curvature, costPrice: costPrice, from, to, isSale: sign < 0)
+        if let pools {
+            let found = least(
+                in: sign > 0 ? pools.buying : pools.selling, slope: slope, curvature: curvature, costPrice: costPrice,
+                from, to)
             if constant + found.value < best.value { best = (sign * found.x, constant + found.value) }
             return
         }
@@ -292,13 +287,12 @@ final class OneAsset: Sendable {
     }
 
     /// The same where pools say the impact: convex, so that a whole step with no better neighbour is the least.
-    private func leastInPools(
-        slope: Double, curvature: Double, costPrice: Double, _ from: Double, _ to: Double, isSale: Bool
+    private func least(
+        in side: LiquidityCurve.Side, slope: Double, curvature: Double, costPrice: Double, _ from: Double, _ to: Double
     ) -> (x: Double, value: Double) {
         func value(_ x: Double) -> Double {
-            slope * x + 0.5 * curvature * x * x + costPrice * poolCost(x, isSale: isSale)
+            slope * x + 0.5 * curvature * x * x + costPrice * side.cost(of: x, at: stepValue)
         }
-        guard let side = isSale ? pools?.selling : pools?.buying, from <= to else { return (from, .infinity) }
         let point = side.leastPoint(
             slope: slope, curvature: curvature, weight: costPrice, price: stepValue, from...to)
         let start = min(max(point.rounded(.down), from), to)

@@ -1,4 +1,5 @@
 import Foundation
+import LinearAlgebra
 import Reallocation
 import WireFormat
 
@@ -11,6 +12,8 @@ import WireFormat
 @main
 struct ReallocationBench {
     static func main() throws {
+        // As in the service: one thread a solve.
+        OpenBLASThreads.set(1)
         let arguments = Array(CommandLine.arguments.dropFirst())
         func number(_ place: Int, _ standard: Int) -> Int {
             arguments.count > place ? Int(arguments[place]) ?? standard : standard

@@ -10,9 +10,9 @@ struct RandomTrades {
 
     init(seed: UInt64) { generator = SplitMix64(seed: seed &* 7_919 &+ 13) }
 
-    mutating func covariance(_ n: Int, factors: Int = 3) -> Matrix {
+    mutating func covariance(_ n: Int, factors: Int = 3, loading: Double = 0.06) -> Matrix {
         let loadings = (0..<n).map { _ in
-            [0.15 + 0.05 * generator.normal()] + (1..<max(factors, 2)).map { _ in 0.06 * generator.normal() }
+            [0.15 + 0.05 * generator.normal()] + (1..<max(factors, 2)).map { _ in loading * generator.normal() }
         }
         var sigma = Matrix(rows: n, columns: n)
         for i in 0..<n {

@@ -162,11 +162,54 @@ struct TradeProblemTests {
         #expect(solution.shares.filter { $0 != 0 }.count <= problem.limits.maximumTrades ?? 100)
     }
 
-    @Test("the bound of many names is below what branch and bound finds for a part of them")
-    func boundHolds() throws {
+    @Test("risks that no few factors explain leave no gap either", arguments: 0..<4, [(40, 0.06), (100, 0.02)])
+    func manyFactors(seed: Int, risk: (factors: Int, loading: Double)) throws {
+        var random = RandomTrades(seed: UInt64(40 + seed))
+        var problem = try random.large(100)
+        problem.covariance = random.covariance(100, factors: risk.factors, loading: risk.loading)
+        if seed % 2 == 1 { problem.limits.turnover = dec("0.03") }
+        let solution = try #require(try TradeSolver.solve(problem))
+        // Tangents alone left most of the gain.
+        let gain = try #require(solution.idleObjective) - solution.objective
+        #expect(solution.objective - solution.lowerBound <= 0.002 * gain)
+    }
+
+    @Test("a covariance split stays whole, and its rest semidefinite, as moves become factors")
+    func splitStaysWhole() throws {
+        var random = RandomTrades(seed: 7)
+        let n = 40
+        let sigma = random.covariance(n, factors: n, loading: 0.03)
+        var split = RiskSplit(sigma, factor: try? Cholesky(factorising: sigma))
+        func rest(_ split: RiskSplit) -> Matrix {
+            var rest = Matrix(rows: n, columns: n)
+            for j in 0..<n {
+                let column = split.rest(sigma, (0..<n).map { $0 == j ? 1 : 0 })
+                for i in 0..<n { rest[i, j] = column[i] }
+            }
+            return rest
+        }
+        for _ in 0..<20 {
+            let moved = (0..<n).map { _ in random.generator.normal() }
+            let bent = split.rest(sigma, moved)
+            let bend = Vector.dot(moved, bent)
+            guard bend > 1e-9 else { break }
+            split.add(bent.map { $0 / bend.squareRoot() })
+            // Nothing is left along the move, and nowhere less than nothing.
+            #expect(Vector.dot(moved, split.rest(sigma, moved)).magnitude <= 1e-12 * max(1, bend))
+            let least = try #require(try SymmetricEigen(rest(split)).values.min())
+            #expect(least >= -1e-9)
+        }
+        #expect(split.loadings.count == n * split.factors)
+    }
+
+    @Test(
+        "the bound of many names is below what branch and bound finds for a part of them",
+        arguments: [(5, 0.06), (60, 0.02)])
+    func boundHolds(risk: (factors: Int, loading: Double)) throws {
         // Seventy names of which all but ten may not trade: the large method's bound against the exact one's optimum.
         var random = RandomTrades(seed: 5)
         var problem = try random.large(70)
+        problem.covariance = random.covariance(70, factors: risk.factors, loading: risk.loading)
         for i in 10..<70 { (problem.assets[i].canBuy, problem.assets[i].canSell) = (false, false) }
         let large = try #require(try TradeSolver.solve(problem))
         var fixed = problem

@@ -1,6 +1,6 @@
 /// Many assets: bounds over the hulls of all choices instead of boxes relaxed one by one.
 extension BranchAndBound {
-    private static let mostRounds = 7
+    private static let mostRounds = 12
     /// A plan this near to its bound, relative to the objective, is worth no nodes.
     private static let contentGap = 5e-3
 
@@ -26,26 +26,49 @@ extension BranchAndBound {
                 bounds[at].value < cutoff - 1e-4 * (incumbent?.objective.magnitude ?? 0),
                 bounds[at].value <= (bounds.map { $0.value }.min() ?? 0)
             else { break }
-            bounds[at].improve()
-            if bounds[at].isDone || bounds[at].rounds == Self.mostRounds {
-                search(bounds[at])
-                hasSearched = true
+            // Cells that meet where their optimum lies lead each other on.
+            for other in bounds.indices where bounds[other].rounds > 0 && bounds[other].value > bounds[at].value {
+                bounds[at].adopt(bounds[other])
             }
+            bounds[at].improve()
+            guard bounds[at].isDone || bounds[at].rounds == Self.mostRounds else { continue }
+            if !hasSearched || distance(to: bounds[at].value) > 1e-3 { search(bounds[at]) }
+            hasSearched = true
         }
         if !hasSearched, let at = bounds.indices.min(by: { bounds[$0].value < bounds[$1].value }) { search(bounds[at]) }
         lowerBound = bounds.map { $0.value }.min() ?? -.infinity
         branch(bounds)
     }
 
-    /// Looks for trades from where a cell's relaxation ended.
+    /// Looks for trades from where a cell's relaxation ended: which assets trade on which side from its dives, their sizes all at once, and exchanges.
     private mutating func search(_ bound: CellBound) {
+        func isContent() -> Bool { distance(to: bound.value) <= 1e-4 }
+        propose(bound.start, by: bound)
+        if !isContent() { propose(bound.dive(), by: bound) }
+        for _ in 0..<3 {
+            guard let known = incumbent, !isContent() else { break }
+            let before = distance(to: bound.value)
+            propose(bound.dive(near: known.k), by: bound)
+            if distance(to: bound.value) > 0.8 * before { break }
+        }
+        guard let found = incumbent, !isContent() else { return }
+        propose(bound.fitted(to: found.k), by: bound, pairs: 16)
+        // Exchanges among many more assets pay only from where everything else is in place.
+        if let fitted = incumbent, !isContent() { propose(fitted.k, by: bound, pairs: 80) }
+    }
+
+    /// Improves trades one by one, and by exchanges among so many assets: among a few in any case where some limit is still broken.
+    private mutating func propose(_ k: [Double], by bound: CellBound, pairs: Int = 0) {
         let guide = Array(bound.multipliers.prefix(model.rows.count))
         let rates = bound.marginalRates
-        offer(bound.start, guide: guide, rates: rates, pairs: 16, enumerates: false)
-        offer(bound.dive(), guide: guide, rates: rates, pairs: 16, enumerates: false)
-        guard let incumbent, incumbent.objective - bound.value > 2e-4 * incumbent.objective.magnitude else { return }
-        // Exchanges among many more assets pay only from where everything else is in place.
-        offer(incumbent.k, guide: guide, rates: rates, pairs: 80, enumerates: false)
+        let search = offer(k, guide: guide, rates: rates, pairs: pairs, enumerates: false).search
+        if pairs == 0, !search.isFeasible { offer(search.k, guide: guide, rates: rates, pairs: 16, enumerates: false) }
+    }
+
+    /// How far the best plan is above a bound, relative to its objective; infinite where there is none.
+    private func distance(to bound: Double) -> Double {
+        guard let incumbent else { return .infinity }
+        return (incumbent.objective - bound) / max(incumbent.objective.magnitude, 1e-9)
     }
 
     /// Splits the cells, best bound first, at the asset whose relaxed choice is the furthest from one trade: with few trades allowed the relaxation
@@ -78,9 +101,11 @@ extension BranchAndBound {
                 if child.value < cutoff { child.improve() }
                 if child.value >= cutoff { continue }
                 if nodes % 4 == 1 {
-                    let guide = Array(child.multipliers.prefix(model.rows.count))
-                    let pairs = nodes % 8 == 1 ? 16 : 0
-                    offer(child.start, guide: guide, rates: child.marginalRates, pairs: pairs, enumerates: false)
+                    let before = incumbent.objective
+                    propose(child.start, by: child)
+                    if let better = self.incumbent, better.objective < before {
+                        propose(better.k, by: child, pairs: 16)
+                    }
                 }
                 open.append(child)
             }

@@ -15,9 +15,9 @@ struct CellBound {
     /// What all cells share.
     struct Setting {
         var model: TradeModel
-        let split: RiskSplit
-        let loadings: [Double]
-        let exposure: [Double]
+        private(set) var split: RiskSplit
+        private(set) var loadings: [Double]
+        private(set) var exposure: [Double]
         let constant: Double
 
         init(_ model: TradeModel) {
@@ -33,6 +33,14 @@ struct CellBound {
             self.loadings = loadings
             let risk = 0.5 * model.kappa * Vector.dot(deviations, model.covariance.symmetricMultiplied(by: deviations))
             constant = model.idleObjective - risk
+        }
+
+        /// Moves what a factor explains out of the rest.
+        mutating func add(_ factor: [Double]) {
+            let root = model.kappa.squareRoot()
+            exposure.append(root * Vector.dot(factor, model.assets.map { $0.deviation }))
+            loadings = RiskSplit.widened(loadings, zip(factor, model.assets).map { root * $1.stepWeight * $0 })
+            split.add(factor)
         }
     }
 
@@ -122,13 +130,15 @@ struct CellBound {
         }
         let deviations = zip(model.assets, center).map { $0.deviation + $0.stepWeight * $1 }
         let moved = zip(deviations, tangentAt).map { $0 - $1 }
-        let bend = 0.5 * model.kappa * Vector.dot(moved, setting.split.rest(model.covariance, moved))
+        let bent = setting.split.rest(model.covariance, moved)
+        let bend = 0.5 * model.kappa * Vector.dot(moved, bent)
         isDone =
             relaxed + bend - value <= 1e-4 * max(1, value.magnitude)
             || (rounds > 2 && value - before < 5e-5 * max(1, value.magnitude)
-                && relaxed - value < 5e-4 * value.magnitude)
+                && relaxed + bend - value < 5e-4 * value.magnitude)
         slack = slack(master, rest)
         tangentAt = deviations
+        if bend > 1e-4 * max(1, value.magnitude) { self.bend(along: moved, bent) }
         kept = cheapest(columns, master)
         for i in 0..<n {
             let k = found[i]
@@ -138,6 +148,17 @@ struct CellBound {
                 around += [(k - share * size).rounded(), (k + share * size).rounded()]
             }
             near[i] = around.filter { model.assets[i].allows($0) }
+        }
+    }
+
+    /// Makes a factor of the risk that the rest has along a move. A tangent does not know how the risk bends, so that the next round would move back,
+    /// and the one after that again; with the factor it is exact on the line between both. What it leaves is semidefinite as before (a Schur
+    /// complement), and the best bound so far stays what it is.
+    private mutating func bend(along moved: [Double], _ bent: [Double]) {
+        let length = Vector.dot(moved, bent).squareRoot()
+        setting.add(bent.map { $0 / length })
+        if !bestExposures.isEmpty {
+            bestExposures.append(model.kappa.squareRoot() * Vector.dot(bent, bestTangentAt) / length)
         }
     }
 
@@ -246,6 +267,7 @@ struct CellBound {
         }
         // Where no prices of these rows make the other's rates, the rows are free: a weaker bound, and a beginning.
         var trial = self
+        trial.setting = other.setting
         trial.prices = rows.indices.map { $0 < model.rows.count ? other.multipliers[$0] : 0 }
         for (place, nu) in found ?? [] { trial.prices[place] = nu }
         trial.tangentAt = other.bestTangentAt

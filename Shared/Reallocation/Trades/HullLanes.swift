@@ -125,10 +125,22 @@ enum HullLanes {
     /// How far a point may go along a direction before the first of its figures is zero.
     static func reach(_ x: [Double], _ dx: [Double]) -> Double {
         let (values, changes) = (x.span, dx.span)
-        // The steepest fall relative to what is there: a maximum, without a branch.
-        var steepest = 1e-300
-        for j in values.indices { steepest = max(steepest, -changes[j] / values[j]) }
-        return 1 / steepest
+        // The steepest fall relative to what is there: maxima without a branch, as many side by side as a vector holds.
+        var steepest = Lane(repeating: 1e-300)
+        var j = 0
+        while j + Lane.scalarCount <= values.count {
+            var (value, change) = (Lane.zero, Lane.zero)
+            for lane in 0..<Lane.scalarCount {
+                value[lane] = values[j + lane]
+                change[lane] = changes[j + lane]
+            }
+            let fall = -change / value
+            steepest.replace(with: fall, where: fall .> steepest)
+            j += Lane.scalarCount
+        }
+        var most = steepest.max()
+        for j in j..<values.count { most = max(most, -changes[j] / values[j]) }
+        return 1 / most
     }
 
     /// x / t.

@@ -64,6 +64,24 @@ struct RiskSplit {
         loadings = (0..<n).flatMap { columns.column($0) }
     }
 
+    /// Moves what a factor explains out of the rest, which has to hold at least as much.
+    mutating func add(_ factor: [Double]) {
+        loadings = Self.widened(loadings, factor)
+        factors += 1
+    }
+
+    /// Loadings with one factor more, an asset's side by side.
+    static func widened(_ loadings: [Double], _ factor: [Double]) -> [Double] {
+        let count = loadings.count / max(1, factor.count)
+        var wider: [Double] = []
+        wider.reserveCapacity(loadings.count + factor.count)
+        for i in factor.indices {
+            wider += loadings[i * count..<(i + 1) * count]
+            wider.append(factor[i])
+        }
+        return wider
+    }
+
     private static func isSemidefinite(_ sigma: Matrix, less own: [Double], _ scale: Double) -> Bool {
         var rest = sigma
         for i in own.indices { rest[i, i] += 1e-10 * scale - own[i] }

@@ -33,7 +33,7 @@ public enum TradeSolver {
         /// Where the relaxation over columns bounds the search: a node costs about a sixth of the root, and the roots of many assets leave hardly a gap.
         func columnNodes(assets: Int) -> Int {
             if nodes >= 0 { return nodes }
-            return assets <= TradeSolver.mostInParts ? 40 : 0
+            return assets <= TradeSolver.mostInParts ? 24 : 0
         }
     }
 
@@ -200,7 +200,7 @@ struct BranchAndBound {
         let wide = model.assets.indices.filter { node.high[$0] > node.low[$0] }
         guard !wide.isEmpty else {
             // All steps are fixed, and only the lots are open: with every split tried, the box is done.
-            if !offer(node.low, guide: [], pairs: 0, enumerates: true, fixed: true) {
+            if !offer(node.low, guide: [], pairs: 0, enumerates: true, fixed: true).isComplete {
                 abandoned = min(abandoned, node.bound.value)
             }
             return
@@ -241,12 +241,12 @@ struct BranchAndBound {
         }
     }
 
-    /// Improves trades and keeps them if they are the best so far. False where their lots could not all be tried.
+    /// Improves trades and keeps them if they are the best so far: what they became, and whether their lots could all be tried.
     @discardableResult
     mutating func offer(
         _ k: [Double], guide: [Double], rates: (short: Double, long: Double)? = nil, pairs: Int, enumerates: Bool,
         fixed: Bool = false
-    ) -> Bool {
+    ) -> (search: LocalSearch, isComplete: Bool) {
         var search = LocalSearch(model, k: k, guide: guide, rates: rates)
         if fixed { search.refineLots() } else { search.improve(pairs: pairs) }
         let isComplete = enumerates ? search.enumerateLots(limit: 200_000) : false
@@ -254,6 +254,6 @@ struct BranchAndBound {
             incumbent = Incumbent(
                 k: search.k, fromShort: search.fromShort, taken: search.taken, objective: search.objective)
         }
-        return isComplete
+        return (search, isComplete)
     }
 }

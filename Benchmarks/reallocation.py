@@ -129,7 +129,7 @@ def main():
            "| n | factors | market | whole shares | problems | median ms | largest ms | median processor ms | median gap | largest gap | largest of the gain |", "|---|---|---|---|---|---|---|---|---|---|---|"]
     compared = []
     for n, factors, market, count, peer in (
-        (100, 5, "exchange", options.problems, 2), (100, 5, "pools", options.problems, 0), (500, 5, "exchange", options.problems, options.peer),
+        (100, 5, "exchange", options.problems, 2), (100, 5, "pools", options.problems, 0), (100, 100, "exchange", options.problems, 0), (500, 5, "exchange", options.problems, options.peer),
         (500, 5, "reinvested", options.problems, 0), (500, 5, "pools", options.problems, 0),
         (1000, 5, "exchange", max(4, options.problems // 2), 0), (1000, 100, "exchange", max(4, options.problems // 2), 0), (1000, 5, "reinvested", max(4, options.problems // 2), 0)):
         rows, comparison = trades(options.bench, n, count, peer, factors, market)

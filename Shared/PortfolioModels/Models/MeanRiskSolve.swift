@@ -4,7 +4,7 @@ import WireFormat
 
 /// One mean-risk problem from the request to the answer's `solution`: the quadratic program where it suffices, else the composite one.
 struct MeanRiskSolve: Sendable {
-    let request: OptimizeRequest
+    var request: OptimizeRequest
     /// The scenarios.
     let panel: ReturnPanel
     let moments: Moments

@@ -31,10 +31,10 @@ class Tally:
         self.time += answer.get("cpu_ms", [0])[0]
         if "weights" in answer and answer["gap"] > 1e-8:
             self.loose.append(answer["gap"])
-            print("  proven to", answer["gap"], *what)
+            print("  proven to", answer["gap"], *what, flush=True)
         if "weights" not in answer and code != "OPT-203":
             self.refused += 1
-            print("  ", code, *what, (answer.get("problem") or {}).get("detail", "")[:120])
+            print("  ", code, *what, (answer.get("problem") or {}).get("detail", "")[:120], flush=True)
 
 
 class Universe:

@@ -57,12 +57,12 @@ struct ThinRowTests {
             let order = columns.indices.sorted { mean($0) > mean($1) }
             // The second is raised to a little below the first.
             let step =
-                mean(order[0]) - mean(order[1]) - 1e-9 * random.uniform()
+                mean(order[0]) - mean(order[1]) - 1e-10 * random.uniform()
                 * [1, 10, 100, 1e3][Int(random.uniform() * 4)]
             columns[order[1]] = columns[order[1]].map { $0 + step }
             let panel = try madePanel(columns)
             let top = max(mean(order[0]), mean(order[1]))
-            let distance = [1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9][Int(random.uniform() * 6)]
+            let distance = [1e-6, 1e-7, 3e-8, 1e-8, 3e-9, 1e-9][Int(random.uniform() * 6)]
             guard top > 0 else { continue }
             for objective in [ObjectiveName.sharpe, .minimumRisk, .utility] {
                 var request = plainRequest(panel, code, objective)

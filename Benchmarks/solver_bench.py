@@ -19,9 +19,10 @@ class SolverBench:
             raise RuntimeError(f"SolverBench ended with {self.process.wait()} on {order}")
         return json.loads(line)
 
-    def optimize(self, panel, returns, request, repeats=1):
+    def optimize(self, panel, returns, request, repeats=1, near=None):
         count, n = returns.shape
-        return self.ask(do="optimize", panel=str(panel), observations=count, columns=n, repeats=repeats, request=request)
+        start = {"near": list(map(float, near))} if near is not None else {}
+        return self.ask(do="optimize", panel=str(panel), observations=count, columns=n, repeats=repeats, request=request, **start)
 
     def floor(self, count, n):
         return self.ask(do="floor", observations=count, columns=n)

@@ -47,7 +47,8 @@ struct SolverBench {
         case "optimize":
             let panel = try panels.read(order["panel"]?.stringValue ?? "", observations: rows, assets: columns)
             return try OptimizeMeasurement.measure(
-                order["request"] ?? .object(JSONObject()), panel, repeats: order["repeats"]?.intValue ?? 1)
+                order["request"] ?? .object(JSONObject()), panel, repeats: order["repeats"]?.intValue ?? 1,
+                near: order["near"]?.arrayValue?.compactMap { $0.doubleValue })
         case "backtest":
             let panel = try panels.read(order["panel"]?.stringValue ?? "", observations: rows, assets: columns)
             return try BacktestMeasurement.measure(

@@ -4,7 +4,10 @@ import WireFormat
 /// One request solved several times, each time from the decoded request and the returns in memory: statistics, solve,
 /// metrics, and the check that every answer passes before it leaves the service.
 enum OptimizeMeasurement {
-    static func measure(_ wanted: JSONValue, _ panel: ReturnPanel, repeats: Int) throws -> JSONValue {
+    /// - Parameter near: weights from which each solve starts.
+    static func measure(
+        _ wanted: JSONValue, _ panel: ReturnPanel, repeats: Int, near: [Double]? = nil
+    ) throws -> JSONValue {
         var members = wanted.objectValue ?? JSONObject()
         members["assets"] = JSONValue(panel.assets)
         if members["periods_per_year"] == nil { members["periods_per_year"] = 252 }
@@ -21,7 +24,7 @@ enum OptimizeMeasurement {
             let start = clock.now
             let before = ProcessMemory.processorMilliseconds
             do {
-                let result = try PortfolioOptimization.run(request, panel: panel)
+                let result = try PortfolioOptimization.run(request, panel: panel, near: near)
                 let solved = clock.now
                 whole.append((solved - start) / .milliseconds(1))
                 try Verification.check(request, panel: panel, result: result)
@@ -30,7 +33,7 @@ enum OptimizeMeasurement {
                 answer = Self.answer(result)
                 guard let base, request.frontier == nil, repeats > 1 else { continue }
                 let again = clock.now
-                _ = try PortfolioOptimization.run(request, panel: panel, scope: .none, base: base)
+                _ = try PortfolioOptimization.run(request, panel: panel, scope: .none, base: base, near: near)
                 alone.append((clock.now - again) / .milliseconds(1))
             } catch {
                 return [

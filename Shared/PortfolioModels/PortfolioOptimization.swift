@@ -51,11 +51,13 @@ public enum PortfolioOptimization {
     ///   - deadline: polled at every iteration of every solve.
     ///   - scope: which measures the answer evaluates by code.
     ///   - base: what `MomentEstimation.base` made of the same panel, where somebody kept it.
+    ///   - near: weights that the answer is probably near to, such as those of a window of periods before or of other bounds: the solve starts
+    ///     there where they are allowed. The answer is the same up to what its proof leaves open.
     /// - Throws: `OPT-101` infeasible with conflict and relaxation, `OPT-203` ratio undefined, `OPT-201/202` not solved,
     ///   `SYS-201` deadline, `DAT-002` too little history.
     public static func run(
         _ request: OptimizeRequest, panel: ReturnPanel, deadline: SolverDeadline = .none,
-        scope: PortfolioMetrics.Scope = .plain, base: Moments? = nil
+        scope: PortfolioMetrics.Scope = .plain, base: Moments? = nil, near: [Double]? = nil
     ) throws(Problem) -> OptimizationResult {
         var request = request
         if request.model == .orderedWeightedAverage { request.riskMeasure = .gmd }
@@ -85,7 +87,7 @@ public enum PortfolioOptimization {
         var problem = MeanRiskSolve(
             request: request, panel: scenarios ?? panel, moments: moments, isSample: own == nil,
             constraints: constraints, exposures: exposures, parameters: parameters, riskFreeRate: rate,
-            deadline: deadline, observed: scenarios == nil ? nil : panel)
+            deadline: deadline, observed: scenarios == nil ? nil : panel, near: near)
         var ofModel: [PortfolioWarning] = []
         if request.model == .orderedWeightedAverage {
             let (coefficients, warnings) = try OrderedCoefficients(request: request, count: panel.observations).make()

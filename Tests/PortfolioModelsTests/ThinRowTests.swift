@@ -41,6 +41,40 @@ struct ThinRowTests {
         }
     }
 
+    @Test(
+        "whatever the tie and the distance: the solve starts where there is room",
+        arguments: [
+            RiskMeasureCode.maximumDrawdown, .ulcerIndex, .averageDrawdown, .cdar, .cvar, .skt, .tailGiniRange, .evar,
+        ])
+    func anyTie(code: RiskMeasureCode) throws {
+        var random = SplitMix64(seed: 40)
+        for _ in 0..<40 {
+            let (count, assets) = (60 + Int(random.uniform() * 120), 4 + Int(random.uniform() * 8))
+            var columns = (0..<assets).map { _ in
+                (0..<count).map { _ in 0.0005 + 0.01 * random.normal() / max(0.3, abs(random.normal())).squareRoot() }
+            }
+            func mean(_ i: Int) -> Double { columns[i].reduce(0, +) / Double(count) }
+            let order = columns.indices.sorted { mean($0) > mean($1) }
+            // The second is raised to a little below the first.
+            let step =
+                mean(order[0]) - mean(order[1]) - 1e-10 * random.uniform()
+                * [1, 10, 100, 1e3][Int(random.uniform() * 4)]
+            columns[order[1]] = columns[order[1]].map { $0 + step }
+            let panel = try madePanel(columns)
+            let top = max(mean(order[0]), mean(order[1]))
+            let distance = [1e-6, 1e-7, 3e-8, 1e-8, 3e-9, 1e-9][Int(random.uniform() * 6)]
+            guard top > 0 else { continue }
+            for objective in [ObjectiveName.sharpe, .minimumRisk, .utility] {
+                var request = plainRequest(panel, code, objective)
+                request.constraints.isAnnual = false
+                request.constraints.minReturn = top * (1 - distance)
+                let found = try PortfolioOptimization.run(request, panel: panel)
+                try Verification.check(request, panel: panel, result: found)
+                #expect(found.solution.dualityGap <= 5e-8, "\(objective) \(distance)")
+            }
+        }
+    }
+
     @Test("less the budget a row says the same of every portfolio that keeps the budget")
     func same() throws {
         var request = OptimizeRequest(assets: ["A0", "A1", "A2"])

@@ -5,6 +5,8 @@ protocol Block: AnyObject {
     /// Complementary pairs, and the sum of their products.
     var complementarity: (pairs: Int, sum: Double) { get }
     var needsCommonStep: Bool { get }
+    /// Whether it is rows that hold, whose curvature is that of a barrier.
+    var isBarrier: Bool { get }
     /// Dual residual of the block's own variables, relative to the sizes in it.
     var ownResidual: Double { get }
     /// The largest force that others have to balance, where the block's own is what balances the rest; else zero.
@@ -31,6 +33,7 @@ protocol Block: AnyObject {
 }
 
 extension Block {
+    var isBarrier: Bool { false }
     var balancingForce: Double { 0 }
 
     /// series = factor source, in the memory that it has.
@@ -102,6 +105,7 @@ final class MappedBlock: Block {
     var complementarity: (pairs: Int, sum: Double) { function.complementarity }
     var needsCommonStep: Bool { function.needsCommonStep }
     var ownResidual: Double { 0 }
+    var isBarrier: Bool { function is HardRows }
 
     func start(_ v: [Double], multiplier: Double, mu: Double) {
         map.argument(v, into: &argument)

@@ -63,6 +63,9 @@ final class CompositeLoop {
         upper = ComplementaryPairs(count: upperIndex.count)
         core = CoreMatrix(order: start.count)
         system = CoreSystem(order: start.count, rows: program.equalities.rows + ceilings.count)
+        for j in y.indices {
+            for i in start.indices { system.sides[i, j] = program.equalities[j, i] }
+        }
         best = BestPoint(program, live)
         let none = start.map { _ in 0.0 }
         (gradient, dv, rest, column) = (none, none, none, none)
@@ -133,7 +136,7 @@ final class CompositeLoop {
         for index in terms.indices {
             if let level = terms[index].level {
                 terms[index].slack = max(level - terms[index].value, 0.1 * abs(level), 1e-3)
-                terms[index].multiplier = terms[index].startPrice ?? max(mu / terms[index].slack, 1e-2)
+                terms[index].multiplier = terms[index].startPrice ?? max(mu / terms[index].slack, 0.1)
             }
             for block in terms[index].blocks { block.start(v, multiplier: terms[index].multiplier, mu: mu) }
         }
@@ -192,7 +195,7 @@ final class CompositeLoop {
             }
         }
         var typical = terms.reduce(1e-12) { $1.blocks.reduce($0) { max($0, $1.balancingForce) } }
-        for i in v.indices { typical = max(typical, abs(gradient[i])) }
+        for i in v.indices { typical = max(typical, abs(gradient[i]) * program.sizes[i]) }
         for (i, index) in lowerIndex.enumerated() { gradient[index] -= lower.dual[i] }
         for (i, index) in upperIndex.enumerated() { gradient[index] += upper.dual[i] }
         program.equalities.gemv(y, transposed: true, beta: 1, into: &gradient)
@@ -201,7 +204,7 @@ final class CompositeLoop {
             equalityResidual[j] -= program.equalityLevels[j]
             primal = max(primal, abs(equalityResidual[j]) / max(1, abs(program.equalityLevels[j])))
         }
-        for i in v.indices { dual = max(dual, abs(gradient[i]) / typical) }
+        for i in v.indices { dual = max(dual, abs(gradient[i]) * program.sizes[i] / typical) }
         meanProduct = gap / Double(max(pairs, 1))
         pairCount = pairs
         return Merit(gap: gap / max(size, floor), primal: primal, dual: dual)

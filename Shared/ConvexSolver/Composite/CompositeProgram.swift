@@ -92,6 +92,8 @@ public struct CompositeProgram: Sendable {
     public var upper: [Double]
     /// A point strictly inside the bounds, near which the solve starts.
     public var start: [Double]
+    /// About how much each variable can change: what a slope left along it is counted by.
+    public var sizes: [Double]
     public var terms: [Term]
     /// The equality row that fixes the scale of a program that is homogeneous in all else: a ratio's. Rounding moves such a
     /// program along its rays, which changes nothing, so the point is put back to scale at every iteration.
@@ -103,6 +105,7 @@ public struct CompositeProgram: Sendable {
         self.lower = lower
         self.upper = upper
         self.start = start
+        sizes = start.map { _ in 1 }
         equalities = Matrix(rows: 0, columns: cost.count)
         equalityLevels = []
         terms = []
@@ -118,6 +121,7 @@ public struct CompositeProgram: Sendable {
         lower.append(least)
         upper.append(most)
         start.append(value)
+        sizes.append(1)
         var wider = Matrix(rows: equalities.rows, columns: cost.count)
         for i in equalities.storage.indices { wider.storage[i] = equalities.storage[i] }
         equalities = wider

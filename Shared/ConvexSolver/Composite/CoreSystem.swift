@@ -5,14 +5,17 @@ import LinearAlgebra
 ///     [ H   K ] [dv]   [r1]
 ///     [ K' -C ] [dy] = [r2]
 ///
-/// K holds the equality rows (C = 0) and one column a ceiling (C > 0). H is scaled by its diagonal before the factorisation, and
-/// each solve is refined once against the matrix itself. Everything is kept from one system to the next of its order.
+/// K holds the equality rows A (C = 0) and one column a ceiling (C > 0). H is taken with `A'PA` added, P diagonal, and r1 with `A'P r2`: the
+/// same solution, and a matrix that is definite along rays on which a homogeneous risk has no curvature. It is scaled by its diagonal before
+/// the factorisation, and each solve is refined once against the matrix itself. Everything is kept from one system to the next of its order.
 final class CoreSystem {
     /// K: written by the caller before `factorise`.
     var sides: Matrix
     /// The diagonal of C, likewise.
     var corners: [Double]
-    /// H with the shift of the factorisation.
+    /// The diagonal of P.
+    private var rowWeights: [Double]
+    /// H with what the rows add, and the shift of the factorisation.
     private var matrix: Matrix
     private var scaled: Matrix
     private var roots: [Double]
@@ -22,6 +25,7 @@ final class CoreSystem {
     private var schur: Cholesky
     // What is in hand: of the order of H, and of the rows on its side.
     private var side: [Double]
+    private var right: [Double]
     private var residual: [Double]
     private var correction: [Double]
     private var sideResidual: [Double]
@@ -34,6 +38,7 @@ final class CoreSystem {
         let none = [Double](repeating: 0, count: order)
         sides = Matrix(rows: order, columns: rows)
         corners = [Double](repeating: 0, count: rows)
+        rowWeights = corners
         matrix = Matrix(rows: order, columns: order)
         scaled = matrix
         roots = none
@@ -41,7 +46,7 @@ final class CoreSystem {
         solvedSides = sides
         complement = Matrix(rows: rows, columns: rows)
         schur = Cholesky(order: rows)
-        (side, residual, correction) = (none, none, none)
+        (side, right, residual, correction) = (none, none, none, none)
         (sideResidual, sideCorrection) = (corners, corners)
     }
 
@@ -50,7 +55,8 @@ final class CoreSystem {
     func factorise(_ core: CoreMatrix, regularisation: Double) throws(FactorisationError) {
         let n = roots.count
         Vector.copy(core.matrix.storage, into: &matrix.storage)
-        Vector.copy(core.matrix.storage, into: &scaled.storage)
+        addRows()
+        Vector.copy(matrix.storage, into: &scaled.storage)
         var largest = 0.0
         for i in 0..<n { largest = max(largest, matrix.storage[i + i * n]) }
         let floor = 1e-30 * (n > 0 ? largest : 1)
@@ -73,6 +79,31 @@ final class CoreSystem {
         }
         for i in 0..<n { matrix.storage[i + i * n] += shift / (roots[i] * roots[i]) }
         try factoriseSides()
+    }
+
+    /// Chooses P by the curvature at v of an H that has no barriers in it yet.
+    func weighRows(_ core: CoreMatrix, at v: [Double]) {
+        let n = roots.count
+        for j in corners.indices where corners[j] == 0 {
+            var (curvature, reach) = (0.0, 0.0)
+            for i in 0..<n where sides.storage[i + j * n] != 0 {
+                let part = sides.storage[i + j * n] * v[i]
+                curvature += core.matrix.storage[i + i * n] * v[i] * v[i]
+                reach += part * part
+            }
+            rowWeights[j] = reach > 0 ? curvature / reach : 0
+        }
+    }
+
+    /// Adds `A'PA` to the lower triangle.
+    private func addRows() {
+        let n = roots.count
+        for j in corners.indices where corners[j] == 0 && rowWeights[j] > 0 {
+            for k in 0..<n where sides.storage[k + j * n] != 0 {
+                let factor = rowWeights[j] * sides.storage[k + j * n]
+                for i in k..<n { matrix.storage[i + k * n] += factor * sides.storage[i + j * n] }
+            }
+        }
     }
 
     private func factoriseSides() throws(FactorisationError) {
@@ -123,13 +154,17 @@ final class CoreSystem {
             solve(&dv)
             return
         }
+        for j in corners.indices where corners[j] == 0 {
+            for i in dv.indices { dv[i] += rowWeights[j] * r2[j] * sides.storage[i + j * dv.count] }
+        }
+        Vector.copy(dv, into: &right)
         eliminate(&dv, r2, &dy)
         // Rows of the side lose digits to the spread of H; the whole system is refined until they are back.
         for _ in 0..<2 {
             matrix.symmetricMultiplied(by: dv, into: &residual)
             sides.gemv(dy, beta: 1, into: &residual)
             sides.gemv(dv, transposed: true, into: &sideResidual)
-            for i in residual.indices { residual[i] = r1[i] - residual[i] }
+            for i in residual.indices { residual[i] = right[i] - residual[i] }
             for j in corners.indices { sideResidual[j] = r2[j] - sideResidual[j] + corners[j] * dy[j] }
             eliminate(&residual, sideResidual, &sideCorrection)
             Vector.axpy(1, residual, &dv)

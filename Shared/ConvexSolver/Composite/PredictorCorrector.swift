@@ -6,14 +6,12 @@ extension CompositeLoop {
     /// One predictor-corrector step; false where the Newton matrix cannot be factorised.
     func step() -> Bool {
         core.reset()
-        for index in terms.indices {
-            for block in terms[index].blocks {
-                block.addCurvature(to: &core, &workspace, multiplier: terms[index].multiplier)
-            }
-        }
+        addCurvature(ofBarriers: false)
+        system.weighRows(core, at: v)
+        addCurvature(ofBarriers: true)
         for (i, index) in lowerIndex.enumerated() { core.add(lower.dual[i] / lower.slack[i], index, index) }
         for (i, index) in upperIndex.enumerated() { core.add(upper.dual[i] / upper.slack[i], index, index) }
-        writeSides()
+        writeCeilings()
         do throws(FactorisationError) {
             try system.factorise(core, regularisation: settings.regularisation)
         } catch {
@@ -38,12 +36,17 @@ extension CompositeLoop {
         return true
     }
 
-    /// The equality rows and the ceilings' columns beside the core, with the ceilings' corners.
-    private func writeSides() {
-        let (n, rows) = (v.count, program.equalities.rows)
-        for j in 0..<rows {
-            for i in 0..<n { system.sides.storage[i + j * n] = program.equalities.storage[j + i * rows] }
+    private func addCurvature(ofBarriers wanted: Bool) {
+        for index in terms.indices {
+            for block in terms[index].blocks where block.isBarrier == wanted {
+                block.addCurvature(to: &core, &workspace, multiplier: terms[index].multiplier)
+            }
         }
+    }
+
+    /// The ceilings' columns beside the core, after the equality rows, with their corners.
+    private func writeCeilings() {
+        let (n, rows) = (v.count, program.equalities.rows)
         for (j, index) in ceilings.enumerated() {
             for i in 0..<n { column[i] = 0 }
             for entry in terms[index].linear { column[entry.index] += entry.coefficient }

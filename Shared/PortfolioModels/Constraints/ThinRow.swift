@@ -31,6 +31,11 @@ struct ThinRow {
         }
     }
 
+    /// The most that each weight can be under the row alone; infinite where it says nothing, or where it is not thin.
+    var reach: [Double] {
+        coefficients.map { share != 0 && level > 0 && $0 > 0 ? level / $0 : .infinity }
+    }
+
     /// Takes a price of the row, by constraint, from the budget's share in it.
     func charge(_ price: Double, to prices: inout [Double]) {
         if share != 0 { prices[budget] -= share * price }

@@ -4,8 +4,7 @@ import WireFormat
 
 /// The composite program of a mean-risk problem, and where each of its rows and terms came from.
 ///
-/// Weights are core variables 0..<N; for a ratio they are y = k w and k follows. All rows are normalised to a largest coefficient of
-/// one.
+/// Weights are core variables 0..<N; for a ratio they are y = k w and k follows. All rows are normalised to a largest change of one.
 struct MeanRiskProgram {
     /// A row's constraint, and what its price has to be divided by.
     struct Origin {
@@ -22,6 +21,8 @@ struct MeanRiskProgram {
     let point: [Double]
     let ratioScale: Double?
     let covariance: Matrix
+    /// The most that each weight can be under thin rows: what it is measured by. One where they say nothing.
+    private let reach: [Double]
     /// The owners of the equality rows; nil for rows of the program's own.
     var equalityOrigins: [Origin?] = []
     /// The term of the inequality rows, and their owners.
@@ -62,6 +63,8 @@ struct MeanRiskProgram {
         self.covariance = covariance
         let n = set.assets.count
         let isImplied = Self.impliedUpper(set)
+        let rows = Self.inequalities(set)
+        reach = rows.reduce(set.assets.map { _ in 1 }) { known, item in zip(known, item.row.reach).map { min($0, $1) } }
         var (lower, upper) = (set.lower, set.upper)
         var start = point
         for i in 0..<n {
@@ -72,11 +75,13 @@ struct MeanRiskProgram {
             } else if lower[i] == upper[i] {
                 (lower[i], upper[i]) = (-.infinity, .infinity)
             }
-            start[i] = Self.inside(point[i] * (ratioScale ?? 1), lower[i], upper[i], assets: n)
+            let typical = reach[i] / Double(max(n, 1))
+            start[i] = Self.inside(point[i] * (ratioScale ?? 1), lower[i], upper[i], typical: typical)
         }
         risk = RiskProgram(model: model, lower: lower, upper: upper, start: start, scaleStart: ratioScale)
         risk.ordering = ordering
-        addRows(isUpperImplied: isImplied)
+        for i in 0..<n { risk.program.sizes[i] = reach[i] }
+        addRows(rows, isUpperImplied: isImplied)
         addHinges()
     }
 
@@ -85,8 +90,7 @@ struct MeanRiskProgram {
         set.lower.allSatisfy { $0 >= 0 } && set.upper.allSatisfy { $0 >= set.budget.max } && set.budget.max > 0
     }
 
-    private static func inside(_ value: Double, _ low: Double, _ high: Double, assets: Int) -> Double {
-        let typical = 1 / Double(max(assets, 1))
+    private static func inside(_ value: Double, _ low: Double, _ high: Double, typical: Double) -> Double {
         if low > -.infinity, high < .infinity {
             let margin = 0.05 * (high - low)
             return min(max(value, low + margin), high - margin)
@@ -101,22 +105,26 @@ struct MeanRiskProgram {
 
     // MARK: Constraints
 
-    private mutating func addRows(isUpperImplied: Bool) {
-        var rows: [(coefficients: [Double], level: Double, origin: Origin?)] = []
-        for (index, constraint) in constraintSet.constraints.enumerated() {
+    /// Rows `a'w <= level` with their constraints.
+    private static func inequalities(_ set: ConstraintSet) -> [(row: ThinRow, constraint: Int)] {
+        set.constraints.enumerated().compactMap { index, constraint in
             switch constraint.kind {
-            case .bounds, .hinge, .convex: break
-            case .equal(let a): addEquality(a, constraint.level, index)
+            case .bounds, .hinge, .convex, .equal: nil
+            // Two limits without room between them are an equality: an interior has to have an inside.
             case .atMost(let a):
-                // Two limits without room between them are an equality: an interior has to have an inside.
-                if let other = constraintSet.least(equalTo: index) {
-                    addEquality(a, constraint.level, index, opposite: other)
-                } else {
-                    rows.append(Self.row(ThinRow(a, atMost: constraint.level, constraintSet), index))
-                }
+                set.least(equalTo: index) == nil ? (ThinRow(a, atMost: constraint.level, set), index) : nil
             case .atLeast(let a):
-                guard constraintSet.most(equalTo: index) == nil else { break }
-                rows.append(Self.row(ThinRow(a.map { -$0 }, atMost: -constraint.level, constraintSet), index))
+                set.most(equalTo: index) == nil
+                    ? (ThinRow(a.map { -$0 }, atMost: -constraint.level, set), index) : nil
+            }
+        }
+    }
+
+    private mutating func addRows(_ rows: [(row: ThinRow, constraint: Int)], isUpperImplied: Bool) {
+        for (index, constraint) in constraintSet.constraints.enumerated() {
+            if case .equal(let a) = constraint.kind { addEquality(a, constraint.level, index) }
+            if case .atMost(let a) = constraint.kind, let other = constraintSet.least(equalTo: index) {
+                addEquality(a, constraint.level, index, opposite: other)
             }
         }
         for i in 0..<n {
@@ -130,13 +138,12 @@ struct MeanRiskProgram {
         guard !rows.isEmpty else { return }
         var matrix = Matrix(rows: rows.count, columns: n)
         var levels = [Double](repeating: 0, count: rows.count)
-        for (r, row) in rows.enumerated() {
-            let largest = row.coefficients.reduce(0) { max($0, abs($1)) }
+        for (r, (row, constraint)) in rows.enumerated() {
+            let largest = zip(row.coefficients, reach).reduce(0) { max($0, abs($1.0 * $1.1)) }
             let factor = largest > 0 ? largest : 1
             for i in 0..<n { matrix.storage[r + i * rows.count] = row.coefficients[i] / factor }
             levels[r] = row.level / factor
-            rowOrigins.append(
-                row.origin.map { Origin(constraint: $0.constraint, factor: factor, thinRow: $0.thinRow) })
+            rowOrigins.append(Origin(constraint: constraint, factor: factor, thinRow: row))
         }
         let map =
             scale.map {
@@ -146,10 +153,6 @@ struct MeanRiskProgram {
             } ?? RowMap(matrix, columns: risk.weights, offset: levels.map { -$0 })
         rowTerm = risk.program.terms.count
         risk.program.terms.append(.init(.objective(1), parts: [.scenarios(.hard, .rows(map))]))
-    }
-
-    private static func row(_ row: ThinRow, _ index: Int) -> (coefficients: [Double], level: Double, origin: Origin?) {
-        (row.coefficients, row.level, Origin(constraint: index, factor: 1, thinRow: row))
     }
 
     mutating func addEquality(_ a: [Double], _ level: Double, _ index: Int?, opposite: Int? = nil) {

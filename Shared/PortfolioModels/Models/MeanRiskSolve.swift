@@ -4,7 +4,7 @@ import WireFormat
 
 /// One mean-risk problem from the request to the answer's `solution`: the quadratic program where it suffices, else the composite one.
 struct MeanRiskSolve: Sendable {
-    let request: OptimizeRequest
+    var request: OptimizeRequest
     /// The scenarios.
     let panel: ReturnPanel
     let moments: Moments
@@ -21,6 +21,8 @@ struct MeanRiskSolve: Sendable {
     var observed: ReturnPanel?
     /// Rows of the constraints that the request does not have, such as a frontier's return.
     var cuts: [RequestRules.Rule] = []
+    /// Weights near which the answer probably is.
+    var near: [Double]?
     /// The proven distance from the best portfolio, relative to the objective, that ends the attempts.
     var enough = 1e-9
 
@@ -75,7 +77,19 @@ struct MeanRiskSolve: Sendable {
             model: scenarios, measure: scenarios.weighted(plain, parameters),
             covariance: moments.covariance, constraints: constraints, parameters: parameters, reward: reward,
             deadline: deadline)
-        guard !request.constraints.riskContribution.isEmpty else { return try unshared(model) }
+        guard !request.constraints.riskContribution.isEmpty else {
+            var start = model
+            // On the corners of costs no interior point starts.
+            if let near, near.count == panel.assets.count, reward.costs == nil, !request.constraints.hasChoice,
+                NearestAllowed(weights: near, constraints: constraints, deadline: deadline).isAllowed
+            {
+                start.nearby = near
+            }
+            var found = try unshared(start)
+            // What comes after, such as a frontier, is elsewhere.
+            found.meanRisk.nearby = nil
+            return found
+        }
         // A solve that leaves a limit by a rounding is done again with limits tighter by as much.
         var margin = 0.0
         var answer = try shared(model, margin: margin)
@@ -186,6 +200,8 @@ struct MeanRiskSolve: Sendable {
             var attempt = model
             attempt.regularisation = regularisation
             attempt.penaltyCap = cap
+            // A start that did not lead there is not tried again.
+            if failure != nil || best != nil { attempt.nearby = nil }
             do {
                 let found = try solveOnce(attempt)
                 if found.error < best?.error ?? .infinity { best = found }

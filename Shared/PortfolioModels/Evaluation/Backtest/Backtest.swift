@@ -101,7 +101,8 @@ public struct Backtest: Sendable {
         }
         do throws(Problem) {
             let train = try panel.periods(schedule.splits[index].train)
-            let result = try PortfolioOptimization.run(request, panel: train, deadline: deadline, scope: .moments)
+            let result = try PortfolioOptimization.run(
+                request, panel: train, deadline: deadline, scope: .moments, near: held)
             try Verification.check(request, panel: train, result: result)
             return .solved(
                 weights: result.weights, expectedReturn: result.solution.expectedReturn, risk: result.solution.risk)

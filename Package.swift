@@ -206,7 +206,8 @@ let package = Package(
         tests(
             "ServiceKit",
             [
-                "ServiceKit", "WireFormat", "PostgresClient", hummingbird, httpTypes, nioCore, nioPosix, coreMetrics,
+                "ServiceKit", "WireFormat", "PostgresClient", hummingbird, httpTypes, nioCore, nioPosix, nioEmbedded,
+                coreMetrics,
                 lifecycle,
                 logging,
             ]),

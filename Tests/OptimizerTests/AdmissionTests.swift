@@ -9,13 +9,6 @@ import WireFormat
 
 @testable import Optimizer
 
-/// A value that tasks of a test share.
-final class Locked<Value: Sendable>: Sendable {
-    private let state: Mutex<Value>
-    init(_ value: Value) { state = Mutex(value) }
-    func withLock<Result: Sendable>(_ body: (inout Value) -> Result) -> Result { state.withLock { body(&$0) } }
-}
-
 @Suite("Admission", .timeLimit(.minutes(1)))
 struct AdmissionTests {
     private let tenant = UUID()

@@ -219,13 +219,16 @@ struct PostOptimizeTests {
     func outOfTime() async throws {
         try await ServiceUnderTest.with { service in
             var generator = SplitMix64(seed: 4)
-            let dates = try (0..<1500).map {
+            // Foreseen to take half of a second, takes several.
+            let dates = try (0..<4000).map {
                 JSONValue.string(try #require(CalendarDate(daysSinceEpoch: 10_000 + $0)).description)
             }
             var values = JSONObject()
-            for name in ["A", "B", "C", "D", "E", "F"] {
+            for name in ["A", "B", "C", "D", "E", "F", "G", "H"] {
                 values[name] = .array(
-                    dates.map { _ in JSONValue(Double.random(in: -0.02...0.0205, using: &generator)) })
+                    dates.map { _ in
+                        JSONValue((Double.random(in: -0.02...0.0205, using: &generator) * 1e6).rounded() / 1e6)
+                    })
             }
             let body: JSONValue = [
                 "returns": ["dates": .array(dates), "values": .object(values)], "objective": "Sharpe",

@@ -2,6 +2,7 @@ import ConvexSolver
 import Dispatch
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 import WireFormat
 

@@ -1,59 +1,43 @@
-import Synchronization
+import TestSupport
 import Testing
 
 @testable import ServiceKit
 
 @Suite("Alarms", .timeLimit(.minutes(1)))
 struct AlarmTests {
-    @Test("who waits is woken at its time and not before, whoever came first")
+    @Test("each rings once, at its time and not before, whoever was set first")
     func order() async throws {
         let alarms = Alarms()
         let start = ContinuousClock.now
-        let woken = try await withThrowingTaskGroup(of: (Int, Duration).self) { group in
-            for milliseconds in [700, 40, 120, 0, -50] {
-                group.addTask {
-                    try await alarms.sleep(until: start + .milliseconds(milliseconds))
-                    return (milliseconds, .now - start)
-                }
+        let rung = Locked<[(milliseconds: Int, elapsed: Duration)]>([])
+        for milliseconds in [700, 40, 120, 0, -50] {
+            _ = alarms.set(at: start + .milliseconds(milliseconds)) {
+                rung.withLock { $0.append((milliseconds, .now - start)) }
             }
-            return try await group.reduce(into: []) { $0.append($1) }
         }
-        for (milliseconds, elapsed) in woken { #expect(elapsed >= .milliseconds(milliseconds)) }
-        #expect(woken.count == 5 && woken.last?.0 == 700)
+        try await eventually { rung.withLock { $0.count } == 5 }
+        for (milliseconds, elapsed) in rung.withLock({ $0 }) { #expect(elapsed >= .milliseconds(milliseconds)) }
+        #expect(rung.withLock { $0.last?.milliseconds } == 700)
         #expect(alarms.count == 0 && !alarms.isArmed)
     }
 
     @Test("what is taken back is gone at once, and soon so is the timer")
     func takenBack() async throws {
         let alarms = Alarms()
-        await withTaskGroup(of: Bool.self) { group in
+        let rung = Locked(0)
+        await withTaskGroup(of: Void.self) { group in
             for n in 0..<1000 {
                 group.addTask {
-                    let task = Task { try await alarms.sleep(until: .now + .seconds(3600)) }
-                    // Some before they wait.
+                    let alarm = alarms.set(at: .now + .seconds(3600)) { rung.withLock { $0 += 1 } }
                     if n % 2 == 0 { await Task.yield() }
-                    task.cancel()
-                    do {
-                        try await task.value
-                        return false
-                    } catch {
-                        return error is CancellationError
-                    }
+                    alarms.takeBack(alarm)
                 }
             }
-            for await isCancelled in group { #expect(isCancelled) }
         }
         #expect(alarms.count == 0)
         // The timer looks once more, and is not set again.
-        while alarms.isArmed { try await Task.sleep(for: .milliseconds(20)) }
-        try await alarms.sleep(until: .now + .milliseconds(5))
-    }
-
-    @Test("a limit ends what takes too long, and leaves nothing behind where it does not")
-    func limits() async throws {
-        await #expect(throws: TimeLimitPassed.self) {
-            try await withTimeLimit(.milliseconds(30)) { try await Task.sleep(for: .seconds(100)) }
-        }
-        #expect(try await withTimeLimit(.seconds(100)) { 7 } == 7)
+        try await eventually { !alarms.isArmed }
+        _ = alarms.set(at: .now + .milliseconds(5)) { rung.withLock { $0 += 1000 } }
+        try await eventually { rung.withLock { $0 } == 1000 }
     }
 }

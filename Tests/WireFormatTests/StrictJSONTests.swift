@@ -1,5 +1,6 @@
 import Testing
-import WireFormat
+
+@testable import WireFormat
 
 @Suite("Strict JSON")
 struct StrictJSONTests {
@@ -219,6 +220,27 @@ struct JSONSerializerTests {
         #expect(object["k7"] == nil)
         #expect(object["k39"]?.intValue == 39)
         #expect(object.count == 41)
+    }
+
+    @Test("of two members with one name the later value stands, in the earlier one's place", arguments: [2, 40])
+    func twice(count: Int) {
+        let pairs = (0..<count).map { ("k\($0)", JSONValue($0)) }
+        let object = JSONObject(pairs + [("k1", "new")])
+        #expect(object.keys == pairs.map { $0.0 } && object["k1"] == "new")
+    }
+
+    @Test(
+        "members that are known to be different are found, replaced and added to as others are", arguments: [2, 16, 40])
+    func distinct(count: Int) {
+        let pairs = (0..<count).map { (key: "k\($0)", value: JSONValue($0)) }
+        var object = JSONObject.distinct(pairs)
+        #expect(object == JSONObject(pairs.map { ($0.key, $0.value) }))
+        #expect(object["k\(count - 1)"]?.intValue == count - 1 && object["k\(count)"] == nil)
+        object["k1"] = "new"
+        object["k\(count)"] = JSONValue(count)
+        #expect(object.count == count + 1 && object["k1"] == "new" && object["k\(count)"]?.intValue == count)
+        object["k0"] = nil
+        #expect(object.keys == (1...count).map { "k\($0)" } && object["k\(count)"]?.intValue == count)
     }
 }
 

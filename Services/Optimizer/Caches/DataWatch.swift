@@ -25,9 +25,15 @@ actor DataWatch {
     private var next: Task<Void, any Error>?
 
     /// Short questions that run.
-    private var short: [UInt64: Task<Standing, any Error>] = [:]
-    private var nextShort: Task<Standing, any Error>?
-    private var shortID: UInt64 = 0
+    private var short = 0
+    /// Callers who wait for the next one.
+    private var waiting: [CheckedContinuation<Turn, Never>] = []
+
+    /// What becomes of a caller who had to wait: it asks, for the others too, or is told.
+    private enum Turn {
+        case ask(for: [CheckedContinuation<Turn, Never>])
+        case told(Result<Standing, any Error>)
+    }
 
     private struct Seen {
         var snapshot: Snapshot
@@ -35,7 +41,7 @@ actor DataWatch {
     }
 
     /// What the short question answers.
-    private struct Standing {
+    private struct Standing: Sendable {
         var snapshot: String
         var server: String
     }
@@ -105,24 +111,40 @@ actor DataWatch {
     /// More short questions than these do not run at a time: fewer make the callers wait for two of them, more cost more than they save.
     private static let mostShort = 3
 
-    /// The answer to a short question that begins after this call.
+    /// The answer to a short question that begins after this call. The caller's own task asks: one of the question's own would take longer to begin and to
+    /// be heard of than the question.
     private func standing() async throws -> Standing {
-        if let nextShort { return try await nextShort.value }
-        shortID += 1
-        let id = shortID
-        let before = short.count < Self.mostShort ? nil : short.min { $0.key < $1.key }?.value
-        let task = Task {
-            _ = await before?.result
-            return try await self.askShort(id)
+        var others: [CheckedContinuation<Turn, Never>] = []
+        if short >= Self.mostShort {
+            switch await withCheckedContinuation({ waiting.append($0) }) {
+            case .ask(let company): others = company
+            // Whose task it was has been cancelled, and not those that waited with it.
+            case .told(.failure(let error)) where !Task.isCancelled && Self.isCancelled(error):
+                return try await standing()
+            case .told(let result): return try result.get()
+            }
+        } else {
+            short += 1
         }
-        nextShort = task
-        return try await task.value
+        let result: Result<Standing, any Error>
+        do { result = .success(try await Self.askShort(pool)) } catch { result = .failure(error) }
+        // The place goes to who waits, if anybody does.
+        if waiting.isEmpty {
+            short -= 1
+        } else {
+            let first = waiting.removeFirst()
+            first.resume(returning: .ask(for: waiting))
+            waiting = []
+        }
+        for one in others { one.resume(returning: .told(result)) }
+        return try result.get()
     }
 
-    private func askShort(_ id: UInt64) async throws -> Standing {
-        short[id] = nextShort
-        nextShort = nil
-        defer { short[id] = nil }
+    private static func isCancelled(_ error: any Error) -> Bool {
+        error is CancellationError || (error as? PostgresError)?.kind == .cancelled
+    }
+
+    private static func askShort(_ pool: PostgresPool) async throws -> Standing {
         let rows = try await pool.query("SELECT pg_current_snapshot()::text, pg_postmaster_start_time()::text")
         guard let row = rows.first else { throw PostgresError(.decoding, "no snapshot") }
         let (snapshot, server) = try row.decode((String, String).self)

@@ -29,7 +29,7 @@ struct CachedReply: Sendable {
     init?(_ answer: OptimizeResponse, mark: DataWatch.Mark?) {
         var answer = answer
         // No text of a caller's can be this one: it is made anew for each reply.
-        let id = "reply-\(UUID().uuidString)"
+        let id = "reply-\(UInt64.random(in: 0...UInt64.max))-\(UInt64.random(in: 0...UInt64.max))"
         let milliseconds = Double(UInt64.random(in: 1 << 50..<1 << 52)) + 0.5
         answer.meta.cached = true
         answer.meta.requestID = id

@@ -9,7 +9,8 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         var id: Int
         var flag: CancellationFlag
         var monitor: SolverMonitor
-        var task: Task<Void, Never>?
+        /// Stops the work when nobody waits for it; nil before it has begun.
+        var stop: (@Sendable () -> Void)?
         var waiters: [Int: CheckedContinuation<Result<Value, any Error>?, Never>] = [:]
     }
 
@@ -22,24 +23,53 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     private let state = Mutex(State())
 
-    /// The value, from work that is going on already or else from `work`, which is told by a flag when nobody waits any more.
-    /// Its task is cancelled then too.
+    /// Lands the work with its value or its error: called once, on any thread.
+    typealias Land = @Sendable (Result<Value, any Error>) -> Void
+
+    /// The value, from work that is going on already or else from `work`, whose task is cancelled when nobody waits any more; a flag tells it too.
     /// - Parameter onBoard: told where the work's progress can be read, once it is known whose work it is.
     /// - Returns: the value, and whether another's work brought it.
     func value(
         for key: Key, onBoard: (SolverMonitor) -> Void = { _ in },
         _ work: @escaping @Sendable (CancellationFlag, SolverMonitor) async throws -> Value
     ) async throws -> (value: Value, isShared: Bool) {
+        try await join(key, onBoard) { flag, monitor, land in
+            let task = Task {
+                let result: Result<Value, any Error>
+                do { result = .success(try await work(flag, monitor)) } catch { result = .failure(error) }
+                land(result)
+            }
+            return { task.cancel() }
+        }
+    }
+
+    /// The value, from work that is going on already or else from what `begin` begins. The flag tells it when nobody waits any more. Work that has threads of
+    /// its own needs no task beside them.
+    func value(
+        for key: Key, onBoard: (SolverMonitor) -> Void = { _ in },
+        begin: (CancellationFlag, SolverMonitor, @escaping Land) -> Void
+    ) async throws -> (value: Value, isShared: Bool) {
+        try await join(key, onBoard) { flag, monitor, land in
+            begin(flag, monitor, land)
+            return {}
+        }
+    }
+
+    /// - Parameter begin: begins the work, and returns what stops it.
+    private func join(
+        _ key: Key, _ onBoard: (SolverMonitor) -> Void,
+        _ begin: (CancellationFlag, SolverMonitor, @escaping Land) -> @Sendable () -> Void
+    ) async throws -> (value: Value, isShared: Bool) {
         while true {
             try Task.checkCancellation()
-            if let landed = try await join(key, onBoard, work) { return landed }
+            if let landed = try await board(key, onBoard, begin) { return landed }
         }
     }
 
     /// Nil where the work had ended before we could wait for it.
-    private func join(
+    private func board(
         _ key: Key, _ onBoard: (SolverMonitor) -> Void,
-        _ work: @escaping @Sendable (CancellationFlag, SolverMonitor) async throws -> Value
+        _ begin: (CancellationFlag, SolverMonitor, @escaping Land) -> @Sendable () -> Void
     ) async throws -> (value: Value, isShared: Bool)? {
         let (waiter, flight, isFirst) = state.withLock { state -> (Int, Flight, Bool) in
             state.nextID += 1
@@ -63,20 +93,14 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
                 }
                 defer { if !isWaiting { continuation.resume(returning: nil) } }
                 if begins {
-                    let task = Task {
-                        let result: Result<Value, any Error>
-                        do { result = .success(try await work(flight.flag, flight.monitor)) } catch {
-                            result = .failure(error)
-                        }
-                        self.land(key, flight.id, result)
-                    }
+                    let stop = begin(flight.flag, flight.monitor) { self.land(key, flight.id, $0) }
                     let isWanted = state.withLock { state in
                         guard state.flights[key]?.id == flight.id else { return false }
-                        state.flights[key]?.task = task
+                        state.flights[key]?.stop = stop
                         return true
                     }
                     // Everybody has left already, or it has landed.
-                    if !isWanted { task.cancel() }
+                    if !isWanted { stop() }
                 }
             }
         } onCancel: {
@@ -96,20 +120,20 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
 
     private func leave(_ key: Key, _ id: Int, _ waiter: Int) {
-        let left = state.withLock { state -> CheckedContinuation<Result<Value, any Error>?, Never>? in
-            guard state.flights[key]?.id == id else { return nil }
+        let (left, abandoned) = state.withLock {
+            state -> (CheckedContinuation<Result<Value, any Error>?, Never>?, Flight?) in
+            guard let flight = state.flights[key], flight.id == id else { return (nil, nil) }
             guard let left = state.flights[key]?.waiters.removeValue(forKey: waiter) else {
                 state.cancelled.insert(waiter)
-                return nil
+                return (nil, nil)
             }
-            if state.flights[key]?.waiters.isEmpty == true {
-                // Who comes now begins afresh: this work is stopping.
-                state.flights[key]?.flag.cancel()
-                state.flights[key]?.task?.cancel()
-                state.flights[key] = nil
-            }
-            return left
+            guard flight.waiters.count == 1 else { return (left, nil) }
+            // Who comes now begins afresh: this work is stopping.
+            state.flights[key] = nil
+            return (left, flight)
         }
+        abandoned?.flag.cancel()
+        abandoned?.stop?()
         left?.resume(returning: .failure(CancellationError()))
     }
 

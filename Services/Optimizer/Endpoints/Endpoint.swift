@@ -1,6 +1,5 @@
 import HTTPTypes
 import Hummingbird
-import NIOCore
 import ServiceKit
 import WireFormat
 
@@ -74,44 +73,4 @@ extension Request {
 extension HTTPField.Name {
     /// X-Request-Timeout. The name is a valid token, so the fallback is never taken.
     static let requestTimeout = HTTPField.Name("X-Request-Timeout") ?? .cookie
-}
-
-/// Cancels the body's task when the client has gone: its connection is closed, or it has closed its half.
-///
-/// Hummingbird's own way (`consumeWithInboundCloseHandler`) ends keep-alive, so that this watches the channel instead.
-func watchingClient<Answer: Sendable>(
-    of channel: (any Channel)?, _ body: @escaping @Sendable () async throws -> Answer
-) async throws -> Answer {
-    guard let channel else { return try await body() }
-    let task = Task { try await body() }
-    let name = "ballast-departure-\(UInt64.random(in: 0...UInt64.max))"
-    channel.eventLoop.execute {
-        guard channel.isActive else { return task.cancel() }
-        try? channel.pipeline.syncOperations.addHandler(
-            DepartureHandler { task.cancel() }, name: name, position: .first)
-    }
-    defer { channel.pipeline.removeHandler(name: name, promise: nil) }
-    return try await withTaskCancellationHandler {
-        try await task.value
-    } onCancel: {
-        task.cancel()
-    }
-}
-
-/// Tells of the end of the connection and lets everything pass.
-private final class DepartureHandler: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = NIOAny
-    private let onDeparture: @Sendable () -> Void
-
-    init(_ onDeparture: @escaping @Sendable () -> Void) { self.onDeparture = onDeparture }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        onDeparture()
-        context.fireChannelInactive()
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case ChannelEvent.inputClosed? = event as? ChannelEvent { onDeparture() }
-        context.fireUserInboundEventTriggered(event)
-    }
 }

@@ -49,18 +49,15 @@ struct PostOptimize: Endpoint {
         let call = OptimizeCall(
             request: wanted, isStrict: isStrict, principal: principal, requestID: context.requestID,
             lane: Optimizer.lane(forSeconds: cost), start: start, limit: timeout, cost: cost,
-            bytes: memory, patience: patience, mark: mark)
-        let optimizer = optimizer
+            bytes: memory, patience: patience, client: context.client, mark: mark)
         do {
-            return try await watchingClient(of: context.channel) {
-                let answer = try await optimizer.respond(to: call)
-                let reply = CachedReply(answer.response, mark: answer.mark)
-                optimizer.replies[key] = reply
-                let isCached = answer.response.meta.cached
-                return Self.response(
-                    reply?.bytes(requestID: context.requestID, since: start, isCached: isCached)
-                        ?? answer.response.json.bytes())
-            }
+            let answer = try await optimizer.respond(to: call)
+            let reply = CachedReply(answer.response, mark: answer.mark)
+            optimizer.replies[key] = reply
+            let isCached = answer.response.meta.cached
+            return Self.response(
+                reply?.bytes(requestID: context.requestID, since: start, isCached: isCached)
+                    ?? answer.response.json.bytes())
         } catch  where Self.isOutOfTime(error) {
             let seconds = max(cost, patience / .seconds(1))
             return try await Self.accepted(body, kind: .optimize, isStrict, seconds, principal, context, optimizer)

@@ -22,6 +22,8 @@ struct AdmittedCall: Sendable {
     var limit: Duration
     /// After so long a solve that is not over becomes a job; nil where it cannot.
     var patience: Duration?
+    /// Who waits for the answer; nil for nobody who could leave.
+    var client: ClientPresence?
 }
 
 /// What is known of a call's solve: how long it waited for its thread, since when it runs, that it is long.
@@ -57,28 +59,21 @@ final class AdmittedSolve: Sendable {
     /// A solve that is not over by the caller's patience, and has run for so long, becomes a job.
     static let least = Duration.seconds(1)
 
-    /// Runs `body`; throws `TimeLimitPassed` once `patience` is over and the solve has gone on for a second. What takes its time otherwise, a slow
-    /// database or the queue, would not be quicker as a job.
-    func within<Answer: Sendable>(
-        _ patience: Duration?, since start: ContinuousClock.Instant,
-        _ body: @escaping @Sendable () async throws -> Answer
-    ) async throws -> Answer {
-        guard let patience else { return try await body() }
-        return try await withThrowingTaskGroup(of: Answer?.self) { group in
-            group.addTask { try await body() }
-            group.addTask {
-                // The patience itself: before it ends there is nothing to look at.
-                try await Alarms.shared.sleep(until: start + patience)
-                while true {
-                    if let since = self.state.withLock({ $0.since }), .now - since > Self.least { return nil }
-                    // The solve begins on a thread of its own, which tells no task: a look ten times a second.
-                    try await Task.sleep(for: .milliseconds(100))
-                }
-            }
-            defer { group.cancelAll() }
-            guard let first = try await group.next(), let answer = first else { throw TimeLimitPassed() }
-            return answer
+    /// What ends a call: its client leaves, its limit passes, or its patience is over and the solve has gone on for a second. What takes its time
+    /// otherwise, a slow database or the queue, would not be quicker as a job.
+    func endings(
+        client: ClientPresence?, limit: Duration, patience: Duration?, since start: ContinuousClock.Instant
+    ) -> [CallEnding] {
+        var endings = [CallEnding.after(limit)]
+        if let client { endings.append(client.ending) }
+        if let patience {
+            // The solve begins on a thread of its own, which tells nobody: a look ten times a second.
+            endings.append(
+                .from(start + patience, every: .milliseconds(100)) {
+                    self.state.withLock { $0.since }.map { .now - $0 > Self.least } ?? false
+                })
         }
+        return endings
     }
 }
 
@@ -106,22 +101,21 @@ extension Optimizer {
         _ call: AdmittedCall,
         _ body: @escaping @Sendable (SolverDeadline, SolverPool.Lane, AdmittedSolve) async throws -> Answer
     ) async throws -> Answer {
-        try await withTimeLimit(call.limit) {
-            let lane = Self.lane(forSeconds: call.cost)
-            let gate = lane == .long ? longGate : gate
-            let solve = AdmittedSolve(isLong: lane == .long)
-            let deadline = SolverDeadline(instant: call.start + call.limit, flag: CancellationFlag())
-            return try await solve.within(call.patience, since: call.start) {
-                let ticket = try await gate.enter(
-                    tenant: call.principal.tenant, cost: call.cost, bytes: call.bytes,
-                    deadline: call.start + call.limit)
-                solve.entered(gate, ticket)
-                defer { gate.leave(ticket, solverWait: solve.wait) }
-                return try await withTaskCancellationHandler {
-                    try await body(deadline, ticket.lane(lane), solve)
-                } onCancel: {
-                    deadline.flag?.cancel()
-                }
+        let lane = Self.lane(forSeconds: call.cost)
+        let gate = lane == .long ? longGate : gate
+        let solve = AdmittedSolve(isLong: lane == .long)
+        let deadline = SolverDeadline(instant: call.start + call.limit, flag: CancellationFlag())
+        let endings = solve.endings(
+            client: call.client, limit: call.limit, patience: call.patience, since: call.start)
+        return try await withEndings(endings) {
+            let ticket = try await gate.enter(
+                tenant: call.principal.tenant, cost: call.cost, bytes: call.bytes, deadline: call.start + call.limit)
+            solve.entered(gate, ticket)
+            defer { gate.leave(ticket, solverWait: solve.wait) }
+            return try await withTaskCancellationHandler {
+                try await body(deadline, ticket.lane(lane), solve)
+            } onCancel: {
+                deadline.flag?.cancel()
             }
         }
     }

@@ -42,19 +42,17 @@ struct PostBacktest: Endpoint {
         }
         let call = AdmittedCall(
             principal: principal, requestID: context.requestID, cost: cost, bytes: bytes, start: start, limit: timeout,
-            patience: patience)
+            patience: patience, client: context.client)
         let optimizer = optimizer
         do {
-            return try await watchingClient(of: context.channel) {
-                let answer = try await optimizer.admitted(call) { deadline, lane, solve in
-                    try await optimizer.backtest(
-                        wanted, call, lane: lane, deadline: deadline, onStart: { solve.began($0) })
-                }
-                try Optimizer.refuse(answer.value.warnings, isStrict)
-                var response = Response(json: answer.value.json)
-                response.headers[.cacheControl] = "no-store"
-                return response
+            let answer = try await optimizer.admitted(call) { deadline, lane, solve in
+                try await optimizer.backtest(
+                    wanted, call, lane: lane, deadline: deadline, onStart: { solve.began($0) })
             }
+            try Optimizer.refuse(answer.value.warnings, isStrict)
+            var response = Response(json: answer.value.json)
+            response.headers[.cacheControl] = "no-store"
+            return response
         } catch  where PostOptimize.isOutOfTime(error) {
             return try await PostOptimize.accepted(
                 body, kind: .backtest, isStrict, max(seconds, patience / .seconds(1)), principal, context, optimizer)

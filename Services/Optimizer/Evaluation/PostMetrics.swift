@@ -19,15 +19,12 @@ struct PostMetrics: Endpoint {
         try optimizer.memory.check(bytes)
         let call = AdmittedCall(
             principal: principal, requestID: context.requestID, cost: CostModel.metrics(wanted.value), bytes: bytes,
-            start: start, limit: timeout)
-        let optimizer = optimizer
-        return try await watchingClient(of: context.channel) {
-            let answer = try await optimizer.metrics(wanted, call)
-            try Optimizer.refuse(answer.value.warnings, isStrict)
-            var response = Response(json: answer.value.json)
-            response.headers[.cacheControl] = "no-store"
-            return response
-        }
+            start: start, limit: timeout, client: context.client)
+        let answer = try await optimizer.metrics(wanted, call)
+        try Optimizer.refuse(answer.value.warnings, isStrict)
+        var response = Response(json: answer.value.json)
+        response.headers[.cacheControl] = "no-store"
+        return response
     }
 }
 

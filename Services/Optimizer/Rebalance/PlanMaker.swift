@@ -27,13 +27,11 @@ extension Optimizer {
     ) async throws -> Response {
         let flag = CancellationFlag()
         let deadline = SolverDeadline(instant: ContinuousClock.now + timeout, flag: flag)
-        return try await watchingClient(of: context.channel) {
-            try await withTimeLimit(timeout) {
-                var response = try await body(deadline)
-                response.headers[.cacheControl] = "no-store"
-                return response
-            }
-        }
+        var endings = [CallEnding.after(timeout)]
+        if let client = context.client { endings.append(client.ending) }
+        var response = try await withEndings(endings) { try await body(deadline) }
+        response.headers[.cacheControl] = "no-store"
+        return response
     }
 
     /// The plan, on the solver's threads.

@@ -22,6 +22,8 @@ struct OptimizeCall: Sendable {
     var bytes = 0
     /// After so long a solve that is not over becomes a job; nil for one that is a job.
     var patience: Duration?
+    /// Who waits for the answer; nil for a job.
+    var client: ClientPresence?
     /// What the tenant saw after the call came, where that has been asked already.
     var mark: DataWatch.Mark?
 }
@@ -43,20 +45,19 @@ extension Optimizer {
     func respond(
         to call: OptimizeCall, progress: WorkProgress? = nil
     ) async throws -> AnsweredCall {
-        try await withTimeLimit(call.limit) {
+        let solve = AdmittedSolve(isLong: call.lane == .long)
+        let endings = solve.endings(
+            client: call.client, limit: call.limit, patience: call.patience, since: call.start)
+        return try await withEndings(endings) {
             // A job has its own thread and does not stand in the requests' queue.
-            guard let gate = gate(of: call.lane) else { return try await answered(call, progress, AdmittedSolve()) }
-            let solve = AdmittedSolve(isLong: call.lane == .long)
-            return try await solve.within(call.patience, since: call.start) {
-                let ticket = try await gate.enter(
-                    tenant: call.principal.tenant, cost: call.cost, bytes: call.bytes,
-                    deadline: call.start + call.limit)
-                solve.entered(gate, ticket)
-                defer { gate.leave(ticket, solverWait: solve.wait) }
-                var call = call
-                call.lane = ticket.lane(call.lane)
-                return try await answered(call, progress, solve)
-            }
+            guard let gate = gate(of: call.lane) else { return try await answered(call, progress, solve) }
+            let ticket = try await gate.enter(
+                tenant: call.principal.tenant, cost: call.cost, bytes: call.bytes, deadline: call.start + call.limit)
+            solve.entered(gate, ticket)
+            defer { gate.leave(ticket, solverWait: solve.wait) }
+            var call = call
+            call.lane = ticket.lane(call.lane)
+            return try await answered(call, progress, solve)
         }
     }
 
@@ -71,7 +72,9 @@ extension Optimizer {
         let loaded = try await load(request, for: call.principal, at: mark)
         progress?.enter("solving")
         let (solved, isCached) = try await answer(call, loaded, solve, progress)
-        try Self.refuseWarnings(OptimizeResponse(request, loaded, solved, portfolioID: nil).warnings, call.isStrict)
+        if call.isStrict {
+            try Self.refuse(OptimizeResponse(request, loaded, solved, portfolioID: nil).warnings, true)
+        }
         progress?.enter("storing")
         var recorded: RecordedPortfolio?
         if request.store, !request.isPure {
@@ -120,26 +123,21 @@ extension Optimizer {
         let instant = ContinuousClock.now + max(call.limit, .seconds(60))
         if flights.waiting(for: key) > 0 { admitted.joined() }
         defer { admitted.ended() }
-        let (solved, isShared) = try await flights.value(for: key, onBoard: { progress?.follow($0) }) { flag, monitor in
-            if let known = answers[key] { return known }
+        let (solved, isShared) = try await flights.value(for: key, onBoard: { progress?.follow($0) }) {
+            flag, monitor, land in
+            if let known = answers[key] { return land(.success(known)) }
             event.cacheMiss()
-            let solved = try await solve(
+            begin(
                 call.request, loaded, lane: call.lane,
                 deadline: SolverDeadline(instant: instant, flag: flag, monitor: monitor),
-                onStart: { admitted.began($0) }, onLong: { admitted.isLong() })
-            answers[key] = solved
-            return solved
+                onStart: { admitted.began($0) }, onLong: { admitted.isLong() }
+            ) { result in
+                if case .success(let solved) = result { answers[key] = solved }
+                land(result.mapError { $0 })
+            }
         }
         if isShared { event.sharedSolve() }
         return (solved, isShared)
-    }
-
-    /// `Prefer: handling=strict`: what would be a warning is a refusal.
-    private static func refuseWarnings(_ warnings: [PortfolioWarning], _ isStrict: Bool) throws(Problem) {
-        guard isStrict, let first = warnings.first else { return }
-        let violations = warnings.map { Violation($0.pointer, .other($0.code), $0.detail) }
-        let more = warnings.count > 1 ? " (and \(warnings.count - 1) more)" : ""
-        throw Problem(.strictHandling, first.detail + more, errors: violations)
     }
 }
 

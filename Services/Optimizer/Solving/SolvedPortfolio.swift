@@ -18,38 +18,55 @@ extension Optimizer {
     /// What made the figures.
     static let engine = PortfolioOptimization.engine
 
-    /// Estimates, solves and verifies on the solver's threads. The same path for a request and for a recalculation.
-    /// - Throws: the model's problems; `SYS-301` where the independent check finds the answer wrong.
+    /// Estimates, solves and verifies as `begin` does. When the task is cancelled the deadline's flag is raised.
     func solve(
-        _ request: OptimizeRequest, _ loaded: LoadedPanel, lane: SolverPool.Lane, deadline: SolverDeadline,
-        onStart: @escaping @Sendable (Duration) -> Void = { _ in }, onLong: @escaping @Sendable () -> Void = {}
+        _ request: OptimizeRequest, _ loaded: LoadedPanel, lane: SolverPool.Lane, deadline: SolverDeadline
     ) async throws(Problem) -> SolvedPortfolio {
+        let result: Result<SolvedPortfolio, Problem> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                begin(request, loaded, lane: lane, deadline: deadline) { continuation.resume(returning: $0) }
+            }
+        } onCancel: {
+            deadline.flag?.cancel()
+        }
+        return try result.get()
+    }
+
+    /// Estimates, solves and verifies on the solver's threads. The same path for a request and for a recalculation.
+    /// - Parameter completion: told the model's problems too, and `SYS-301` where the independent check finds the answer wrong. It must not hold up the
+    ///   thread.
+    func begin(
+        _ request: OptimizeRequest, _ loaded: LoadedPanel, lane: SolverPool.Lane, deadline: SolverDeadline,
+        onStart: @escaping @Sendable (Duration) -> Void = { _ in }, onLong: @escaping @Sendable () -> Void = {},
+        completion: @escaping @Sendable (Result<SolvedPortfolio, Problem>) -> Void
+    ) {
         let (panel, fingerprint) = (loaded.panel, loaded.fingerprint)
-        let statistics = statistics
+        let (statistics, costs, event) = (statistics, costs, event)
         let request = request.with(factors: loaded.factors)
         let begun = Beginning()
-        do throws(Problem) {
-            let (result, elapsed) = try await solver.solve(
-                lane: lane, deadline: deadline, onStart: { begun.set($0, onStart) }, onLong: onLong
-            ) {
-                () throws(Problem) in
-                let start = ContinuousClock.now
-                let base = try statistics.moments(of: request, panel: panel, fingerprint: fingerprint)
-                let result = try PortfolioOptimization.run(request, panel: panel, deadline: deadline, base: base)
-                let elapsed = ContinuousClock.now - start
-                try Verification.check(request, panel: panel, result: result)
-                return (result.withoutProof, elapsed)
-            }
-            costs.learn(request, observations: panel.observations, seconds: elapsed / .seconds(1))
-            event.solved(request, seconds: elapsed / .seconds(1), outcome: "optimal")
-            return SolvedPortfolio(result: result, timestamp: .now, solveMilliseconds: elapsed / .milliseconds(1))
-        } catch {
-            // One that was broken off would have taken longer yet: the next is not thought to be short.
-            if let seconds = begun.seconds, seconds > costs.estimate(request, observations: panel.observations) {
+        solver.start(lane: lane, deadline: deadline, onStart: { begun.set($0, onStart) }, onLong: onLong) {
+            () throws(Problem) in
+            let start = ContinuousClock.now
+            let base = try statistics.moments(of: request, panel: panel, fingerprint: fingerprint)
+            let result = try PortfolioOptimization.run(request, panel: panel, deadline: deadline, base: base)
+            let elapsed = ContinuousClock.now - start
+            try Verification.check(request, panel: panel, result: result)
+            return SolvedPortfolio(
+                result: result.withoutProof, timestamp: .now, solveMilliseconds: elapsed / .milliseconds(1))
+        } completion: { result in
+            switch result {
+            case .success(let solved):
+                let seconds = solved.solveMilliseconds / 1000
                 costs.learn(request, observations: panel.observations, seconds: seconds)
+                event.solved(request, seconds: seconds, outcome: "optimal")
+            case .failure(let error):
+                // One that was broken off would have taken longer yet: the next is not thought to be short.
+                if let seconds = begun.seconds, seconds > costs.estimate(request, observations: panel.observations) {
+                    costs.learn(request, observations: panel.observations, seconds: seconds)
+                }
+                event.solved(request, seconds: nil, outcome: error.code)
             }
-            event.solved(request, seconds: nil, outcome: error.code)
-            throw error
+            completion(result)
         }
     }
 

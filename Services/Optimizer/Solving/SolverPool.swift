@@ -228,13 +228,42 @@ final class SolverPool: Sendable {
         tracks[Lane.request.rawValue].queue.withLock { $0.waiting.count } >= queueLimit
     }
 
-    /// Runs `work` on a thread of the pool. When the task is cancelled the flag that the deadline carries is set, and the solver, which
-    /// polls it every iteration, stops.
+    /// Has `work` run on a thread of the pool, which then calls `completion`: that must not hold it up. The solver polls the flag that the deadline
+    /// carries every iteration, and stops when it is raised.
     /// - Parameters:
     ///   - onStart: told how long the work waited for its thread.
     ///   - onLong: told when the work makes way.
-    /// - Throws: `SYS-101` where the queue is full, `SYS-201` where the deadline passed before the work began, and whatever
-    ///   `work` throws.
+    ///   - completion: told what `work` returns or throws, `SYS-101` where the queue is full, `SYS-201` where the deadline passed before the work began.
+    func start<Answer: Sendable>(
+        lane: Lane, deadline: SolverDeadline, onStart: @escaping @Sendable (Duration) -> Void = { _ in },
+        onLong: @escaping @Sendable () -> Void = {},
+        _ work: @escaping @Sendable () throws(Problem) -> Answer,
+        completion: @escaping @Sendable (Result<Answer, Problem>) -> Void
+    ) {
+        let queued = ContinuousClock.now
+        let run: @Sendable () -> Void = {
+            onStart(ContinuousClock.now - queued)
+            switch deadline.interruption {
+            case .cancelled?:
+                completion(.failure(Problem(.draining, "The call was cancelled before its solve began.")))
+            case .some: completion(.failure(Problem(.deadline, "The deadline passed while the solve waited.")))
+            case nil: completion(Result(catching: work))
+            }
+        }
+        let track = tracks[lane.rawValue]
+        let accepted = track.queue.withLock { queue in
+            guard !queue.isStopped, queue.waiting.count < queueLimit else { return false }
+            queue.waiting.append(Waiting(run: run, onLong: onLong))
+            return true
+        }
+        if accepted {
+            track.available.signal()
+        } else {
+            completion(.failure(Problem(.overloaded, "\(queueLimit) solves wait already.", retryAfter: 1)))
+        }
+    }
+
+    /// Runs `work` as `start` does. When the task is cancelled the deadline's flag is raised.
     func solve<Answer: Sendable>(
         lane: Lane, deadline: SolverDeadline, onStart: @escaping @Sendable (Duration) -> Void = { _ in },
         onLong: @escaping @Sendable () -> Void = {},
@@ -242,36 +271,8 @@ final class SolverPool: Sendable {
     ) async throws(Problem) -> Answer {
         let result: Result<Answer, Problem> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let queued = ContinuousClock.now
-                let run: @Sendable () -> Void = {
-                    onStart(ContinuousClock.now - queued)
-                    switch deadline.interruption {
-                    case .cancelled?:
-                        let problem = Problem(.draining, "The call was cancelled before its solve began.")
-                        continuation.resume(returning: .failure(problem))
-                    case .some:
-                        let problem = Problem(.deadline, "The deadline passed while the solve waited.")
-                        continuation.resume(returning: .failure(problem))
-                    case nil:
-                        do throws(Problem) {
-                            continuation.resume(returning: .success(try work()))
-                        } catch {
-                            continuation.resume(returning: .failure(error))
-                        }
-                    }
-                }
-                let job = Waiting(run: run, onLong: onLong)
-                let track = tracks[lane.rawValue]
-                let accepted = track.queue.withLock { queue in
-                    guard !queue.isStopped, queue.waiting.count < queueLimit else { return false }
-                    queue.waiting.append(job)
-                    return true
-                }
-                if accepted {
-                    track.available.signal()
-                } else {
-                    continuation.resume(
-                        returning: .failure(Problem(.overloaded, "\(queueLimit) solves wait already.", retryAfter: 1)))
+                start(lane: lane, deadline: deadline, onStart: onStart, onLong: onLong, work) {
+                    continuation.resume(returning: $0)
                 }
             }
         } onCancel: {

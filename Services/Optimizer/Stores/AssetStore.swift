@@ -35,13 +35,9 @@ enum AssetStore {
         let last = PostgresDate(daysSinceEpoch: (end ?? .latest).daysSinceEpoch)
         let rows = try await connection.query(
             """
-            SELECT w.name, c.symbol,
-                ARRAY(SELECT l.alias FROM ballast.asset_alias l WHERE l.symbol = c.symbol ORDER BY l.valid_from, l.alias) AS former,
-                ARRAY(SELECT l.valid_from FROM ballast.asset_alias l WHERE l.symbol = c.symbol ORDER BY l.valid_from, l.alias) AS since,
-                ARRAY(SELECT l.valid_to FROM ballast.asset_alias l WHERE l.symbol = c.symbol ORDER BY l.valid_from, l.alias) AS until,
+            SELECT w.name, c.symbol, f.former, f.since, f.until,
                 coalesce(a.calendar = '24/7', false) AS continuous,
-                EXISTS (SELECT FROM ballast.asset k WHERE k.symbol = c.symbol OR k.symbol IN (
-                    SELECT l.alias FROM ballast.asset_alias l WHERE l.symbol = c.symbol)) AS known
+                a.symbol IS NOT NULL OR EXISTS (SELECT FROM ballast.asset k WHERE k.symbol = ANY (f.former)) AS known
             FROM unnest(\(names)) WITH ORDINALITY AS w (name, place)
             CROSS JOIN LATERAL (
                 SELECT coalesce((
@@ -49,6 +45,12 @@ enum AssetStore {
                     WHERE l.alias = w.name AND l.valid_from <= \(last) AND l.valid_to > \(first)
                     ORDER BY l.valid_from DESC LIMIT 1), w.name) AS symbol
             ) c
+            CROSS JOIN LATERAL (
+                SELECT coalesce(array_agg(l.alias ORDER BY l.valid_from, l.alias), '{}') AS former,
+                    coalesce(array_agg(l.valid_from ORDER BY l.valid_from, l.alias), '{}') AS since,
+                    coalesce(array_agg(l.valid_to ORDER BY l.valid_from, l.alias), '{}') AS until
+                FROM ballast.asset_alias l WHERE l.symbol = c.symbol
+            ) f
             LEFT JOIN ballast.asset a ON a.symbol = c.symbol
             ORDER BY w.place
             """)

@@ -1,6 +1,5 @@
 public import Hummingbird
 public import Logging
-public import NIOCore
 public import WireFormat
 
 /// What is known of a request while it is answered.
@@ -12,8 +11,8 @@ public struct BallastRequestContext: RequestContext {
     public var trace: TraceContext
     /// Who asks; nil before authentication and on open paths.
     public var principal: Principal?
-    /// The connection, for endpoints that stop when the client leaves; nil where there is none.
-    public var channel: (any Channel)?
+    /// For endpoints that stop when the client leaves; nil where there is no connection.
+    public let client: ClientPresence?
     /// Fields for the answer, whatever it becomes.
     public let answerHeaders = AnswerHeaders()
     /// What middleware near the endpoint has to tell the outer one.
@@ -22,12 +21,12 @@ public struct BallastRequestContext: RequestContext {
 
     public init(source: ApplicationRequestContextSource) {
         self.init(logger: source.logger)
-        channel = source.channel
     }
 
     /// A context without a connection, for tests and for calls from inside the process.
     public init(logger: Logger) {
         coreContext = CoreRequestContextStorage(source: LoggerSource(logger: logger))
+        client = .current
         requestID = RequestIdentifier.make()
         trace = .none
         coreContext.endpointPath.value = nil

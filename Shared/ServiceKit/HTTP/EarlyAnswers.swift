@@ -115,6 +115,7 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
         }
         // Who reads the rest of the body answers.
         pass(context)
+        context.fireChannelReadComplete()
         context.fireErrorCaught(error)
     }
 
@@ -173,7 +174,7 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Gives on what is held of a request.
+    /// Gives on what is held of a request. That it was read is told by what follows: told here, it would wake who reads it before its end has come.
     private func pass(_ context: ChannelHandlerContext) {
         guard let head else { return }
         self.head = nil
@@ -181,7 +182,6 @@ final class EarlyAnswers: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelRead(wrapInboundOut(.head(head)))
         if body.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(.body(body))) }
         body = ByteBuffer()
-        context.fireChannelReadComplete()
     }
 
     private func send(_ reply: EarlyAnswer.Reply, to arrival: EarlyAnswer.Arrival, _ context: ChannelHandlerContext) {

@@ -5,12 +5,11 @@ import Synchronization
 ///
 /// `Task.sleep` that is cancelled leaves its timer with the system until the time it was set for. A service that answers a thousand calls a second, each with a
 /// limit of four and one of thirty seconds, then has two thousand timers a second come due for nobody, in bursts that keep a core busy for a tenth of a second
-/// when all callers have long left. Here what is taken back is gone, and one timer serves all.
+/// when all callers have long left. Here what is taken back is gone, and one timer serves all. Nobody sleeps either: a limit that needed a task for its
+/// waiting cost a short call as much as its reading.
 public final class Alarms: Sendable {
     private struct State {
-        var waiting: [UInt64: (at: ContinuousClock.Instant, continuation: CheckedContinuation<Void, any Error>)] = [:]
-        /// Cancelled before they waited.
-        var cancelled: Set<UInt64> = []
+        var waiting: [UInt64: (at: ContinuousClock.Instant, ring: @Sendable () -> Void)] = [:]
         var lastID: UInt64 = 0
         /// When the timer comes; nil for none.
         var armed: ContinuousClock.Instant?
@@ -25,31 +24,23 @@ public final class Alarms: Sendable {
 
     public init() {}
 
-    /// Returns at the instant, or throws `CancellationError` as soon as the task is cancelled.
-    public func sleep(until instant: ContinuousClock.Instant) async throws {
-        let id = state.withLock { state in
+    /// Has `ring` called at the instant, once, on a thread that it must not hold up.
+    /// - Returns: what `takeBack` is told.
+    public func set(at instant: ContinuousClock.Instant, _ ring: @escaping @Sendable () -> Void) -> UInt64 {
+        let (id, pause) = state.withLock { state -> (UInt64, Duration?) in
             state.lastID += 1
-            return state.lastID
+            state.waiting[state.lastID] = (instant, ring)
+            return (state.lastID, Self.arm(&state, for: instant, .now))
         }
-        defer { state.withLock { _ = $0.cancelled.remove(id) } }
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                let (isCancelled, pause) = state.withLock { state -> (Bool, Duration?) in
-                    if state.cancelled.remove(id) != nil { return (true, nil) }
-                    state.waiting[id] = (instant, continuation)
-                    return (false, Self.arm(&state, for: instant, .now))
-                }
-                if isCancelled { continuation.resume(throwing: CancellationError()) }
-                if let pause { look(after: pause) }
-            }
-        } onCancel: {
-            let waiting = state.withLock { state in
-                let waiting = state.waiting.removeValue(forKey: id)
-                if waiting == nil { state.cancelled.insert(id) }
-                return waiting
-            }
-            waiting?.continuation.resume(throwing: CancellationError())
-        }
+        if let pause { look(after: pause) }
+        return id
+    }
+
+    /// The alarm does not ring any more, unless it rings at this moment.
+    public func takeBack(_ id: UInt64) {
+        // Released after the lock.
+        let waiting = state.withLock { $0.waiting.removeValue(forKey: id) }
+        withExtendedLifetime(waiting) {}
     }
 
     /// How many are waited for.
@@ -69,24 +60,24 @@ public final class Alarms: Sendable {
 
     private func look(after pause: Duration) {
         let nanoseconds = Int(pause / .nanoseconds(1))
-        queue.asyncAfter(deadline: .now() + .nanoseconds(nanoseconds)) { [self] in ring() }
+        queue.asyncAfter(deadline: .now() + .nanoseconds(nanoseconds)) { [self] in wake() }
     }
 
-    /// Wakes whose time has come.
-    private func ring() {
-        let (due, pause) = state.withLock { state -> ([CheckedContinuation<Void, any Error>], Duration?) in
+    /// Rings those whose time has come.
+    private func wake() {
+        let (due, pause) = state.withLock { state -> ([@Sendable () -> Void], Duration?) in
             let now = ContinuousClock.now
             // A timer of before, in whose stead an earlier one has come.
             if let armed = state.armed, armed > now { return ([], nil) }
             state.armed = nil
-            var due: [CheckedContinuation<Void, any Error>] = []
+            var due: [@Sendable () -> Void] = []
             for (id, waiting) in state.waiting where waiting.at <= now {
-                due.append(waiting.continuation)
+                due.append(waiting.ring)
                 state.waiting[id] = nil
             }
             return (due, state.waiting.values.lazy.map { $0.at }.min().flatMap { Self.arm(&state, for: $0, now) })
         }
-        for continuation in due { continuation.resume() }
+        for ring in due { ring() }
         if let pause { look(after: pause) }
     }
 }

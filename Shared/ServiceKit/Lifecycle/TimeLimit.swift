@@ -7,14 +7,5 @@ public struct TimeLimitPassed: Error, Sendable, Equatable {
 public func withTimeLimit<Result: Sendable>(
     _ limit: Duration, _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
-    try await withThrowingTaskGroup(of: Result?.self) { group in
-        group.addTask { try await body() }
-        group.addTask {
-            try await Alarms.shared.sleep(until: .now + limit)
-            return nil
-        }
-        defer { group.cancelAll() }
-        guard let first = try await group.next(), let result = first else { throw TimeLimitPassed() }
-        return result
-    }
+    try await withEndings([.after(limit)], body)
 }

@@ -14,7 +14,16 @@ public struct JSONObject: Sendable {
     public init(_ pairs: [(String, JSONValue)]) {
         members = []
         members.reserveCapacity(pairs.count)
-        for (key, value) in pairs { self[key] = value }
+        for (key, value) in pairs where !append(key, value) { self[key] = value }
+    }
+
+    /// Members whose names the caller knows to be different: they are not compared, which costs an answer more than writing it.
+    static func distinct(_ pairs: [(key: String, value: JSONValue)]) -> JSONObject {
+        assert(Set(pairs.map { Array($0.key.utf8) }).count == pairs.count, "a name occurs twice")
+        // Without an index members are searched one by one; the next that is added makes it.
+        var object = JSONObject()
+        object.members = pairs
+        return object
     }
 
     /// The value of a member; setting nil removes it, setting a new name appends it.

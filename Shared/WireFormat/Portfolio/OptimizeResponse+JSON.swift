@@ -20,7 +20,10 @@ extension OptimizeResponse {
             ("data", data.json),
             ("warnings", .array(warnings.map { $0.json })),
         ])
-        if !modelFigures.isEmpty { object["model_figures"] = Self.figures(modelFigures) }
+        if !modelFigures.isEmpty {
+            // Of factors, named by the caller.
+            object["model_figures"] = .object(JSONObject(modelFigures.map { ($0.name, JSONValue($0.value)) }))
+        }
         if !weightBands.isEmpty {
             object["weight_bands"] = .object(
                 JSONObject(
@@ -32,11 +35,12 @@ extension OptimizeResponse {
     }
 
     private func byAsset(_ values: [Double]) -> JSONValue {
-        .object(JSONObject(zip(assets, values).map { ($0, JSONValue($1)) }))
+        .object(.distinct(zip(assets, values).map { ($0, JSONValue($1)) }))
     }
 
+    /// Metrics and risks, which are ours to name.
     private static func figures(_ figures: [Figure]) -> JSONValue {
-        .object(JSONObject(figures.map { ($0.name, JSONValue($0.value)) }))
+        .object(.distinct(figures.map { ($0.name, JSONValue($0.value)) }))
     }
 
     private func point(_ point: FrontierPoint) -> JSONValue {

@@ -41,14 +41,22 @@ struct JobProgressTests {
         }
     }
 
+    private static func returns(assets: Int, days: Int) -> (names: JSONValue, returns: JSONValue) {
+        var numbers = SplitMix64(seed: 3)
+        let names = (0..<assets).map { "A\($0)" }
+        let values = JSONObject(names.map { ($0, JSONValue(numbers.vector(days).map { 0.01 * $0 + 0.0003 })) })
+        let dates = (0..<days).map { CalendarDate(daysSinceEpoch: 18_000 + $0)?.description ?? "" }
+        return (JSONValue(names), ["dates": JSONValue(dates), "values": .object(values)])
+    }
+
     @Test("a long backtest tells its fits, iterations and gap while it runs; its events too")
     func backtest() async throws {
         try await ServiceUnderTest.with { service in
-            try await service.writePrices(["AAPL", "MSFT", "AMZN", "NVDA", "ORCL"])
+            let (names, returns) = Self.returns(assets: 100, days: 299)
             let id = try await accepted(
                 service, "/api/portfolio/backtest",
                 [
-                    "assets": ["AAPL", "MSFT", "AMZN", "NVDA", "ORCL"], "risk_measure": "RLDaR", "objective": "MinRisk",
+                    "assets": names, "returns": returns, "risk_measure": "RLDaR", "objective": "MinRisk",
                     "backtest": ["train": 120, "rebalance": 1, "series": false],
                 ])
             try await working(service) {
@@ -77,14 +85,11 @@ struct JobProgressTests {
     @Test("a search for the assets to hold tells its gap")
     func search() async throws {
         try await ServiceUnderTest.with { service in
-            var numbers = SplitMix64(seed: 3)
-            let names = (0..<60).map { "A\($0)" }
-            let values = JSONObject(names.map { ($0, JSONValue(numbers.vector(90).map { 0.01 * $0 + 0.0003 })) })
-            let dates = (0..<90).map { CalendarDate(daysSinceEpoch: 18_000 + $0)?.description ?? "" }
+            let (names, returns) = Self.returns(assets: 60, days: 90)
             let id = try await accepted(
                 service, "/api/portfolio/optimize",
                 [
-                    "assets": JSONValue(names), "returns": ["dates": JSONValue(dates), "values": .object(values)],
+                    "assets": names, "returns": returns,
                     "risk_measure": "CVaR", "objective": "MinRisk",
                     "constraints": ["cardinality": ["max": 12], "min_position": 0.03],
                 ])

@@ -33,7 +33,7 @@ public enum TradeSolver {
         /// Where the relaxation over columns bounds the search: a node costs about a sixth of the root, and the roots of many assets leave hardly a gap.
         func columnNodes(assets: Int) -> Int {
             if nodes >= 0 { return nodes }
-            return assets <= TradeSolver.mostInParts ? 20 : 0
+            return assets <= TradeSolver.mostInParts ? 12 : 0
         }
     }
 
